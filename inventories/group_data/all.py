@@ -1,0 +1,63 @@
+"""Every setting, its default and its meaning. Override one for a cluster in `<inventory>.py` beside
+this file (`oslo.py` here applies to `inventories/oslo.py`), for a host in the inventory itself.
+Misspelt names and wrong types are refused before any host is touched."""
+
+# Place: where the hosts stand. Evidence for data residency; nothing is derived from it.
+region = ""  # the provider's name of the region, such as "no-oslo-1"
+country = ""  # ISO 3166-1 alpha-2, such as "NO"
+
+# Connection and rights.
+sudo = False  # True where `ssh_user` is not root; sudo must work without a password
+
+# Preflight: what a host must have. Minimums for K3s are 2 cores / 2 GiB (server), 1 core / 512 MiB (agent).
+min_disk_free_gib = 10  # free on the file system that will hold /var/lib/rancher
+max_clock_skew_seconds = 30  # between the host and this machine
+
+# Packages.
+packages_extra: list[str] = []  # installed beside what Skerry needs, never removed
+
+# Clock.
+time_sync = "systemd-timesyncd"  # or "chrony", or "none" (the platform keeps the time)
+ntp_servers: list[str] = []  # empty: the distribution's pool
+clock_sync_wait_seconds = 60  # how long a host may take to synchronise
+clock_sync_required = True  # False: an unsynchronised clock is a warning (no NTP server in reach)
+
+# cgroup: Kubernetes 1.35 and later refuse cgroup v1.
+cgroup_v1 = "switch"  # "switch": to v2, one reboot, only if the K3s version needs it; "refuse": stop in preflight
+reboot_timeout_seconds = 300  # how long a host may take to come back
+
+# K3s.
+k3s_version = "v1.36.3+k3s1"  # exact; no channels
+k3s_datastore = "etcd"  # embedded etcd, also with one server; or "sqlite" for tiny single-server hosts
+k3s_cluster_cidr = "10.42.0.0/16"  # pods
+k3s_service_cidr = "10.43.0.0/16"  # services
+k3s_flannel_backend = "vxlan"  # or "host-gw", "wireguard-native", "none"
+k3s_node_ip = ""  # empty: K3s takes the address of the default route
+k3s_tls_sans: list[str] = []  # further names and addresses in the API server's certificate
+k3s_disable: list[str] = []  # bundled components to leave out: "traefik", "servicelb", "metrics-server", ...
+k3s_node_labels: list[str] = []  # "key=value"; applied when the node registers, not later
+k3s_node_taints: list[str] = []  # "key=value:Effect"; likewise
+k3s_secrets_encryption = True  # Secrets are encrypted at rest in the datastore
+k3s_protect_kernel_defaults = True  # the kubelet refuses to start unless the sysctls are as it wants them
+k3s_config_extra: dict[str, object] = {}  # any further keys for K3s's config.yaml; may not override the above
+k3s_ready_timeout_seconds = 300  # how long K3s may take from its start to a Ready node
+
+# Reservations: what pods may never take from SSH, systemd and the kubelet.
+# "recipe": 500m / 512Mi each for system and kube; "auto": by cores, memory and role; or explicit:
+# {"system": {"cpu": "500m", "memory": "512Mi"}, "kube": {"cpu": "500m", "memory": "512Mi"}}
+reserve: str | dict[str, dict[str, str]] = "recipe"
+max_pods = 110  # per node; "auto" reserves memory by it
+eviction_hard = {  # every signal is set: K3s's own default leaves memory out
+    "memory.available": "100Mi",
+    "nodefs.available": "10%",
+    "nodefs.inodesFree": "5%",
+    "imagefs.available": "15%",
+    "imagefs.inodesFree": "5%",
+    "pid.available": "5%",
+}
+
+# Artifacts: the air-gap folder is looked into first, then the mirror, then the release itself.
+artifact_delivery = "download"  # each host for itself; or "push": uploaded from this machine (air gap)
+artifact_folder = "artifacts"  # relative to the project; filled by `invoke artifacts-fetch`
+artifact_mirror = ""  # "https://mirror.example/k3s": holds <version>/<file>, as the release does
+k3s_airgap_images = False  # also place the image archive, for hosts that reach no registry
