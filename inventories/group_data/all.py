@@ -7,7 +7,16 @@ region = ""  # the provider's name of the region, such as "no-oslo-1"
 country = ""  # ISO 3166-1 alpha-2, such as "NO"
 
 # Connection and rights.
-sudo = False  # True where `ssh_user` is not root; sudo must work without a password
+_sudo = False  # True where `ssh_user` is not root; sudo must work without a password
+ssh_user = "root"
+ssh_strict_host_key_checking = (
+    "yes"  # a host's key is known before the first command: `invoke trust INVENTORY`
+)
+ssh_known_hosts_file = "inventories/known_hosts"  # of this project, to be committed
+
+ssh_fingerprint = (
+    ""  # a host's key as `ssh-keygen -l` prints it, "SHA256:..."; set per host, else first contact asks
+)
 
 # Preflight: what a host must have. Minimums for K3s are 2 cores / 2 GiB (server), 1 core / 512 MiB (agent).
 min_disk_free_gib = 10  # free on the file system that will hold /var/lib/rancher
@@ -23,7 +32,9 @@ clock_sync_wait_seconds = 60  # how long a host may take to synchronise
 clock_sync_required = True  # False: an unsynchronised clock is a warning (no NTP server in reach)
 
 # cgroup: Kubernetes 1.35 and later refuse cgroup v1.
-cgroup_v1 = "switch"  # "switch": to v2, one reboot, only if the K3s version needs it; "refuse": stop in preflight
+cgroup_v1 = (
+    "switch"  # "switch": to v2, one reboot, only if the K3s version needs it; "refuse": stop in preflight
+)
 reboot_timeout_seconds = 300  # how long a host may take to come back
 
 # K3s.
@@ -33,6 +44,9 @@ k3s_cluster_cidr = "10.42.0.0/16"  # pods
 k3s_service_cidr = "10.43.0.0/16"  # services
 k3s_flannel_backend = "vxlan"  # or "host-gw", "wireguard-native", "none"
 k3s_node_ip = ""  # empty: K3s takes the address of the default route
+k3s_api_endpoint = (
+    ""  # "address:port" at which you reach the API server; empty: the first server's, port 6443
+)
 k3s_tls_sans: list[str] = []  # further names and addresses in the API server's certificate
 k3s_disable: list[str] = []  # bundled components to leave out: "traefik", "servicelb", "metrics-server", ...
 k3s_node_labels: list[str] = []  # "key=value"; applied when the node registers, not later
@@ -59,5 +73,11 @@ eviction_hard = {  # every signal is set: K3s's own default leaves memory out
 # Artifacts: the air-gap folder is looked into first, then the mirror, then the release itself.
 artifact_delivery = "download"  # each host for itself; or "push": uploaded from this machine (air gap)
 artifact_folder = "artifacts"  # relative to the project; filled by `invoke artifacts-fetch`
+artifact_lock = "artifacts.lock.yaml"  # checksums on record; commit it
 artifact_mirror = ""  # "https://mirror.example/k3s": holds <version>/<file>, as the release does
 k3s_airgap_images = False  # also place the image archive, for hosts that reach no registry
+
+# Uninstall.
+uninstall_delete_volumes = (
+    False  # True gives up the data in local volumes; better said once, to `invoke uninstall`
+)

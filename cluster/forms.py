@@ -1,0 +1,142 @@
+"""The forms of settings' values: types for `Settings`, each with its own check.
+
+A check gets a value of the right type and raises InputError, "what is wrong; how to mend it".
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, TypeVar, cast
+
+from pydantic import AfterValidator, Field, PlainValidator
+
+from cluster.countries import CODES
+from cluster.errors import InputError
+from cluster.eviction import check_eviction
+from cluster.k3s_keys import check_extra
+from cluster.labels import check_label, check_taint
+from cluster.reservations import reservations
+from cluster.versions import K3sVersion, check_known
+
+Reserve = str | dict[str, dict[str, str]]
+T = TypeVar("T")
+
+
+def _checked(check: Callable[[T], None]) -> AfterValidator:
+    def validate(value: T) -> T:
+        check(value)
+        return value
+
+    return AfterValidator(validate)
+
+
+def _country(code: str) -> None:
+    if code and code not in CODES:
+        raise InputError(
+            f"{code!r} is not a country's code; write two letters of ISO 3166-1 such as 'NO', or ''"
+        )
+
+
+def _package(name: str) -> None:
+    # https://www.debian.org/doc/debian-policy/ch-controlfields.html#source
+    if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", name):
+        raise InputError(f"{name!r} is not a package's name; write it as `apt-cache search` shows it")
+
+
+def _version(text: str) -> None:
+    check_known(K3sVersion.parse(text))
+
+
+def _network(text: str) -> None:
+    try:
+        given = ipaddress.ip_interface(text)
+    except ValueError:
+        raise InputError(f"{text!r} is not a network; write it as '10.42.0.0/16'") from None
+    if "/" not in text:
+        raise InputError(f"{text!r} has no length; write it as '10.42.0.0/16'")
+    if text != str(given.network):
+        raise InputError(f"{text!r} is not the network itself; write '{given.network}'")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _address(text: str) -> None:
+    if text and not _is_address(text):
+        raise InputError(f"{text!r} is not an IP address; write one, or '' for that of the default route")
+
+
+def _host(text: str) -> None:
+    part = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    if not (_is_address(text) or re.fullmatch(rf"(?=.{{1,253}}$){part}(\.{part})*", text)):
+        raise InputError(
+            f"{text!r} is neither a host's name nor an address; write it without scheme and port"
+        )
+
+
+def _component(name: str) -> None:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
+        raise InputError(f"{name!r} is not a component's name; write one name for each, such as 'traefik'")
+
+
+def _path(text: str) -> None:
+    if not text.strip():
+        raise InputError("is empty; write a path, relative to the project")
+
+
+def _endpoint(text: str) -> None:
+    if not text:
+        return
+    host, colon, port = text.rpartition(":")
+    if not (colon and port.isdecimal() and 0 < int(port) < 65536):
+        raise InputError(f"{text!r} is not an endpoint; write it as 'k3s.example.org:6443', or ''")
+    _host(host[1:-1] if host.startswith("[") and host.endswith("]") else host)
+
+
+def _fingerprint(text: str) -> None:
+    # ssh-keygen(1): base64 of a SHA256, without padding
+    if text and not re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}", text):
+        raise InputError(
+            f"{text!r} is not a fingerprint; write what `ssh-keygen -lf KEY.pub` shows, 'SHA256:...'"
+        )
+
+
+def _mirror(url: str) -> str:
+    if re.search(r"[@?#]", url):  # not repeated in the message: it may be a password
+        raise InputError("may not hold '@', '?' or '#'; write it as 'https://mirror.example/k3s'")
+    if url and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", url):
+        raise InputError(f"{url!r} is not a mirror; write it as 'https://mirror.example/k3s', or ''")
+    return url.rstrip("/")
+
+
+def _reserve(value: object) -> Reserve:
+    if not isinstance(value, (str, Mapping)):
+        raise InputError(
+            f"{value!r} is not a reservation; write 'recipe', 'auto' or amounts for system and kube"
+        )
+    reservations(value, role="agent", cores=1, memory_bytes=0, max_pods=1)
+    return cast(Reserve, value)
+
+
+Positive = Annotated[int, Field(ge=1)]
+Country = Annotated[str, _checked(_country)]
+Packages = list[Annotated[str, _checked(_package)]]
+Version = Annotated[str, _checked(_version)]
+Network = Annotated[str, _checked(_network)]
+Address = Annotated[str, _checked(_address)]
+Hosts = list[Annotated[str, _checked(_host)]]
+Components = list[Annotated[str, _checked(_component)]]
+Labels = list[Annotated[str, _checked(check_label)]]
+Taints = list[Annotated[str, _checked(check_taint)]]
+Extra = Annotated[dict[str, object], _checked(check_extra)]
+Reservation = Annotated[Reserve, PlainValidator(_reserve)]
+Evictions = Annotated[dict[str, str], _checked(check_eviction)]
+Path = Annotated[str, _checked(_path)]
+Endpoint = Annotated[str, _checked(_endpoint)]
+Fingerprint = Annotated[str, _checked(_fingerprint)]
+Mirror = Annotated[str, AfterValidator(_mirror)]

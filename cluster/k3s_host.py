@@ -1,0 +1,15 @@
+"""Where K3s stands on a host. Unit names and data folders are upstream's; the binary is kept by version."""
+
+from __future__ import annotations
+
+from cluster.reservations import Role
+
+
+def binary(version: str) -> str:
+    """The binary of a version; /usr/local/bin/k3s links to the one in use."""
+    return f"/usr/local/lib/k3s/{version}/k3s"
+
+
+def unit(role: Role) -> str:
+    """The systemd unit's name, without ".service"."""
+    return "k3s" if role == "server" else "k3s-agent"

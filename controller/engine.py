@@ -1,0 +1,188 @@
+"""The one place that drives pyinfra: a child process of its own, because pyinfra turns the standard library
+over to gevent. `python -m controller.engine show INVENTORY` prints an inventory as JSON; `… run INVENTORY
+DEPLOY` changes its hosts. tests/unit/test_engine.py says when a pyinfra release moves what is used here.
+"""
+
+from __future__ import annotations
+
+# isort: off
+import pyinfra_cli  # noqa: F401  first: patches the standard library for gevent
+
+# isort: on
+import argparse
+import json
+import logging
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+import pyinfra
+from pyinfra import logger
+from pyinfra.api import Config, State
+from pyinfra.api.connect import connect_all, disconnect_all
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.operations import run_ops
+from pyinfra.api.output import set_echo, set_formatter
+from pyinfra.api.state import StateStage
+from pyinfra.context import ctx_config, ctx_inventory, ctx_state
+from pyinfra_cli.exceptions import UnexpectedExternalError
+from pyinfra_cli.inventory import make_inventory_from_files
+from pyinfra_cli.log import setup_logging
+from pyinfra_cli.util import load_deploy_file
+
+from cluster.errors import InputError
+from controller.journal import Journal, Recorder
+from deploy.wanted import BadInput, wanted
+
+PROJECT = Path(__file__).parent.parent
+FAILED, BAD_INPUT = 1, 2
+
+
+def load(path: Path, override: dict[str, Any]) -> Any:
+    """pyinfra's inventory from a file. Raises InputError with file and line for a mistake in it."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such inventory; the worked example is inventories/oslo.py")
+    try:
+        inventory = make_inventory_from_files(str(path), override_data=override, cwd=str(PROJECT))
+    except UnexpectedExternalError as error:
+        raise InputError(_python_mistake(error.exception)) from None
+    except SystemExit as error:  # how an inventory of ours says that it has no hosts to offer
+        raise InputError(str(error)) from None
+    except SyntaxError as error:
+        raise InputError(f"{error.filename}:{error.lineno}: {error.msg}") from None
+    except PyinfraError as error:
+        raise InputError(f"{path}: {error}") from None
+    if not len(inventory):
+        raise InputError(
+            f'{path}: no hosts; put them in a list named servers, such as servers = ["192.0.2.10"]'
+        )
+    return inventory
+
+
+def _python_mistake(error: BaseException) -> str:
+    """Where in the user's own file an exception came from: "file:line: what"."""
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if "pyinfra" not in frame.filename]
+    place = f"{own[-1].filename}:{own[-1].lineno}: " if own else ""
+    return f"{place}{type(error).__name__}: {error}"
+
+
+def show(inventory: Any) -> dict[str, Any]:
+    """Groups and each host's data, as plain values."""
+    return {
+        "groups": {
+            name: [host.name for host in inventory.get_group(name, [])] for name in ("servers", "agents")
+        },
+        "hosts": {host.name: host.data.dict() for host in inventory},
+    }
+
+
+def run(state: State, deploy: Path, journal: Journal) -> int:
+    """Connect, prepare, execute. Returns the exit code; results are in the journal."""
+    recorder = Recorder(journal)
+    state.add_callback_handler(recorder)
+    state.set_stage(StateStage.Connect)
+    if unreachable := _connect(state, recorder):
+        print("\n".join(unreachable), file=sys.stderr)
+        return BAD_INPUT
+    if not _sudo_works(state):
+        return BAD_INPUT
+    try:
+        state.set_stage(StateStage.Prepare)
+        load_deploy_file(state, str(deploy))
+        state.set_stage(StateStage.Execute)
+        run_ops(state)
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return BAD_INPUT
+    except PyinfraError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    return FAILED if state.failed_hosts else 0
+
+
+def _connect(state: State, recorder: Recorder) -> list[str]:
+    """Connect to every host. Returns a line for each that cannot be: what is wrong, and what to do."""
+    logger.setLevel(logging.CRITICAL)  # pyinfra would say the same in other words
+    try:
+        connect_all(state)
+    except PyinfraError as error:
+        if not recorder.unreachable:  # not about a host: a key file that is not there, say
+            return [f"{error}; no host was changed"]
+    finally:
+        logger.setLevel(logging.WARNING)
+    return [
+        f"{name}: {explain(why, state.inventory.get_host(name).data)}; no host was changed"
+        for name, why in recorder.unreachable.items()
+    ]
+
+
+def explain(why: str, data: Any) -> str:
+    """pyinfra's reason for a failed connection in plain words, with the remedy."""
+    place = f"{data.get('ssh_hostname') or 'the host'} port {data.get('ssh_port') or 22}"
+    known_hosts = data.get("ssh_known_hosts_file")
+    if "StrictPolicy" in why:
+        return f"the host key of {place} is not in {known_hosts} yet; run `invoke trust` with this inventory"
+    if "host key" in why:
+        return f"{place} shows another host key than the one in {known_hosts}; find out why before you remove that"
+    if "Authentication" in why:
+        key = data.get("ssh_key") or "any key of yours"
+        return f"{data.get('ssh_user')} at {place} does not accept {key}; see ssh_user and ssh_key"
+    return f"{place} cannot be reached: {why}; see ssh_hostname and ssh_port"
+
+
+def _sudo_works(state: State) -> bool:
+    """sudo must not ask: pyinfra would wait for a password at the terminal, an unattended run for ever."""
+    fine = True
+    hosts: list[Any] = state.inventory.get_active_hosts()
+    for host in hosts:
+        if host.data.get("_sudo"):
+            _, stdout, _ = host.connector.client.exec_command("sudo -n true")
+            if stdout.channel.recv_exit_status() != 0:
+                fine, user = False, host.data.get("ssh_user")
+                print(
+                    f"{host.name}: {user} may not use sudo without a password; add `{user} ALL=(ALL) NOPASSWD:ALL` "
+                    "in /etc/sudoers.d, or connect as root; no host was changed",
+                    file=sys.stderr,
+                )
+    return fine
+
+
+def main() -> int:
+    """The exit code: 0 done, 1 failed, 2 bad input."""
+    parser = argparse.ArgumentParser(prog="controller.engine")
+    parser.add_argument("action", choices=("show", "run"))
+    parser.add_argument("inventory", type=Path)
+    parser.add_argument("deploy", type=Path, nargs="?")
+    parser.add_argument("--data", type=json.loads, default={}, help="settings that override the inventory's")
+    arguments = parser.parse_args()
+    pyinfra.is_cli = True
+    set_formatter(click.style)
+    set_echo(click.echo)
+    setup_logging("WARNING")
+    state = State(check_for_changes=False)
+    state.cwd = str(PROJECT)
+    ctx_state.set(state)
+    config = Config()
+    ctx_config.set(config)
+    try:
+        inventory = load(arguments.inventory, arguments.data)
+        ctx_inventory.set(inventory)
+        wanted()
+    except (InputError, BadInput) as error:
+        print(error, file=sys.stderr)
+        return BAD_INPUT
+    if arguments.action == "show":
+        print(json.dumps(show(inventory), default=str))
+        return 0
+    state.init(inventory, config)
+    with Journal.open(arguments.inventory, arguments.deploy, inventory) as journal:
+        try:
+            return run(state, arguments.deploy, journal)
+        finally:
+            disconnect_all(state)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

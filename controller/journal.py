@@ -1,0 +1,133 @@
+"""A run's journal: one lock per cluster, one folder per run, one JSON line per operation and host."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, TextIO
+
+from pyinfra.api.state import BaseStateCallback
+from rich.console import Console
+
+SKERRY = Path(os.environ.get("SKERRY_HOME", Path(__file__).parent.parent / ".skerry"))
+SECRET = ("password", "token", "secret", "passphrase")
+
+
+class Journal:
+    """What a run did: JSON lines in `.skerry/runs/<time>/journal.jsonl`, less the data whose name says secret."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    @classmethod
+    @contextmanager
+    def open(cls, inventory_path: Path, deploy: Path, inventory: Any) -> Iterator[Journal]:
+        """The journal of a new run. Ends the process when another run changes the same cluster."""
+        with _lock(inventory_path):
+            started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
+            folder = SKERRY / "runs" / started
+            folder.mkdir(parents=True, mode=0o700)
+            with (folder / "journal.jsonl").open("w", buffering=1) as file:
+                journal = cls(file)
+                journal.write("run", inventory=str(inventory_path), deploy=str(deploy))
+                for host in inventory:
+                    data = {key: value for key, value in host.data.dict().items() if not _secret(key)}
+                    journal.write("host", host=host.name, settings=data)
+                latest = SKERRY / "runs" / "latest"
+                latest.unlink(missing_ok=True)
+                latest.symlink_to(started)
+                yield journal
+
+    def write(self, event: str, **fields: Any) -> None:
+        line = {"event": event, "time": time.time(), **fields}
+        self._file.write(json.dumps(line, default=str) + "\n")
+
+
+def read_latest() -> list[dict[str, Any]]:
+    """The lines of the newest run's journal."""
+    text = (SKERRY / "runs" / "latest" / "journal.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@contextmanager
+def _lock(inventory: Path) -> Iterator[None]:
+    folder = SKERRY / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / inventory.stem).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"another run is changing {inventory.stem}; wait for it to end", file=sys.stderr)
+            sys.exit(1)
+        yield
+
+
+def _secret(name: str) -> bool:
+    return any(word in name.lower() for word in SECRET)
+
+
+class Recorder(BaseStateCallback):
+    """Tells people and the journal how each operation went on each host."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.unreachable: dict[str, str] = {}
+        self._journal = journal
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._status = self._console.status("")
+        self._begun: dict[str, float] = {}
+        self._ended: dict[str, float] = {}
+
+    def host_connect_error(self, state: Any, host: Any, error: Any) -> None:  # type: ignore[override]
+        self.unreachable.setdefault(host.name, str(error))
+
+    def operation_start(self, state: Any, op_hash: str) -> None:  # type: ignore[override]
+        self._begun, self._ended = {}, {}
+        self._status.update(_name(state, op_hash))
+        self._status.start()
+
+    def operation_host_start(self, state: Any, host: Any, op_hash: str) -> None:  # type: ignore[override]
+        self._begun[host.name] = time.monotonic()
+        if op_hash in state.ops[host]:
+            self._journal.write("start", host=host.name, operation=_name(state, op_hash))
+
+    def operation_host_success(  # type: ignore[override]
+        self, state: Any, host: Any, op_hash: str, retry_count: int = 0
+    ) -> None:
+        self._ended[host.name] = time.monotonic()
+
+    def operation_host_error(  # type: ignore[override]
+        self, state: Any, host: Any, op_hash: str, retry_count: int = 0, max_retries: int = 0
+    ) -> None:
+        self._status.stop()
+        self._tell(state, host, op_hash, "failed", time.monotonic())
+
+    def operation_end(self, state: Any, op_hash: str) -> None:  # type: ignore[override]
+        """Only now does pyinfra know which hosts an operation changed."""
+        self._status.stop()
+        for host in state.inventory:
+            if host.name in self._ended and op_hash in state.ops[host]:
+                changed = state.ops[host][op_hash].operation_meta.did_change()
+                self._tell(
+                    state, host, op_hash, "changed" if changed else "unchanged", self._ended[host.name]
+                )
+
+    def _tell(self, state: Any, host: Any, op_hash: str, result: str, ended: float) -> None:
+        seconds, name = ended - self._begun[host.name], _name(state, op_hash)
+        self._journal.write("end", host=host.name, operation=name, result=result, seconds=round(seconds, 3))
+        if result != "unchanged":
+            colour = "green" if result == "changed" else "red"
+            self._console.print(
+                f"  {host.name}: {name}: [{colour}]{result}[/] ({seconds:.1f} s)", markup=True
+            )
+
+
+def _name(state: Any, op_hash: str) -> str:
+    """Phase and operation: "K3s | Link the version"."""
+    return ", ".join(sorted(state.op_meta[op_hash].names))

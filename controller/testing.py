@@ -1,0 +1,89 @@
+"""The test layers: which there are, what each needs, and running them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.errors import InputError
+from controller.inventory import PROJECT
+from controller.up import Stage, print_stages
+
+PYTEST = (sys.executable, "-m", "pytest", "-q", "--durations=5")
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Commands that must all succeed, and what keeps this machine from running them ("" for nothing)."""
+
+    name: str
+    commands: tuple[tuple[str, ...], ...]
+    hindrance: Callable[[], str]
+
+
+def _nothing() -> str:
+    return ""
+
+
+def _no_root() -> str:
+    return "" if os.geteuid() == 0 else "needs root (systemd-nspawn hosts)"
+
+
+def _no_debootstrap() -> str:
+    able = os.geteuid() == 0 or (shutil.which("debootstrap") and shutil.which("qemu-system-x86_64"))
+    return "" if able else "needs root once, to install qemu and debootstrap and to build the image"
+
+
+def _no_real_k3s() -> str:
+    found = list((PROJECT / "artifacts" / "k3s").glob("*/k3s"))
+    return "" if found else "no real K3s in artifacts/; run `invoke artifacts-fetch` where there is internet"
+
+
+LINT = (
+    (str(BIN / "ruff"), "check", "."),
+    (str(BIN / "ruff"), "format", "--check", "."),
+    (str(BIN / "mypy"),),
+)
+LAYERS = (
+    Layer("lint", LINT, _nothing),
+    Layer("unit", ((*PYTEST, "tests/unit"),), _nothing),
+    Layer("lab", ((*PYTEST, "tests/lab_backend", "tests/lab"),), _no_root),
+    Layer("vm", ((*PYTEST, "tests/vm"),), _no_debootstrap),
+    Layer("e2e", ((*PYTEST, "tests/e2e"),), lambda: _no_root() or _no_real_k3s()),
+)
+
+
+def lint() -> int:
+    """Run every linter, even after one has failed. Returns the worst exit code."""
+    return max(subprocess.run(command, cwd=PROJECT, check=False).returncode for command in LINT)
+
+
+def run_layers(only: str) -> int:
+    """Run the layers this machine can, or the one named, and end in a table. Returns 1 if one failed.
+
+    Raises InputError for an unknown layer.
+    """
+    names = [layer.name for layer in LAYERS]
+    if only and only not in names:
+        raise InputError(f"no test layer is named {only}; there are {', '.join(names)}")
+    stages = [_run(layer) for layer in LAYERS if only in ("", layer.name)]
+    failed = any(stage.result == "failed" for stage in stages)
+    print_stages(stages, "mend what failed" if failed else "git commit", as_json=False)
+    return 1 if failed else 0
+
+
+def _run(layer: Layer) -> Stage:
+    if hindrance := layer.hindrance():
+        return Stage(layer.name, "skipped", hindrance)
+    begun = time.monotonic()
+    print(f"--> {layer.name}", flush=True)
+    codes = [subprocess.run(command, cwd=PROJECT, check=False).returncode for command in layer.commands]
+    seconds = time.monotonic() - begun
+    return Stage(layer.name, "failed" if any(codes) else "done", "see above" if any(codes) else "", seconds)

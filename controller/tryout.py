@@ -1,0 +1,59 @@
+"""`make try`: one lab host, the whole road, the acceptance checks, and a table of what happened."""
+
+from __future__ import annotations
+
+import lab
+from cluster.artifacts import k3s_artifacts
+from controller.inventory import load
+from controller.up import Stage, deploy, timed, verify_stage
+from deploy.artifacts import Unreachable, checksum
+
+INVENTORY = "inventories/lab.py"
+PREPARE, WHOLE = "deploy/prepare.py", "deploy/k3s.py"
+
+
+def attempt(backend: str) -> list[Stage]:
+    """Walk the road on a lab host. A stage that fails ends it; only a download out of reach is skipped."""
+    stages = [timed("Lab host", lambda: _boot(backend))]
+    if stages[-1].result == "failed":
+        return stages
+    found = timed("Find K3s", _find_k3s)
+    stages.append(found)
+    if found.result == "failed":
+        return stages
+    script = PREPARE if found.result == "skipped" else WHOLE
+    code, phases = deploy(INVENTORY, script, {})
+    stages += phases
+    if script == PREPARE:
+        stages.append(Stage("K3s", "skipped", "see Find K3s"))
+    if code != 0:
+        if all(stage.result != "failed" for stage in stages):
+            stages.append(Stage("Deploy", "failed", "see above"))
+        return stages
+    extent = "prepare" if script == PREPARE else "k3s"
+    return [*stages, timed("Verify", lambda: verify_stage(INVENTORY, extent))]
+
+
+def _boot(backend: str) -> Stage:
+    running = {host.name for host in lab.hosts() if host.state == "running"}
+    try:
+        [host] = lab.up(1, backend)
+    except lab.LabError as error:
+        return Stage("Lab host", "failed", str(error))
+    place = f"{host.name} at {host.address} port {host.port} ({host.backend})"
+    return Stage("Lab host", "unchanged" if host.name in running else "done", place)
+
+
+def _find_k3s() -> Stage:
+    """Whether K3s can be had: its checksum is locked or published, and its files are here or in reach."""
+    settings = load(INVENTORY).first_server.settings
+    artifact = k3s_artifacts(settings.k3s_version, "amd64", images=False)[0]
+    folder = f"{settings.artifact_folder}/{artifact.name}/{artifact.version}/"
+    try:
+        checksum(artifact, settings)
+    except Unreachable as error:
+        remedy = f"put {artifact.filename} and {artifact.checksums_url.rpartition('/')[2]} into {folder}"
+        return Stage(
+            "Find K3s", "skipped", f"{error}; `invoke artifacts-fetch` where there is internet, or {remedy}"
+        )
+    return Stage("Find K3s", "done", f"K3s {settings.k3s_version}")

@@ -1,0 +1,22 @@
+"""Taking K3s off again, after a person has said so."""
+
+from __future__ import annotations
+
+from cluster.errors import InputError
+from controller import trust
+from controller.inventory import load
+from controller.up import deploy, print_stages
+
+
+def uninstall(inventory_path: str, delete_volumes: bool, yes: bool) -> int:
+    """Drain and remove. Returns the exit code. Raises InputError when nobody confirms."""
+    inventory = load(inventory_path)
+    hosts = ", ".join(host.name for host in inventory.hosts)
+    what = "K3s, its data and ALL LOCAL VOLUMES" if delete_volumes else "K3s and its data"
+    if not yes and not trust.ask(f"Remove {what} from {hosts}?"):
+        raise InputError("nothing was removed; confirm at a terminal, or say --yes")
+    data: dict[str, object] = {"uninstall_delete_volumes": True} if delete_volumes else {}
+    code, stages = deploy(inventory_path, "deploy/uninstall.py", data)
+    if stages:
+        print_stages(stages, f"invoke up {inventory_path}", as_json=False)
+    return code

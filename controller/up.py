@@ -1,0 +1,117 @@
+"""The road as one command: deploy, verify, and a table of what happened."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from cluster.errors import InputError
+from controller import trust
+from controller.inventory import PROJECT, load
+from controller.journal import read_latest
+from controller.verify import verify
+
+Result = Literal["done", "unchanged", "skipped", "failed"]
+COLOURS = {"done": "green", "unchanged": "cyan", "skipped": "yellow", "failed": "red"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row of the closing table: what was done, how it went, why, and how long it took."""
+
+    name: str
+    result: Result
+    why: str = ""
+    seconds: float = 0.0
+
+
+def timed(name: str, work: Callable[[], Stage]) -> Stage:
+    """The stage that `work` returns, with its seconds. A user's mistake in it becomes a failed stage."""
+    begun = time.monotonic()
+    try:
+        stage = work()
+    except (InputError, RuntimeError) as error:
+        stage = Stage(name, "failed", str(error))
+    return replace(stage, seconds=time.monotonic() - begun)
+
+
+def deploy(inventory: str, script: str, data: dict[str, object]) -> tuple[int, list[Stage]]:
+    """Run a deploy in pyinfra's own process. Returns its exit code and a stage for each phase it came to."""
+    begun = time.time()
+    command = [
+        sys.executable,
+        "-m",
+        "controller.engine",
+        "run",
+        inventory,
+        script,
+        "--data",
+        json.dumps(data),
+    ]
+    code = subprocess.run(command, cwd=PROJECT, check=False).returncode
+    lines = read_latest()
+    if not lines or lines[0]["time"] < begun:
+        return code, []  # it ended before it began: bad input
+    return code, phases(lines)
+
+
+def phases(lines: list[dict[str, object]]) -> list[Stage]:
+    """A stage for each phase in a run's journal, in order: "K3s | Link the version" belongs to "K3s"."""
+    stages: dict[str, Stage] = {}
+    changes: dict[str, int] = {}
+    for line in lines:
+        if line["event"] != "end":
+            continue
+        phase, _, operation = str(line["operation"]).partition(" | ")
+        stage = stages.get(phase, Stage(phase, "unchanged"))
+        seconds = stage.seconds + float(str(line["seconds"]))
+        if line["result"] == "failed":
+            stage = replace(stage, result="failed", why=f"{line['host']}: {operation}")
+        elif line["result"] == "changed" and stage.result != "failed":
+            changes[phase] = changes.get(phase, 0) + 1
+            stage = replace(stage, result="done", why=f"{changes[phase]} changed")
+        stages[phase] = replace(stage, seconds=seconds)
+    return list(stages.values())
+
+
+def up(inventory_path: str, script: str, check: bool) -> tuple[int, list[Stage]]:
+    """Deploy, then verify. Raises InputError before any host is touched."""
+    inventory = load(inventory_path)
+    trust.trust(inventory, trust.ask)
+    code, stages = deploy(inventory_path, script, {})
+    if code == 0 and check:
+        stages.append(timed("Verify", lambda: verify_stage(inventory_path, Path(script).stem)))
+        code = 1 if stages[-1].result == "failed" else 0
+    return code, stages
+
+
+def verify_stage(inventory_path: str, extent: str) -> Stage:
+    """The acceptance checks as a stage."""
+    outcome = verify(load(inventory_path), extent, quiet=True)
+    summary = f"{outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped"
+    if outcome.failed or not outcome.passed:
+        return Stage("Verify", "failed", f"{summary}; see above")
+    return Stage("Verify", "done", summary)
+
+
+def print_stages(stages: list[Stage], next_command: str, as_json: bool) -> None:
+    """The closing table for people, or JSON for machines, on standard output."""
+    if as_json:
+        print(json.dumps({"stages": [asdict(stage) for stage in stages], "next": next_command}, indent=2))
+        return
+    table = Table("stage", "result", "why", "seconds")
+    for stage in stages:
+        colour = COLOURS[stage.result]
+        table.add_row(stage.name, f"[{colour}]{stage.result}[/]", stage.why, f"{stage.seconds:.1f}")
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"Next: {next_command}")

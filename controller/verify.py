@@ -1,0 +1,86 @@
+"""The acceptance checks under tests/host/, run against any inventory with testinfra over OpenSSH."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.inventory import PROJECT, Host, Inventory
+
+# What `deploy/prepare.py` alone is responsible for; `deploy/k3s.py` for everything.
+PREPARED = ("packages", "clock", "swap", "cgroup", "kernel")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How many checks passed, failed and were skipped."""
+
+    passed: int
+    failed: int
+    skipped: int
+
+
+def verify(inventory: Inventory, extent: str = "k3s", quiet: bool = False) -> Outcome:
+    """Run the checks of `extent`: "prepare" for the host part, "k3s" for everything.
+
+    pytest's own report goes to standard error; `quiet` shows failures alone.
+    """
+    names = PREPARED if extent == "prepare" else (*PREPARED, "k3s")
+    with tempfile.TemporaryDirectory(prefix="skerry-verify-") as folder:
+        ssh_config = Path(folder, "ssh_config")
+        ssh_config.write_text("\n".join(ssh_config_entry(host) for host in inventory.hosts))
+        report = Path(folder, "report.xml")
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "-q" if quiet else "-v",
+            "--tb=short",
+        ]
+        command += [f"--junitxml={report}", *(f"tests/host/test_{name}.py" for name in names)]
+        environment = {
+            "SKERRY_VERIFY_SSH": str(ssh_config),
+            "SKERRY_VERIFY_HOSTS": json.dumps(
+                {
+                    host.name: {"role": host.role, "sudo": host.sudo, "data": host.data}
+                    for host in inventory.hosts
+                }
+            ),
+        }
+        subprocess.run(
+            command, cwd=PROJECT, env={**os.environ, **environment}, stdout=sys.stderr, check=False
+        )
+        return read_report(report) if report.exists() else Outcome(0, 1, 0)
+
+
+def read_report(report: Path) -> Outcome:
+    """The counts in a JUnit report."""
+    suite = ElementTree.parse(report).getroot().find("testsuite")  # noqa: S314  our own pytest wrote it
+    assert suite is not None
+    total, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
+    failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+    return Outcome(total - failed - skipped, failed, skipped)
+
+
+def ssh_config_entry(host: Host) -> str:
+    """OpenSSH's configuration for one host: its key is verified, and nothing is asked."""
+    lines = [
+        f"Host {host.name}",
+        f"  HostName {host.address}",
+        f"  Port {host.port}",
+        f"  User {host.user}",
+        f"  UserKnownHostsFile {host.known_hosts}",
+        "  StrictHostKeyChecking yes",
+        "  BatchMode yes",
+    ]
+    if host.key:
+        lines += [f"  IdentityFile {host.key}", "  IdentitiesOnly yes"]
+    return "\n".join([*lines, ""])

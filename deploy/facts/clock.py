@@ -1,0 +1,41 @@
+"""The state of a host's time service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cluster.survey import CONTAINERS, sections
+from deploy.facts.script import ScriptFact, file_states
+
+
+@dataclass(frozen=True)
+class ClockState:
+    """`unread`: files changed since the service started. `keeps_time`: False in a container, whose
+    clock is the machine's."""
+
+    files: dict[str, str]
+    unread: list[str]
+    running: bool
+    enabled: bool
+    synchronised: bool
+    keeps_time: bool
+
+
+class Clock(ScriptFact[ClockState]):
+    """The time service `unit`, our configuration `files`, and whether the kernel's clock is synchronised."""
+
+    script = "clock"
+
+    def command(self, unit: str, files: list[str]) -> str:
+        return self.run(unit, *files)
+
+    def process(self, output: list[str]) -> ClockState:
+        found = sections(output)
+        return ClockState(
+            files=file_states(found["files"]),
+            unread=found["unread"],
+            running="ActiveState=active" in found["unit"],
+            enabled="UnitFileState=enabled" in found["unit"],
+            synchronised=found["synchronised"] == ["yes"],
+            keeps_time=not CONTAINERS & set(found["virtualisation"]),
+        )

@@ -1,0 +1,35 @@
+# $1 unit, $2 versioned binary, $3 role, $@ from 4: files of ours.
+unit=$1 binary=$2 role=$3; shift 3
+PATH=$PATH:/usr/local/bin
+show() { systemctl show "$unit" -p "$1" --value; }
+
+# The checksum taken when the binary was installed holds as long as its inode says nothing has changed since.
+section binary
+if [ -f "$binary" ]; then
+  stamp=$(cat "$binary.sha256" 2>/dev/null)
+  if [ "${stamp#* }" = "$(stat -c '%i %s %Z' "$binary")" ]; then
+    echo "${stamp%% *}"
+  else
+    sha256sum < "$binary" | cut -d ' ' -f 1
+  fi
+fi
+section links
+for name in k3s kubectl crictl ctr; do
+  [ -L "/usr/local/bin/$name" ] && echo "$name $(readlink "/usr/local/bin/$name")"
+done
+section elsewhere
+for name in kubectl crictl ctr; do command -v "$name" > /dev/null && echo "$name"; done
+section files; file_states "$@"
+section token; [ -s /etc/rancher/k3s/token ] && echo yes
+
+section unit; show ActiveState; show UnitFileState; show NeedDaemonReload
+# Which configuration the running process was started with: its environment says.
+section running
+pid=$(show MainPID)
+[ "${pid:-0}" -gt 0 ] && tr '\0' '\n' < "/proc/$pid/environ" | sed -n 's/^SKERRY_CONFIG_SHA256=//p'
+
+section node
+if [ "$(show ActiveState)" = active ]; then
+  [ "$role" = agent ] && set -- --kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig || set --
+  timeout 15 k3s kubectl "$@" get --raw "/api/v1/nodes/$(hostname | tr '[:upper:]' '[:lower:]')" 2>/dev/null
+fi

@@ -1,0 +1,64 @@
+# Reads, changes nothing. Each "@name" line opens a section; cluster/survey.py parses them.
+# $1: a URL this host must reach, or empty; $2: a file that makes it needless.
+
+section hostname; hostname
+section machine_id; cat /etc/machine-id 2>/dev/null
+section os; cat /etc/os-release
+section arch; uname -m
+section kernel; uname -r
+section init; cat /proc/1/comm
+section virtualisation; systemd-detect-virt 2>/dev/null
+section cgroup; stat -fc %T /sys/fs/cgroup
+section cores; nproc
+section memory_kib; awk '/^MemTotal:/ { print $2 }' /proc/meminfo
+
+# The file system that holds, or will hold, K3s's data.
+section disk
+path=/var/lib/rancher/k3s
+while [ ! -d "$path" ]; do path=$(dirname "$path"); done
+printf '%s %s %s\n' "$path" "$(stat -fc %T "$path")" "$(df -Pk "$path" | awk 'NR == 2 { print $4 }')"
+
+section clock; date -u +%s.%N
+section clock_synchronised; timedatectl show -p NTPSynchronized --value 2>/dev/null
+
+# Every listener with the unit its process belongs to: a pod's or our own K3s must be told from a stranger.
+section listeners
+ss -Hltunp 2>/dev/null | while read -r protocol _ _ _ local _ users; do
+  pid=${users#*pid=}; pid=${pid%%,*}
+  process=-; unit=-
+  if [ -n "$users" ] && [ -r "/proc/$pid/comm" ]; then
+    process=$(tr -d ' ' < "/proc/$pid/comm")
+    unit=$(grep -o '[^/]*\.service' "/proc/$pid/cgroup" | head -n 1)
+  fi
+  printf '%s %s %s %s\n' "$protocol" "$local" "$process" "${unit:--}"
+done
+
+section routes; ip -4 -o route show
+
+# Other Kubernetes distributions and container runtimes, by what they leave in place or keep running.
+section rivals
+for unit in kubelet containerd docker crio k0scontroller k0sworker rke2-server rke2-agent snap.microk8s.daemon-kubelite; do
+  systemctl is-active --quiet "$unit" 2>/dev/null && echo "$unit.service is running"
+done
+for path in /etc/kubernetes/manifests /etc/kubernetes/admin.conf /var/lib/k0s /var/lib/rancher/rke2 /var/snap/microk8s; do
+  [ -e "$path" ] && echo "$path exists"
+done
+
+section k3s_installed; [ -e /usr/local/bin/k3s ] && echo yes || echo no
+section grub; command -v update-grub > /dev/null && [ -d /etc/default ] && [ -f /boot/grub/grub.cfg ] && echo yes || echo no
+
+# "ok", "unknown" (no tool to try with), or why not.
+section reach
+if [ -n "$1" ] && [ ! -e "$2" ]; then
+  if command -v curl > /dev/null; then
+    reason=$(curl -fsSIL --max-time 15 -o /dev/null "$1" 2>&1) && echo ok || echo "${reason:-no answer}"
+  elif command -v wget > /dev/null; then
+    wget -q --spider --timeout=15 --tries=1 "$1" && echo ok || echo "no answer"
+  elif command -v python3 > /dev/null; then
+    python3 -c 'import sys, urllib.request as u
+try: u.urlopen(u.Request(sys.argv[1], method="HEAD"), timeout=15); print("ok")
+except OSError as why: print(why)' "$1"
+  else
+    echo unknown
+  fi
+fi

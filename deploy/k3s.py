@@ -1,0 +1,17 @@
+"""A fresh host becomes a K3s node: pyinfra inventories/oslo.py deploy/k3s.py"""
+
+from deploy.phases.cgroup import cgroup
+from deploy.phases.clock import clock
+from deploy.phases.k3s import k3s
+from deploy.phases.kernel import kernel
+from deploy.phases.packages import packages
+from deploy.phases.preflight import preflight
+from deploy.phases.swap import swap
+
+preflight()
+packages()
+clock()
+swap()
+cgroup()
+kernel()
+k3s()

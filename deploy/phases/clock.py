@@ -1,0 +1,65 @@
+"""Clock: certificates, etcd leases and logs of several hosts only agree when their clocks do."""
+
+from __future__ import annotations
+
+from pyinfra import host
+from pyinfra.api import StringCommand, deploy, operation
+
+from cluster.files import File
+from cluster.settings import Settings
+from deploy.facts.clock import Clock, ClockState
+from deploy.facts.script import Snapshot
+from deploy.operations import Commands
+from deploy.operations.files import write
+from deploy.wanted import mine
+
+UNITS = {"systemd-timesyncd": "systemd-timesyncd.service", "chrony": "chrony.service"}
+
+
+@deploy("Clock")
+def clock() -> None:
+    """The chosen time service runs, starts at boot, and has synchronised the clock."""
+    settings = mine().settings
+    if settings.time_sync == "none":
+        return
+    unit, file = UNITS[settings.time_sync], configuration(settings.time_sync, settings.ntp_servers)
+    found = Snapshot(Clock, unit=unit, files=[file.path])
+    write(name="Write time servers", file=file, found=lambda: found().files)
+    _run_service(name="Run the time service", unit=unit, file=file, found=found)
+    _wait_synchronised(name="Wait for a synchronised clock", settings=settings, found=found)
+
+
+def configuration(service: str, servers: list[str]) -> File:
+    """The drop-in that names our servers; without any, the distribution's pool stays in force."""
+    if service == "chrony":
+        lines = [f"server {server} iburst" for server in servers]
+        return File("/etc/chrony/sources.d/skerry.sources", "\n".join(["# Written by Skerry.", *lines, ""]))
+    named = [f"NTP={' '.join(servers)}"] if servers else []
+    content = "\n".join(["# Written by Skerry.", "[Time]", *named, ""])
+    return File("/etc/systemd/timesyncd.conf.d/skerry.conf", content)
+
+
+@operation()
+def _run_service(unit: str, file: File, found: Snapshot) -> Commands:
+    state: ClockState = found()
+    if not state.enabled:
+        yield StringCommand(f"systemctl enable {unit}")
+    if not state.keeps_time:
+        host.noop("a container's clock is the machine's")
+    elif not state.running or state.unread or state.files.get(file.path) != file.state:
+        yield StringCommand(f"systemctl restart {unit}")
+
+
+@operation()
+def _wait_synchronised(settings: Settings, found: Snapshot) -> Commands:
+    state: ClockState = found()
+    if state.synchronised or not state.keeps_time or not settings.clock_sync_required:
+        host.noop("nothing to wait for")
+        return
+    seconds = settings.clock_sync_wait_seconds
+    yield StringCommand(
+        f"for second in $(seq {seconds}); do "
+        '[ "$(timedatectl show -p NTPSynchronized --value)" = yes ] && exit 0; sleep 1; done; '
+        f"echo 'the clock was not synchronised after {seconds} s: no time server answers on UDP port 123; "
+        "set ntp_servers, or clock_sync_required = False' >&2; exit 1"
+    )

@@ -1,0 +1,233 @@
+"""K3s: pinned, checksummed, configured, started, and its reservations read back from the node."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from pyinfra import host
+from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api.exceptions import DeployError
+
+from cluster.errors import InputError
+from cluster.eviction import memory_threshold
+from cluster.files import File
+from cluster.k3s_config import compose, to_yaml
+from cluster.k3s_host import binary, unit
+from cluster.preflight import ARCHITECTURES
+from cluster.quantity import parse_cpu, parse_memory
+from cluster.reservations import Reservations, Role, allocatable, check_allocatable, reservations
+from cluster.settings import Settings
+from cluster.survey import Survey
+from deploy.artifacts import Unreachable, sources
+from deploy.facts.k3s import K3s, K3sState
+from deploy.facts.script import Snapshot
+from deploy.operations import Commands
+from deploy.operations.artifact import Source, install
+from deploy.operations.files import write
+from deploy.phases.preflight import this_host
+from deploy.wanted import BadInput, Wanted, mine
+
+TEMPLATES = Path(__file__).parent.parent / "templates" / "k3s"
+TOKEN = "/etc/rancher/k3s/token"  # noqa: S105  a path
+IMAGES = "/var/lib/rancher/k3s/agent/images"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A K3s node as wanted. `files` are in the order they are written: the digest's comes last."""
+
+    role: Role
+    settings: Settings
+    reserved: Reservations
+    sources: dict[str, Source]
+
+    @property
+    def unit(self) -> str:
+        return unit(self.role)
+
+    @property
+    def binary(self) -> str:
+        return binary(self.settings.k3s_version)
+
+    @property
+    def files(self) -> list[File]:
+        config = compose(self.settings, role=self.role, reservations=self.reserved, token_file=TOKEN)
+        scripts = [
+            File(f"/usr/local/bin/{name}", (TEMPLATES / name).read_text(), "755")
+            for name in ("k3s-killall.sh", "k3s-uninstall.sh")
+        ]
+        service = Template((TEMPLATES / "k3s.service").read_text()).substitute(role=self.role)
+        return [
+            *scripts,
+            File("/etc/rancher/k3s/config.yaml", to_yaml(config), "600"),
+            File(f"/etc/systemd/system/{self.unit}.service", service),
+        ]
+
+    @property
+    def digest(self) -> str:
+        """Of everything whose change calls for a restart: binary, configuration and unit."""
+        binary = next(source.sha256 for name, source in self.sources.items() if name.startswith("k3s"))
+        parts = [binary, *(file.sha256 for file in self.files if not file.path.startswith("/usr/local/bin"))]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @property
+    def environment(self) -> File:
+        """The unit's environment: a running process shows by it which configuration it was started with."""
+        path = f"/etc/systemd/system/{self.unit}.service.env"
+        return File(path, f"SKERRY_CONFIG_SHA256={self.digest}\n", "600")
+
+
+def plan(part: Wanted, survey: Survey) -> Node:
+    """The node that the settings make of a surveyed host, its artifacts found and their checksums known.
+
+    Raises BadInput for a mistake in settings or artifacts, DeployError when a checksum cannot be fetched.
+    """
+    settings = part.settings
+    try:
+        reserved = reservations(
+            settings.reserve,
+            role=part.role,
+            cores=survey.cores,
+            memory_bytes=survey.memory_kib * 1024,
+            max_pods=settings.max_pods,
+        )
+        capacity = survey.cores * 1000, survey.memory_kib * 1024
+        check_allocatable(*capacity, reserved, memory_threshold(settings.eviction_hard, capacity[1]))
+        return Node(part.role, settings, reserved, sources(settings, ARCHITECTURES[survey.arch]))
+    except InputError as error:
+        raise BadInput(f"{host.name}: {error}") from None
+    except Unreachable as error:
+        raise DeployError(f"{error}; no host was changed") from None
+
+
+@deploy("K3s")
+def k3s() -> None:
+    """The pinned K3s runs with the wanted configuration and its node is Ready.
+
+    It is restarted exactly when the running process was started with something else, and never otherwise.
+    """
+    wanted = plan(mine(), this_host())
+    files = [*wanted.files, wanted.environment]
+    found = Snapshot(
+        K3s,
+        unit=wanted.unit,
+        binary=wanted.binary,
+        role=wanted.role,
+        files=[file.path for file in files],
+    )
+    for name, source in wanted.sources.items():
+        if name.startswith("k3s-airgap-images"):
+            _place_images(name=f"Place {name}", filename=name, source=source)
+        else:
+            install(
+                name=f"Install {name} {wanted.settings.k3s_version}",
+                source=source,
+                path=wanted.binary,
+                mode="755",
+                found_sha256=found,
+            )
+    _create_token(name="Create the cluster token", found=found)
+    for file in files:
+        write(name=f"Write {file.path}", file=file, found=lambda: found().files)
+    _link(name="Link the version", wanted=wanted, found=found)
+    _start(name="Start K3s and wait for a Ready node", wanted=wanted, found=found)
+    _compare(name="Compare allocatable with the reservations", wanted=wanted, found=found)
+
+
+@operation()
+def _create_token(found: Snapshot) -> Commands:
+    """Made on the host and never sent. A datastore that exists already keeps the password it was made with."""
+    if found().token:
+        host.noop("the token exists")
+        return
+    yield StringCommand(
+        f"umask 077 && mkdir -p {Path(TOKEN).parent} && {{ "
+        "if [ -s /var/lib/rancher/k3s/server/token ]; then sed 's/.*::server://' /var/lib/rancher/k3s/server/token; "
+        "else od -An -N 32 -t x1 /dev/urandom | tr -d ' \\n' && echo; fi; "
+        f"}} > {TOKEN}.skerry-new && sync {TOKEN}.skerry-new && mv -f {TOKEN}.skerry-new {TOKEN}"
+    )
+
+
+@operation()
+def _link(wanted: Node, found: Snapshot) -> Commands:
+    """/usr/local/bin/k3s names the version; kubectl, crictl and ctr name k3s, unless the host has its own."""
+    state: K3sState = found()
+    links = {"k3s": wanted.binary}
+    links |= {name: "k3s" for name in ("kubectl", "crictl", "ctr") if name not in state.elsewhere}
+    for name, target in links.items():
+        if state.links.get(name) != target:
+            temporary = f"/usr/local/bin/.{name}.skerry-new"
+            yield StringCommand(f"ln -sfn {target} {temporary} && mv -fT {temporary} /usr/local/bin/{name}")
+
+
+def change_needed(wanted: Node, state: K3sState) -> str:
+    """ "restart" when the running process is not the wanted one, "wait" when it is but not Ready, else ""."""
+    if state.running != wanted.digest or state.active not in ("active", "activating"):
+        return "restart"
+    if not state.enabled:
+        return "restart"
+    return "" if state.ready else "wait"
+
+
+@operation()
+def _start(wanted: Node, found: Snapshot) -> Commands:
+    change = change_needed(wanted, found())
+    if not change:
+        host.noop("K3s runs as wanted")
+        return
+    arguments = [wanted.unit, str(wanted.settings.k3s_ready_timeout_seconds), change, wanted.role]
+    yield StringCommand(f"set -- {shlex.join(arguments)}\n{(TEMPLATES / 'start.sh').read_text()}")
+
+
+@operation()
+def _compare(wanted: Node, found: Snapshot) -> Commands:
+    """After a start the node is read again; a node that was Ready all along was read already."""
+    from pyinfra import state as run
+
+    state: K3sState = found()
+    if change_needed(wanted, state):
+        if not run.is_executing:
+            return  # there is no node to compare yet
+        state = Snapshot(
+            K3s, unit=wanted.unit, binary=wanted.binary, role=wanted.role, files=[wanted.environment.path]
+        )()
+    problem = compare(wanted, state)
+    if problem:
+        yield StringCommand(f"echo {shlex.quote(problem)} >&2; exit 1")
+    else:
+        host.noop("allocatable is capacity less reservations and eviction")
+
+
+def compare(wanted: Node, state: K3sState) -> str:
+    """What is wrong with the node's allocatable, in one line; "" when it is as reserved.
+
+    https://kubernetes.io/docs/tasks/administer-cluster/reserve-compute-resources/#node-allocatable
+    """
+    status = state.node.get("status", {})
+    if not status:
+        return "the node could not be read back from the API server"
+    capacity, actual = (
+        (parse_cpu(status[key]["cpu"]), parse_memory(status[key]["memory"], from_api=True))
+        for key in ("capacity", "allocatable")
+    )
+    eviction = memory_threshold(wanted.settings.eviction_hard, capacity[1])
+    expected = allocatable(*capacity, wanted.reserved, eviction)
+    if actual[0] == expected[0] and abs(actual[1] - expected[1]) < 1024:
+        return ""
+    return (
+        f"the node allocates {actual[0]}m / {actual[1]} bytes, the reservations say {expected[0]}m / {expected[1]}; "
+        "look for kubelet-arg in /etc/rancher/k3s/config.yaml.d and kubelet.conf.d"
+    )
+
+
+@operation()
+def _place_images(filename: str, source: Source) -> Commands:
+    """The image archive K3s imports at its start, for hosts that reach no registry."""
+    from pyinfra.facts.files import Sha256File
+
+    path = f"{IMAGES}/{filename}"
+    yield from install._inner(source, path, "644", host.get_fact(Sha256File, path=path) or "")

@@ -1,0 +1,57 @@
+"""Packages: what the later phases and K3s need from the distribution."""
+
+from __future__ import annotations
+
+import shlex
+
+from pyinfra import host
+from pyinfra.api import StringCommand, deploy, operation
+
+from deploy.facts.packages import Packages, PackageState
+from deploy.facts.script import Snapshot
+from deploy.operations import Commands
+from deploy.wanted import mine
+
+# ca-certificates and curl fetch artifacts; conntrack, iptables, ipset and socat are what K3s and the
+# kubelet call when their bundled copies are not preferred; kmod loads modules.
+REQUIRED = ("ca-certificates", "conntrack", "curl", "ipset", "iptables", "kmod", "socat")
+# On Ubuntu 20.04 and Debian 11 and later, systemd-timesyncd is a package of its own.
+CLOCK = {"systemd-timesyncd": ("systemd-timesyncd",), "chrony": ("chrony",), "none": ()}
+
+RECORD = "/var/lib/skerry/packages"
+"""The packages that Skerry, and nobody else, brought to the host: one name on a line, for uninstall."""
+
+
+@deploy("Packages")
+def packages() -> None:
+    """Every package in `REQUIRED`, the time service's and `packages_extra` is installed."""
+    settings = mine().settings
+    wanted = sorted({*REQUIRED, *CLOCK[settings.time_sync], *settings.packages_extra})
+    _install(name="Install missing packages", wanted=wanted)
+
+
+@operation()
+def _install(wanted: list[str]) -> Commands:
+    state: PackageState = Snapshot(Packages, packages=wanted)()
+    if state.interrupted:
+        yield StringCommand("DEBIAN_FRONTEND=noninteractive dpkg --force-confold --configure -a")
+    if state.missing:
+        yield StringCommand(install_script(state.missing))
+    if not (state.interrupted or state.missing):
+        host.noop("all packages are installed")
+
+
+def install_script(missing: tuple[str, ...]) -> str:
+    """Record first, install second: a run killed in between leaves a record that is too long, not too short.
+
+    Configuration files that someone changed are kept. apt waits for a lock that another run (or
+    unattended-upgrades, right after the first boot) holds, instead of failing.
+    """
+    names = shlex.join(missing)
+    return (
+        f"mkdir -p {RECORD.rpartition('/')[0]} && printf '%s\\n' {names} >> {RECORD} && "
+        "export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a && "
+        "apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update && "
+        "apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o Dpkg::Options::=--force-confold "
+        f"install --no-install-recommends {names}"
+    )

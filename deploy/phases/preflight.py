@@ -1,0 +1,82 @@
+"""Preflight: what is wrong with any host is said of all hosts, together, before the first change."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import gevent
+from gevent.event import AsyncResult
+from pyinfra import host, inventory, logger
+from pyinfra.api import deploy
+from pyinfra.api.exceptions import DeployError
+from pyinfra.context import ctx_host
+
+from cluster.artifacts import checksum_locations, k3s_artifacts, locations
+from cluster.k3s_host import binary
+from cluster.preflight import findings
+from cluster.settings import Settings
+from cluster.survey import Survey as HostSurvey
+from deploy.artifacts import PROJECT
+from deploy.facts.survey import Survey
+from deploy.wanted import wanted
+
+_surveys: dict[int, AsyncResult] = {}  # by inventory: the first host to come asks all of them
+
+
+@deploy("Preflight")
+def preflight() -> None:
+    """Every host of the run is fit. Raises DeployError, before any change, with all that is wrong."""
+    this_host()
+
+
+def this_host() -> HostSurvey:
+    """The survey of the host at hand, once every host has passed."""
+    key = id(inventory.get_data())
+    if key not in _surveys:
+        _surveys[key] = AsyncResult()
+        try:
+            _surveys[key].set(_survey_all())
+        except Exception as error:
+            _surveys[key].set_exception(error)
+    surveys: dict[str, HostSurvey] = _surveys[key].get()
+    return surveys[host.name]
+
+
+def _survey_all() -> dict[str, HostSurvey]:
+    """Ask all hosts at once, beside pyinfra's own pool: its places may all be taken by hosts waiting here."""
+    hosts = inventory.get_active_hosts()
+    jobs = {each.name: gevent.spawn(_survey, each) for each in hosts}
+    gevent.joinall(list(jobs.values()))
+    answers = {name: job.get() for name, job in jobs.items()}
+    surveys = {name: survey for name, (survey, _) in answers.items()}
+    roles = {name: wanted()[name].role for name in surveys}
+    settings = {name: wanted()[name].settings for name in surveys}
+    found = findings(surveys, settings, roles, {name: now for name, (_, now) in answers.items()})
+    for finding in found:
+        if finding.level == "warning":
+            logger.warning(str(finding))
+    errors = [str(finding) for finding in found if finding.level == "error"]
+    if errors:
+        raise DeployError("\n".join(["preflight stopped the run, no host was changed:", *errors]))
+    return surveys
+
+
+def _survey(each: object) -> tuple[HostSurvey, float]:
+    from pyinfra.api.host import Host
+
+    assert isinstance(each, Host)
+    settings = wanted()[each.name].settings
+    with ctx_host.use(each):
+        survey = each.get_fact(Survey, reach=reach(settings), unless=binary(settings.k3s_version))
+    if not isinstance(survey, HostSurvey):
+        raise DeployError(f"{each.name}: the survey failed, see above; no host was changed")
+    return survey, time.time()
+
+
+def reach(settings: Settings) -> str:
+    """The URL a host must be able to fetch: its artifact source's checksum file, or "" where files are pushed."""
+    artifact = k3s_artifacts(settings.k3s_version, "amd64", images=False)[0]
+    folder = PROJECT / settings.artifact_folder
+    pushed = settings.artifact_delivery == "push" or Path(locations(artifact, folder, "")[0]).is_file()
+    return "" if pushed else checksum_locations(artifact, folder, settings.artifact_mirror)[1]

@@ -1,0 +1,34 @@
+# $1 unit, $2 seconds to wait, $3 "restart" or "wait", $4 role. Ends 0 when the node is Ready.
+PATH=$PATH:/usr/local/bin
+unit=$1 seconds=$2 node=$(hostname | tr '[:upper:]' '[:lower:]')
+begin=$(date +%s)
+show() { systemctl show "$unit" -p "$1" --value; }
+
+if [ "$3" = restart ]; then
+  systemctl daemon-reload || exit 1
+  systemctl enable --quiet "$unit" || exit 1
+  systemctl reset-failed "$unit" 2>/dev/null
+  systemctl restart --no-block "$unit" || exit 1
+fi
+restarts=$(show NRestarts)
+
+ready() {
+  [ "$(show ActiveState)" = active ] || return 1
+  # An agent has no administrator's access: its kubelet's own credentials read its own node.
+  [ "$4" = agent ] && set -- --kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig || set --
+  k3s kubectl "$@" get --raw /readyz > /dev/null 2>&1 || return 1
+  k3s kubectl "$@" get node "$node" 2>/dev/null | awk -v node="$node" '$1 == node { print $2 }' | grep -Eq '^Ready(,|$)'
+}
+
+why="the node was not Ready after $seconds s"
+while [ $(($(date +%s) - begin)) -lt "$seconds" ]; do
+  ready "$@" && exit 0
+  if [ "$(($(show NRestarts) - restarts))" -ge 3 ]; then
+    why="$unit keeps failing"
+    break
+  fi
+  sleep 1
+done
+echo "$why; the last lines of its journal:" >&2
+journalctl --unit "$unit" --since "@$begin" --no-pager --output cat --lines 30 >&2
+exit 1

@@ -1,0 +1,237 @@
+"""Skerry's tasks. Each is a signature, help for every argument, and a call into the code that does it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from invoke import Context, task
+
+INVENTORY = {"inventory": "the cluster's inventory file, such as inventories/oslo.py"}
+JSON = {"json_output": "print JSON for machines"}
+
+
+def plain_errors(body: Callable[..., Any]) -> Callable[..., Any]:
+    """A user's mistake ends in one line and exit code 2, a failure in one line and 1; neither in a traceback."""
+
+    @wraps(body)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        from cluster.errors import InputError
+        from deploy.artifacts import Unreachable
+        from lab import LabError
+
+        try:
+            return body(*args, **kwargs)
+        except InputError as error:
+            print(error, file=sys.stderr)
+            sys.exit(2)
+        except (LabError, RuntimeError, Unreachable) as error:
+            print(error, file=sys.stderr)
+            sys.exit(1)
+
+    return run
+
+
+@task(name="try", help={"backend": "qemu (own kernel) or nspawn (root, fast); default qemu"} | JSON)
+@plain_errors
+def try_(context: Context, backend: str = "qemu", json_output: bool = False) -> None:
+    """Boot a lab host and walk the whole road on it."""
+    from controller.tryout import attempt
+    from controller.up import print_stages
+
+    stages = attempt(backend)
+    failed = any(stage.result == "failed" for stage in stages)
+    print_stages(stages, "invoke lab-ssh lab-1" if failed else "README.md, Your own hosts", json_output)
+    sys.exit(1 if failed else 0)
+
+
+@task(
+    help=INVENTORY | JSON | {"deploy": "the deploy script to run", "check": "verify afterwards (default yes)"}
+)
+@plain_errors
+def up(
+    context: Context,
+    inventory: str,
+    deploy: str = "deploy/k3s.py",
+    check: bool = True,
+    json_output: bool = False,
+) -> None:
+    """Deploy, verify, and show what happened."""
+    from controller.up import print_stages
+    from controller.up import up as run_up
+
+    code, stages = run_up(inventory, deploy, check)
+    if stages:
+        following = (
+            f"invoke kubeconfig {inventory}" if code == 0 else f"mend what failed, then invoke up {inventory}"
+        )
+        print_stages(stages, following, json_output)
+    sys.exit(code)
+
+
+@task(help=INVENTORY | {"extent": "prepare (the host part) or k3s (everything)"})
+@plain_errors
+def verify(context: Context, inventory: str, extent: str = "k3s") -> None:
+    """Run the acceptance checks of tests/host/ against the hosts."""
+    from controller.inventory import load
+    from controller.verify import verify as run_checks
+
+    outcome = run_checks(load(inventory), extent)
+    print(f"{outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped")
+    sys.exit(0 if outcome.passed and not outcome.failed else 1)
+
+
+@task(help=INVENTORY)
+@plain_errors
+def trust(context: Context, inventory: str) -> None:
+    """Record the hosts' SSH keys after a look at their fingerprints."""
+    from controller import trust as first_contact
+    from controller.inventory import load
+
+    added = first_contact.trust(load(inventory), first_contact.ask)
+    print(f"{len(added)} host key(s) recorded. Next: invoke up {inventory}")
+
+
+@task(
+    help=INVENTORY
+    | {"context_name": "name in the kubeconfig (default: the inventory's)", "file": "kubeconfig"}
+)
+@plain_errors
+def kubeconfig(context: Context, inventory: str, context_name: str = "", file: str = "") -> None:
+    """Merge the cluster's access into your kubeconfig."""
+    from pathlib import Path
+
+    from controller import kubeconfig as access
+    from controller.inventory import load
+
+    cluster, path = load(inventory), Path(file) if file else access.default_file()
+    name = context_name or cluster.name
+    backup = access.fetch(cluster, path, name)
+    print(f"{path}: context {name}{f', backup in {backup}' if backup else ''}")
+    print(f"Next: kubectl --context {name} get nodes")
+
+
+@task(help=INVENTORY | JSON)
+@plain_errors
+def status(context: Context, inventory: str, json_output: bool = False) -> None:
+    """Show how the hosts are, worst first; exit code 3 when one needs a person."""
+    from rich.console import Console
+
+    from controller import status as cluster_status
+    from controller.inventory import load
+
+    found = cluster_status.status(load(inventory))
+    if json_output:
+        print(json.dumps(cluster_status.as_json(found), indent=2))
+    else:
+        Console().print(cluster_status.table(found))
+    sys.exit(0 if all(each.fine for each in found) else 3)
+
+
+@task(name="artifacts-fetch", help=INVENTORY | {"arch": "amd64 or arm64"})
+@plain_errors
+def artifacts_fetch(context: Context, inventory: str, arch: str = "amd64") -> None:
+    """Fill the air-gap folder, where there is internet."""
+    from controller.artifacts import fetch_all
+    from controller.inventory import load
+
+    fetch_all(load(inventory).first_server.settings, arch)
+
+
+@task(name="artifacts-lock", help=INVENTORY)
+@plain_errors
+def artifacts_lock(context: Context, inventory: str) -> None:
+    """Record the publishers' checksums for this inventory's versions."""
+    from controller.artifacts import lock_all
+    from controller.inventory import load
+
+    lock_all(load(inventory).first_server.settings)
+
+
+@task(help=INVENTORY | {"delete_volumes": "give up the data in local volumes", "yes": "do not ask"})
+@plain_errors
+def uninstall(
+    context: Context, inventory: str, delete_volumes: bool = False, yes: bool = False
+) -> None:
+    """Drain the nodes and remove what Skerry brought."""
+    from controller.uninstall import uninstall as run_uninstall
+
+    sys.exit(run_uninstall(inventory, delete_volumes, yes))
+
+
+@task(
+    name="lab-up",
+    help={
+        "hosts": "how many (default 1)",
+        "backend": "qemu (own kernel) or nspawn (root, fast); default qemu",
+    },
+)
+@plain_errors
+def lab_up(context: Context, hosts: int = 1, backend: str = "qemu") -> None:
+    """Boot throw-away hosts."""
+    import lab
+
+    for host in lab.up(hosts, backend):
+        print(f"{host.name}: {host.address} port {host.port} ({host.backend})")
+    print("Next: invoke up inventories/lab.py")
+
+
+@task(name="lab-down", help={"images": "also remove the cached images"})
+@plain_errors
+def lab_down(context: Context, images: bool = False) -> None:
+    """Stop the throw-away hosts and remove all they left."""
+    import lab
+
+    lab.down(images=images)
+
+
+@task(name="lab-list")
+@plain_errors
+def lab_list(context: Context) -> None:
+    """List the throw-away hosts."""
+    import lab
+
+    for host in lab.hosts():
+        print(f"{host.name}: {host.state}, {host.address} port {host.port} ({host.backend})")
+
+
+@task(name="lab-ssh", help={"name": "the host, as lab-list shows it"})
+@plain_errors
+def lab_ssh(context: Context, name: str) -> None:
+    """Open a shell on a throw-away host."""
+    import os
+
+    import lab
+
+    command = lab.ssh_command(name)
+    os.execvp(command[0], command)  # noqa: S606  the shell takes over this terminal
+
+
+@task(name="lab-reset", help={"name": "the host, as lab-list shows it"})
+@plain_errors
+def lab_reset(context: Context, name: str) -> None:
+    """Put a throw-away host back to fresh."""
+    import lab
+
+    lab.reset(name)
+
+
+@task
+@plain_errors
+def lint(context: Context) -> None:
+    """Check style and types."""
+    from controller.testing import lint as run_lint
+
+    sys.exit(run_lint())
+
+
+@task(help={"only": "one layer: lint, unit, lab, vm or e2e (default: all)"})
+@plain_errors
+def test(context: Context, only: str = "") -> None:
+    """Run every test layer that this machine can run, and say which it cannot and why."""
+    from controller.testing import run_layers
+
+    sys.exit(run_layers(only))

@@ -1,0 +1,39 @@
+"""A stand-in for the `k3s` binary: not Kubernetes, runs no containers, for tests of Skerry only.
+
+It exists because no K3s release can be downloaded where the lab tests run. It behaves as K3s does in
+what a provisioner sees: the command line, the configuration files, sd_notify, the log, the files it
+leaves, the exit codes, the HTTPS API about nodes. `k3s --version` says `(stand-in)`.
+
+What the real K3s does and this does not:
+
+- Containers, images, pods, CNI, services, storage, Helm charts, manifests: none. `crictl` and `ctr` exit 1,
+  pods and volumes are empty lists, `drain` finds nothing to evict, air-gap images are not read.
+- etcd and SQLite: the datastore is one JSON file at the place where the real file would be. A server
+  cannot join a server (refused loudly). Snapshots and `--cluster-reset` carry that JSON file.
+  No etcd metrics on 2381: a made-up latency would look measured.
+- The API knows nodes (get, list, merge patch, delete), empty lists and discovery: no watch, no create, no
+  RBAC, no Secrets, no admission, no audit. Clients with a certificate from its client CA may do all.
+- The kubelet is arithmetic: reservations, eviction, maxPods, labels, kernel flags and cgroup are checked
+  and reported, never enforced or set. It listens on no port, reads no drop-ins (refused loudly).
+- Agents register over a private path, send a heartbeat, and nothing else; no tunnel, no port 10250.
+- Flags and kubelet arguments that concern the above are checked for their name and type, then ignored;
+  `secrets-encryption` leaves an encryption-config.json without providers.
+- It listens on IPv4 only, does not insist on root, and every certificate is valid for ten years.
+
+Where it is deliberately not K3s, though K3s has the behaviour:
+
+- `k3s server` warns about an unknown key in config.yaml and goes on ("Unknown flag ... skipping"); only
+  `k3s agent` and the command line refuse. Here all refuse, so that a misspelt key fails a test.
+  `{"unknown_keys": "skip"}` gives the real behaviour.
+- YAML that K3s would read but that is ambiguous (0644, yes, 1.0, duplicates, maps) is refused.
+- A missing token file is fatal after `token_wait_seconds` (4); K3s waits four minutes.
+- A failing kubelet ends the process before READY=1; the real one may end it shortly after.
+
+Faults and pace are switches, by environment (`SKERRY_DOUBLE_START_SECONDS=5`) or in
+/etc/skerry-double.json (`{"start_seconds": 5}`): see `switches.py`.
+
+The keys it makes are test keys from arithmetic that leaks its timing: worthless by design.
+"""
+
+# Tests build other versions by rewriting this line.
+VERSION = "v1.36.3+k3s1"

@@ -1,0 +1,180 @@
+"""A cluster's identity on disk: its CAs, its token, its datastore, and how K3s guards them at each start."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from . import certs
+from .config import Settings
+from .log import fatal, info
+from .switches import switch
+
+AUTHORITIES = ("server-ca", "client-ca")
+RESET_DONE = (
+    "Managed etcd cluster membership has been reset, restart without --cluster-reset flag now. Backup and "
+    "delete ${datadir}/server/db on each peer etcd server and rejoin the nodes"
+)
+
+
+def write(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace a file at once: whoever is killed leaves the old or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(descriptor, mode)
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+    temporary.replace(path)
+
+
+def read_token(settings: Settings, prefix: str = "") -> str:
+    """The token that was given, or an empty string; a missing file is waited for, then fatal."""
+    given = settings.text(f"{prefix}token")
+    path = settings.text(f"{prefix}token-file")
+    until = time.monotonic() + switch("token_wait_seconds")
+    while path and not given:
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            if time.monotonic() > until:
+                fatal(f"Timeout while trying to read the file {path}: no such file or directory")
+            info(f"Waiting for {path} to be available\n")
+            time.sleep(min(2, max(0.1, until - time.monotonic())))
+        except OSError as error:
+            fatal(f"open {path}: {error.strerror}")
+    return given
+
+
+def secret_of(token: str) -> str:
+    """The password inside a token, short or in full (`K10<hash>::<user>:<password>`)."""
+    if not token.startswith("K10"):
+        return token
+    credentials = token.partition("::")[2]
+    if ":" not in credentials:
+        fatal(
+            "failed to normalize token; must be in format K10<CA-HASH>::<USERNAME>:<PASSWORD> or <PASSWORD>"
+        )
+    return credentials.partition(":")[2]
+
+
+class Cluster:
+    """The state of one server: `state` is what etcd would hold."""
+
+    def __init__(self, settings: Settings, data_dir: Path) -> None:
+        self.folder = data_dir / "server"
+        self.lock = threading.RLock()
+        for name in ("", "cred", "db", "tls"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+            (self.folder / name).chmod(0o700)
+        etcd, sqlite = self.folder / "db/etcd/member/snap/db", self.folder / "db/state.db"
+        self.is_etcd = settings.is_set("cluster-init") or settings.is_set("cluster-reset") or etcd.exists()
+        self.path = etcd if self.is_etcd else sqlite
+        if self.is_etcd and sqlite.exists() and not etcd.exists():
+            write(etcd, sqlite.read_text(encoding="utf-8"))
+            sqlite.replace(sqlite.with_name("state.db.migrated"))
+        given = secret_of(read_token(settings))
+        kept = self.folder / "token"
+        self.secret = given or (
+            secret_of(kept.read_text().strip()) if kept.exists() else secrets.token_hex(16)
+        )
+        self.agent_secret = secret_of(read_token(settings, "agent-")) or self.secret
+        self.state: dict[str, Any] = {"bootstrap": {}, "nodes": {}}
+        if self.path.exists():
+            self.state = json.loads(self.path.read_text(encoding="utf-8"))
+        if settings.is_set("cluster-reset"):
+            self._reset(settings.text("cluster-reset-restore-path"))
+        self._bootstrap()
+
+    def save(self) -> None:
+        with self.lock:
+            write(self.path, json.dumps(self.state))
+
+    def snapshot(self, name: str, node: str, folder: Path | None) -> Path:
+        """Save the datastore beside it, as `k3s etcd-snapshot save` does."""
+        folder = folder or self.folder / "db/snapshots"
+        path = folder / f"{name}-{node}-{int(time.time())}"
+        with self.lock:
+            write(path, json.dumps(self.state))
+        return path
+
+    def ca(self, name: str) -> tuple[certs.Key, str]:
+        """The key and the common name of one of the CAs."""
+        key = certs.Key.load(self.state["bootstrap"]["files"][f"{name}.key"])
+        return key, _common_name(name, key)
+
+    def full_token(self, user: str, secret: str) -> str:
+        ca = self.state["bootstrap"]["files"]["server-ca.crt"]
+        return f"K10{hashlib.sha256(ca.encode()).hexdigest()}::{user}:{secret}"
+
+    def _bootstrap(self) -> None:
+        proof = hashlib.sha256(f"bootstrap {self.secret}".encode()).hexdigest()
+        if not self.state["bootstrap"]:
+            self.state["bootstrap"] = {"proof": proof, "files": self._new_authorities()}
+            self.save()
+        if self.state["bootstrap"]["proof"] != proof:
+            fatal(
+                "starting kubernetes: preparing server: failed to bootstrap cluster data: bootstrap data "
+                "already found and encrypted with different token"
+            )
+        for name, text in self.state["bootstrap"]["files"].items():
+            write(self.folder / "tls" / name, text, 0o600 if name.endswith(".key") else 0o644)
+        write(self.folder / "token", self.full_token("server", self.secret) + "\n")
+        self._link("node-token")
+        if self.agent_secret == self.secret:
+            self._link("agent-token")
+        else:
+            write(self.folder / "agent-token", self.full_token("node", self.agent_secret) + "\n")
+
+    def _new_authorities(self) -> dict[str, str]:
+        """New CAs, unless the disk still has both files of one."""
+        files = {}
+        for name in AUTHORITIES:
+            stored = [self.folder / "tls" / f"{name}.{end}" for end in ("key", "crt")]
+            if all(path.exists() for path in stored):
+                files[f"{name}.key"], files[f"{name}.crt"] = (path.read_text() for path in stored)
+            else:
+                key = certs.Key.generate()
+                files[f"{name}.key"] = key.pem()
+                files[f"{name}.crt"] = certs.authority(key, _common_name(name, key))
+        return files
+
+    def _link(self, name: str) -> None:
+        link = self.folder / name
+        if not link.is_symlink():
+            link.unlink() if link.exists() else None
+            link.symlink_to(self.folder / "token")
+
+    def _reset(self, snapshot: str) -> None:
+        flag = self.folder / "db/reset-flag"
+        if flag.exists():
+            fatal(
+                "cluster-reset was successfully performed, please remove the cluster-reset flag and start "
+                "k3s normally. If you need to perform another cluster reset, you must first manually delete "
+                f"the {flag} file"
+            )
+        if snapshot:
+            try:
+                self.state = json.loads(Path(snapshot).read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                fatal(f"starting kubernetes: preparing server: etcd: snapshot path {snapshot}: {error}")
+            shutil.rmtree(self.folder / "db/etcd", ignore_errors=True)
+        self._bootstrap()
+        self.save()
+        write(flag, "")
+        info(RESET_DONE)
+        raise SystemExit(0)
+
+
+def _common_name(name: str, key: certs.Key) -> str:
+    """K3s puts the time here; this number only has to stay with the key."""
+    return f"k3s-{name}@{int.from_bytes(key.id[:4], 'big')}"

@@ -1,0 +1,81 @@
+"""The certificates of a server and its administrator, and the kubeconfig that holds the latter."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import socket
+from pathlib import Path
+
+from . import certs
+from .cluster import Cluster, write
+from .config import Settings
+from .log import fatal, info
+from .node import Node
+
+TEMPLATE = """\
+apiVersion: v1
+clusters:
+- cluster:
+    certificate-authority-data: {ca}
+    server: https://127.0.0.1:{port}
+  name: default
+contexts:
+- context:
+    cluster: default
+    user: default
+  name: default
+current-context: default
+kind: Config
+preferences: {{}}
+users:
+- name: default
+  user:
+    client-certificate-data: {certificate}
+    client-key-data: {key}
+"""
+
+
+def issue_certificates(settings: Settings, cluster: Cluster, node: Node) -> None:
+    """Write the server's and the administrator's certificates anew: names and addresses may have changed."""
+    tls, files = cluster.folder / "tls", cluster.state["bootstrap"]["files"]
+    network = ipaddress.ip_network((settings.items("service-cidr") or ["10.43.0.0/16"])[0])
+    names = [
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+        "kubernetes.default.svc.cluster.local",
+    ]
+    names += ["localhost", "127.0.0.1", "::1", socket.gethostname(), node.name, node.address, str(network[1])]
+    names += [*node.external, *settings.items("tls-san"), settings.text("advertise-address", "127.0.0.1")]
+    key = certs.Key.generate()
+    issuer, issuer_name = cluster.ca("server-ca")
+    hosts = list(dict.fromkeys(names))
+    certificate = certs.issue(key, "k3s", "k3s", issuer, issuer_name, certs.SERVER, hosts)
+    write(tls / "serving-kube-apiserver.crt", certificate + files["server-ca.crt"], 0o644)
+    write(tls / "serving-kube-apiserver.key", key.pem())
+    key = certs.Key.generate()
+    issuer, issuer_name = cluster.ca("client-ca")
+    certificate = certs.issue(key, "system:admin", "system:masters", issuer, issuer_name, certs.CLIENT, [])
+    write(tls / "client-admin.crt", certificate, 0o644)
+    write(tls / "client-admin.key", key.pem())
+
+
+def write_kubeconfig(settings: Settings, cluster: Cluster, port: int) -> None:
+    """Write /etc/rancher/k3s/k3s.yaml, or wherever the settings say."""
+    path, tls = Path(settings.text("write-kubeconfig", "/etc/rancher/k3s/k3s.yaml")), cluster.folder / "tls"
+    mode = settings.text("write-kubeconfig-mode", "600")
+    if not mode.isdigit() or set(mode) - set("01234567"):
+        fatal(f'strconv.ParseInt: parsing "{mode}": invalid syntax')
+    text = TEMPLATE.format(
+        port=port,
+        ca=_encoded(tls / "server-ca.crt"),
+        certificate=_encoded(tls / "client-admin.crt"),
+        key=_encoded(tls / "client-admin.key"),
+    )
+    write(path, text, int(mode, 8))
+    info(f"Wrote kubeconfig {path}")
+
+
+def _encoded(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()

@@ -1,0 +1,110 @@
+"""The nodes of a cluster: registered, heard of, patched, deleted; kept in the datastore."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from typing import Any
+
+from .cluster import Cluster
+
+SILENT_SECONDS = 40  # as long as the node controller waits for a heartbeat
+
+
+class ApiError(Exception):
+    """An answer with an HTTP status other than 200."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+class Registry:
+    """All nodes by name, each with its object, its kubelet's configuration and its password's hash."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.records: dict[str, Any] = cluster.state["nodes"]
+        self.seen = {name: time.monotonic() for name in self.records}
+
+    def register(self, registration: dict[str, Any]) -> None:
+        """Take a node: new, or known with the same password; labels and taints count only the first time."""
+        name = registration["node"]["metadata"]["name"]
+        proof = hashlib.sha256(registration["password"].encode()).hexdigest()
+        with self.cluster.lock:
+            known = self.records.get(name)
+            if known and known["proof"] != proof:
+                raise ApiError(
+                    403,
+                    f"unable to verify password for node {name}: hash does not match; Node password "
+                    "rejected, duplicate hostname or contents of '/etc/rancher/node/password' may not match "
+                    "server node-passwd entry, try enabling a unique node name with the --with-node-id flag",
+                )
+            node = known["node"] if known else registration["node"]
+            node["status"] = registration["node"]["status"]
+            self.records[name] = {"node": node, "configz": registration["configz"], "proof": proof}
+            self.cluster.save()
+        self.seen[name] = time.monotonic()
+
+    def beat(self, name: str, status: dict[str, Any]) -> None:
+        """Take a heartbeat; a node that was deleted stays deleted until it starts again."""
+        node = self.record(name)["node"]
+        self.seen[name] = time.monotonic()
+        with self.cluster.lock:
+            changed = _states(node["status"]) != _states(status)
+            _keep_transitions(node["status"], status)
+            node["status"] = status
+            if changed:
+                self.cluster.save()
+
+    def record(self, name: str) -> dict[str, Any]:
+        record: dict[str, Any] | None = self.records.get(name)
+        if record is None:
+            raise ApiError(404, f'nodes "{name}" not found')
+        return record
+
+    def current(self, name: str) -> dict[str, Any]:
+        """A node as of now: unknown when its kubelet has gone silent."""
+        with self.cluster.lock:
+            node: dict[str, Any] = json.loads(json.dumps(self.record(name)["node"]))
+        for condition in node["status"]["conditions"] if self.is_silent(name) else []:
+            if condition["type"] != "EtcdIsVoter":
+                condition.update(status="Unknown", reason="NodeStatusUnknown")
+                condition["message"] = "Kubelet stopped posting node status."
+        return node
+
+    def is_silent(self, name: str) -> bool:
+        return time.monotonic() - self.seen.get(name, 0.0) > SILENT_SECONDS
+
+    def patch(self, name: str, patch: dict[str, Any]) -> None:
+        """RFC 7396: for maps the same as kubectl's strategic merge; lists are replaced as a whole."""
+        with self.cluster.lock:
+            record = self.record(name)
+            record["node"] = _merge(record["node"], patch)
+            self.cluster.save()
+
+    def delete(self, name: str) -> None:
+        with self.cluster.lock:
+            self.record(name)
+            del self.records[name]
+            self.cluster.save()
+
+
+def _merge(value: Any, patch: Any) -> Any:
+    if not isinstance(value, dict) or not isinstance(patch, dict):
+        return patch
+    kept = {key: item for key, item in value.items() if key not in patch}
+    changed = {key: _merge(value.get(key, {}), item) for key, item in patch.items() if item is not None}
+    return {**kept, **changed}
+
+
+def _keep_transitions(old: dict[str, Any], new: dict[str, Any]) -> None:
+    before = {row["type"]: row for row in old["conditions"]}
+    for row in new["conditions"]:
+        if row["status"] == before.get(row["type"], {}).get("status"):
+            row["lastTransitionTime"] = before[row["type"]]["lastTransitionTime"]
+
+
+def _states(status: dict[str, Any]) -> list[str]:
+    return [condition["status"] for condition in status["conditions"]]

@@ -1,0 +1,56 @@
+"""How a test makes the stand-in slow, broken or lenient.
+
+Each switch is `SKERRY_DOUBLE_<NAME>` in the environment (which wins) or a key in /etc/skerry-double.json.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from . import VERSION
+from .log import fatal
+
+DEFAULTS: dict[str, Any] = {
+    "start_seconds": 2.0,  # from start to READY=1; the API answers 503 for the first half
+    "ready_seconds": 1.0,  # from READY=1 to a Ready node
+    "token_wait_seconds": 4.0,  # how long a missing token file is waited for
+    "fail_start": "",  # a message: log it and exit 1
+    "hang": False,  # never READY=1, the API stays at 503
+    "never_ready": False,  # API up, READY=1, the node stays NotReady
+    "allocatable_wrong": False,  # allocatable equals capacity, whatever is reserved
+    "skip_kernel": False,  # protect-kernel-defaults finds nothing (containers share /proc/sys)
+    "skip_cgroup": False,  # cgroup v1 is accepted by every version
+    "unknown_keys": "fatal",  # "skip": warn about unknown keys in a server's config.yaml, as K3s does
+    "only_version": "",  # the file counts for this version alone: a new version fails, the old one runs
+    "node_dir": "/etc/rancher/node",  # where the node password lies: K3s has no flag for it
+}
+
+
+def switch(name: str) -> Any:
+    """The value of a switch: from the environment, else from the file, else its default."""
+    text = os.environ.get("SKERRY_DOUBLE_" + name.upper())
+    if text is None:
+        return _file().get(name, DEFAULTS[name])
+    try:
+        return type(DEFAULTS[name])(json.loads(text))
+    except ValueError:
+        return text
+
+
+def _file() -> dict[str, Any]:
+    path = os.environ.get("SKERRY_DOUBLE_FILE", "/etc/skerry-double.json")
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib costs `kubectl` 10 ms
+            values: dict[str, Any] = json.load(file)
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        fatal(f"{path} is not JSON: {error}")
+    unknown = sorted(set(values) - set(DEFAULTS))
+    if unknown:
+        fatal(f"{path} has unknown switches: {', '.join(unknown)}")
+    if values.get("only_version") not in (None, "", VERSION):
+        return {}
+    return values

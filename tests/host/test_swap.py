@@ -1,0 +1,20 @@
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.usefixtures("own_kernel")
+def test_no_swap_is_active(host: Any) -> None:
+    assert host.file("/proc/swaps").content_string.splitlines()[1:] == []
+
+
+def test_fstab_brings_no_swap_back(host: Any) -> None:
+    lines = [line.split() for line in host.file("/etc/fstab").content_string.splitlines()]
+    assert [
+        line for line in lines if len(line) > 2 and not line[0].startswith("#") and line[2] == "swap"
+    ] == []
+
+
+def test_no_swap_unit_is_left(host: Any) -> None:
+    listed = host.check_output("systemctl list-unit-files --no-legend --type=swap").splitlines()
+    assert [line for line in listed if line.split()[1] != "masked"] == []

@@ -1,0 +1,146 @@
+"""Preflight's rules: a fit host passes, and each thing that may be wrong is found, with its remedy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cluster.preflight import Finding, findings
+from cluster.settings import Settings
+from cluster.survey import Listener, Survey
+from tests.unit.conftest import MakeSettings
+
+NOW = 1_800_000_000.0
+FIT = Survey(
+    hostname="node-1",
+    machine_id="0123456789abcdef0123456789abcdef",
+    os_id="ubuntu",
+    os_version="20.04",
+    arch="x86_64",
+    kernel="5.4.0-216-generic",
+    init="systemd",
+    virtualisation="kvm",
+    cgroup="cgroup2fs",
+    cores=2,
+    memory_kib=3 * 1024 * 1024,
+    disk_path="/var/lib",
+    disk_filesystem="ext2/ext3",
+    disk_free_bytes=40 * 2**30,
+    clock=NOW,
+    clock_synchronised=True,
+    listeners=(Listener("tcp", "0.0.0.0", 22, "sshd", "ssh.service"),),  # noqa: S104  a string in output
+    routes=(("default", "eth0"), ("192.0.2.0/24", "eth0")),
+    rivals=(),
+    k3s_installed=False,
+    grub=True,
+    reach="ok",
+)
+
+
+def check(survey: Survey, settings: Settings, role: str = "server") -> list[Finding]:
+    return findings({"a": survey}, {"a": settings}, {"a": role}, {"a": NOW})  # type: ignore[dict-item]
+
+
+def test_a_fit_host_has_no_findings(make_settings: MakeSettings) -> None:
+    assert check(FIT, make_settings()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"os_id": "fedora", "os_version": "40"}, "fedora 40 is not supported"),
+        ({"os_version": "18.04"}, "ubuntu 18.04 is not supported"),
+        ({"arch": "riscv64"}, "architecture riscv64"),
+        ({"init": "sysvinit"}, "PID 1 is sysvinit"),
+        ({"kernel": "4.15.0-20-generic"}, "older than 4.19"),
+        ({"cores": 1}, "1 core(s), a K3s server needs 2"),
+        ({"memory_kib": 1024 * 1024}, "1024 MiB of memory"),
+        ({"disk_free_bytes": 2**30}, "1.0 GiB free at /var/lib"),
+        ({"disk_filesystem": "nfs"}, "etcd must not live on"),
+        ({"clock": NOW + 40}, "the clock is 40 s ahead"),
+        ({"clock": NOW - 40}, "the clock is 40 s behind"),
+        ({"rivals": ("kubelet.service is running",)}, "kubelet.service is running"),
+        ({"routes": (("10.42.7.0/24", "eth1"),)}, "k3s_cluster_cidr 10.42.0.0/16 overlaps"),
+        ({"routes": (("10.43.0.0/16", "tun0"),)}, "k3s_service_cidr 10.43.0.0/16 overlaps"),
+        ({"reach": "curl: (6) Could not resolve host"}, "Could not resolve host"),
+        ({"hostname": ""}, "the hostname is empty"),
+    ],
+)
+def test_an_unfit_host_is_an_error_with_a_remedy(
+    make_settings: MakeSettings, change: dict[str, object], words: str
+) -> None:
+    [finding] = check(replace(FIT, **change), make_settings())  # type: ignore[arg-type]
+    assert finding.level == "error"
+    assert words in finding.problem
+    assert finding.remedy
+
+
+def test_everything_wrong_is_said_at_once_errors_first(make_settings: MakeSettings) -> None:
+    found = check(replace(FIT, cores=1, clock_synchronised=False, arch="mips"), make_settings())
+    assert [finding.level for finding in found] == ["error", "error", "warning"]
+
+
+def test_a_two_gigabyte_host_counts_as_two_gigabytes(make_settings: MakeSettings) -> None:
+    """Firmware and kernel keep some: Linux shows about 1.92 GiB of 2."""
+    assert check(replace(FIT, memory_kib=1_970_000), make_settings()) == []
+
+
+@pytest.mark.parametrize("port", [6443, 2379, 2380, 10250])
+def test_a_strangers_port_is_an_error_and_our_own_is_not(make_settings: MakeSettings, port: int) -> None:
+    stranger = Listener("tcp", "*", port, "nginx", "nginx.service")
+    [finding] = check(replace(FIT, listeners=(stranger,)), make_settings())
+    assert f"port {port} is taken by nginx" in finding.problem
+    ours = replace(stranger, process="k3s-server", unit="k3s.service")
+    assert check(replace(FIT, listeners=(ours,)), make_settings()) == []
+
+
+def test_etcds_ports_do_not_matter_to_sqlite_or_to_an_agent(make_settings: MakeSettings) -> None:
+    etcd = replace(FIT, listeners=(Listener("tcp", "*", 2379, "etcd", "etcd.service"),))
+    assert check(etcd, make_settings(k3s_datastore="sqlite")) == []
+    assert check(etcd, make_settings(), role="agent") == []
+
+
+def test_our_own_routes_are_not_an_overlap(make_settings: MakeSettings) -> None:
+    routes = (("10.42.0.0/24", "cni0"), ("10.42.1.0/24", "flannel.1"), ("10.42.0.5", "veth1234"))
+    assert check(replace(FIT, routes=routes), make_settings()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "level", "words"),
+    [
+        ({}, {}, "warning", "switches it to v2"),
+        ({}, {"cgroup_v1": "refuse"}, "error", 'cgroup_v1 = "switch"'),
+        ({"grub": False}, {}, "error", "systemd.unified_cgroup_hierarchy=1"),
+        ({"virtualisation": "lxc"}, {}, "error", "the machine that runs this container"),
+    ],
+)
+def test_cgroup_v1_under_a_version_that_refuses_it(
+    make_settings: MakeSettings, change: dict[str, object], settings: dict[str, str], level: str, words: str
+) -> None:
+    survey = replace(FIT, cgroup="tmpfs", **change)  # type: ignore[arg-type]
+    [finding] = check(survey, make_settings(k3s_version="v1.35.6+k3s1", **settings))
+    assert finding.level == level
+    assert words in finding.remedy
+
+
+def test_cgroup_v1_under_a_version_that_accepts_it_is_fine(make_settings: MakeSettings) -> None:
+    assert check(replace(FIT, cgroup="tmpfs"), make_settings(k3s_version="v1.34.3+k3s1")) == []
+
+
+def test_a_cloned_machine_id_is_told_of_both_hosts(make_settings: MakeSettings) -> None:
+    other = replace(FIT, hostname="node-2")
+    found = findings(
+        {"a": FIT, "b": other},
+        {"a": make_settings(), "b": make_settings()},
+        {"a": "server", "b": "agent"},
+        {"a": NOW, "b": NOW},
+    )
+    assert [(finding.host, "also that of" in finding.problem) for finding in found] == [
+        ("a", True),
+        ("b", True),
+    ]
+
+
+def test_a_finding_is_one_line() -> None:
+    assert str(Finding("a", "error", "no", "do")) == "a: error: no; do"

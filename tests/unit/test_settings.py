@@ -1,0 +1,370 @@
+"""Settings: the reference parses, and each mistake is told in one line that says where and how to mend it."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from pyinfra.connectors.ssh import connector_data_meta
+
+from cluster.errors import InputError
+from cluster.settings import Settings, parse_settings
+
+REFERENCE = Path(__file__).parents[2] / "inventories" / "group_data" / "all.py"
+DEFAULTS: dict[str, object] = {
+    name: value for name, value in runpy.run_path(str(REFERENCE)).items() if not name.startswith("__")
+}
+SHOWN = "inventories/group_data/all.py shows how to write it"
+AMOUNTS = {"system": {"cpu": "500m", "memory": "512Mi"}, "kube": {"cpu": "500m", "memory": "512Mi"}}
+
+
+def parse(**changes: object) -> Settings:
+    return parse_settings("oslo1", {**DEFAULTS, **changes}, ignored=connector_data_meta)
+
+
+def refusal(**changes: object) -> str:
+    with pytest.raises(InputError) as caught:
+        parse(**changes)
+    return str(caught.value)
+
+
+def test_the_reference_names_every_setting_and_no_other() -> None:
+    """Names with "_" and the connector's are pyinfra's own."""
+    named = {name for name in DEFAULTS if not name.startswith("_") and name not in connector_data_meta}
+    assert named == set(Settings.model_fields)
+
+
+def test_the_reference_parses_and_keeps_its_values() -> None:
+    settings = parse()
+    assert settings.model_dump() == {name: DEFAULTS[name] for name in Settings.model_fields}
+
+
+def test_settings_have_no_defaults_of_their_own() -> None:
+    assert all(field.is_required() for field in Settings.model_fields.values())
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        parse().max_pods = 5
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("country", "NO"),
+        ("ssh_fingerprint", "SHA256:" + "aB3/+" * 8 + "abc"),
+        ("packages_extra", ["htop", "g++", "libstdc++6"]),
+        ("ntp_servers", ["ntp.example.org", "192.0.2.1", "2001:db8::1"]),
+        ("k3s_cluster_cidr", "10.44.0.0/16"),
+        ("k3s_node_ip", "2001:db8::1"),
+        ("k3s_api_endpoint", "k3s.example.org:6443"),
+        ("k3s_api_endpoint", "[2001:db8::1]:443"),
+        ("k3s_tls_sans", ["k3s.example.org", "192.0.2.1"]),
+        ("k3s_disable", ["traefik", "metrics-server"]),
+        (
+            "k3s_node_labels",
+            ["disk=ssd", "example.org/zone=a", "empty=", "topology.kubernetes.io/zone=oslo-1"],
+        ),
+        ("k3s_node_labels", ["node.kubernetes.io/pool=a", "x.node.kubernetes.io/pool=a"]),
+        ("k3s_node_taints", ["dedicated=db:NoSchedule", "example.org/gpu:NoExecute"]),
+        (
+            "k3s_config_extra",
+            {"debug": True, "v": 2, "etcd-snapshot-retention": 10, "kube-proxy-arg+": ["x=y"]},
+        ),
+        ("reserve", "auto"),
+        ("reserve", AMOUNTS),
+        ("artifact_mirror", "http://10.0.0.1:8080"),
+        ("k3s_flannel_backend", "wireguard-native"),
+    ],
+)
+def test_a_good_value_is_kept(name: str, value: object) -> None:
+    assert getattr(parse(**{name: value}), name) == value
+
+
+def test_a_mirror_needs_no_slash_at_its_end() -> None:
+    assert (
+        parse(artifact_mirror="https://mirror.example/k3s/").artifact_mirror == "https://mirror.example/k3s"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("max_pods", "512", f"should be a whole number, is '512'; {SHOWN}"),
+        ("max_pods", 110.0, f"should be a whole number, is 110.0; {SHOWN}"),
+        ("max_pods", True, f"should be a whole number, is True; {SHOWN}"),
+        ("max_pods", 0, "should be at least 1, is 0; raise it"),
+        ("clock_sync_required", "yes", f"should be True or False, is 'yes'; {SHOWN}"),
+        ("clock_sync_required", 1, f"should be True or False, is 1; {SHOWN}"),
+        ("region", 5, f"should be a text, is 5; {SHOWN}"),
+        ("region", None, f"should be a text, is None; {SHOWN}"),
+        ("k3s_disable", "traefik", f"should be a list, is 'traefik'; {SHOWN}"),
+        ("eviction_hard", "100Mi", f"should be a mapping, is '100Mi'; {SHOWN}"),
+        (
+            "time_sync",
+            "ntpd",
+            "should be 'systemd-timesyncd', 'chrony' or 'none', is 'ntpd'; choose one of them",
+        ),
+        ("cgroup_v1", "keep", "should be 'switch' or 'refuse', is 'keep'; choose one of them"),
+        (
+            "country",
+            "UK",
+            "'UK' is not a country's code; write two letters of ISO 3166-1 such as 'NO', or ''",
+        ),
+        (
+            "ssh_fingerprint",
+            "SHA256:abc",
+            "'SHA256:abc' is not a fingerprint; write what `ssh-keygen -lf KEY.pub` shows, 'SHA256:...'",
+        ),
+        ("k3s_version", "v1.36.3", "'v1.36.3' is not a K3s version; write it as 'v1.36.3+k3s1'"),
+        (
+            "k3s_version",
+            "v1.99.0+k3s1",
+            "K3s v1.99.0+k3s1 is outside the known Kubernetes 1.21 to 1.37; choose one inside, or read "
+            "its release "
+            "notes and extend the range in cluster/versions.py",
+        ),
+        ("k3s_cluster_cidr", "10.42.0.0", "'10.42.0.0' has no length; write it as '10.42.0.0/16'"),
+        (
+            "k3s_cluster_cidr",
+            "10.42.0.1/16",
+            "'10.42.0.1/16' is not the network itself; write '10.42.0.0/16'",
+        ),
+        ("k3s_cluster_cidr", "ten", "'ten' is not a network; write it as '10.42.0.0/16'"),
+        (
+            "k3s_service_cidr",
+            "10.42.128.0/17",
+            "'10.42.128.0/17' overlaps k3s_cluster_cidr '10.42.0.0/16'; choose another network",
+        ),
+        (
+            "k3s_service_cidr",
+            "fd00::/108",
+            "'fd00::/108' is not of the family of k3s_cluster_cidr '10.42.0.0/16'; use one family",
+        ),
+        (
+            "k3s_node_ip",
+            "oslo1",
+            "'oslo1' is not an IP address; write one, or '' for that of the default route",
+        ),
+        (
+            "k3s_api_endpoint",
+            "https://k3s.example.org",
+            "'https://k3s.example.org' is not an endpoint; write it as 'k3s.example.org:6443', or ''",
+        ),
+        (
+            "k3s_api_endpoint",
+            "k3s.example.org:65536",
+            "'k3s.example.org:65536' is not an endpoint; write it as 'k3s.example.org:6443', or ''",
+        ),
+        (
+            "k3s_api_endpoint",
+            "a b:6443",
+            "'a b' is neither a host's name nor an address; write it without scheme and port",
+        ),
+        ("artifact_folder", " ", "is empty; write a path, relative to the project"),
+        (
+            "artifact_mirror",
+            "ftp://mirror.example",
+            "'ftp://mirror.example' is not a mirror; write it as 'https://mirror.example/k3s', or ''",
+        ),
+        (
+            "artifact_mirror",
+            "https://me:secret@mirror.example",
+            "may not hold '@', '?' or '#'; write it as 'https://mirror.example/k3s'",
+        ),
+        (
+            "reserve",
+            "automatic",
+            "'automatic' is not a reservation; write 'recipe', 'auto' or amounts for system and kube",
+        ),
+        ("reserve", 5, "5 is not a reservation; write 'recipe', 'auto' or amounts for system and kube"),
+        ("reserve", {"system": AMOUNTS["system"]}, "'kube' is missing; give 'system' and 'kube'"),
+        ("reserve", {**AMOUNTS, "kub": {}}, "'kub' is unknown; give 'system' and 'kube'"),
+        ("reserve", {**AMOUNTS, "kube": "500m"}, "'kube' is '500m'; give it 'cpu' and 'memory'"),
+        ("reserve", {**AMOUNTS, "kube": {"cpu": "1"}}, "kube 'memory' is missing; give 'cpu' and 'memory'"),
+        (
+            "reserve",
+            {**AMOUNTS, "kube": {"cpu": 1, "memory": "1Gi"}},
+            "kube 'cpu' is 1; write it in quotes, such as '500m' or '512Mi'",
+        ),
+        (
+            "reserve",
+            {**AMOUNTS, "kube": {"cpu": "1", "memory": "512"}},
+            "kube memory '512' has no unit; write '512Mi'",
+        ),
+    ],
+)
+def test_a_bad_value_is_one_line(name: str, value: object, problem: str) -> None:
+    assert refusal(**{name: value}) == f"oslo1: setting {name}: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("packages_extra", 5, f"should be a text, is 5; {SHOWN}"),
+        ("packages_extra", "Htop", "'Htop' is not a package's name; write it as `apt-cache search` shows it"),
+        (
+            "ntp_servers",
+            "ntp.example.org:123",
+            "'ntp.example.org:123' is neither a host's name nor an address; write it without scheme and port",
+        ),
+        (
+            "k3s_disable",
+            "traefik,servicelb",
+            "'traefik,servicelb' is not a component's name; write one name for each, such as 'traefik'",
+        ),
+        (
+            "k3s_node_labels",
+            "disk",
+            "'disk' is not a label; write it as 'key=value' or 'example.org/key=value'",
+        ),
+        (
+            "k3s_node_labels",
+            "/disk=ssd",
+            "'/disk=ssd' is not a label; write it as 'key=value' or 'example.org/key=value'",
+        ),
+        (
+            "k3s_node_labels",
+            "node-role.kubernetes.io/worker=true",
+            "'node-role.kubernetes.io/worker=true': a kubelet may not give itself "
+            "'node-role.kubernetes.io/worker' "
+            "and would not start; use a key of your own, or `kubectl label` once the node has joined",
+        ),
+        (
+            "k3s_node_taints",
+            "dedicated=db",
+            "'dedicated=db' is not a taint; write it as 'key=value:NoSchedule'",
+        ),
+        (
+            "k3s_node_taints",
+            "dedicated=db:Never",
+            "'dedicated=db:Never' has no known effect; end it with ':' and one of NoSchedule, "
+            "PreferNoSchedule, "
+            "NoExecute",
+        ),
+    ],
+)
+def test_a_bad_item_of_a_list_is_named_by_its_place(name: str, value: object, problem: str) -> None:
+    assert refusal(**{name: [value]}) == f"oslo1: setting {name}[0]: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        (
+            "disable",
+            ["traefik"],
+            "'disable' may not be set here; it is composed from the other settings: remove it",
+        ),
+        (
+            "tls-san+",
+            ["x"],
+            "'tls-san+' may not be set here; it is composed from the other settings: remove it",
+        ),
+        (
+            "token",
+            "secret",
+            "'token' may not be set here; Skerry keeps the tokens, in files that only root reads: remove it",
+        ),
+        ("t", "x", "'t' is not a key of K3s; write it as `k3s server --help` does, without '--'"),
+        (
+            "--debug",
+            True,
+            "'--debug' is not a key of K3s; write it as `k3s server --help` does, without '--'",
+        ),
+        (
+            "kubelet_arg",
+            [],
+            "'kubelet_arg' is not a key of K3s; write it as `k3s server --help` does, without '--'",
+        ),
+        ("debug", None, "'debug' is None; give it a text, a number, True, False or a list"),
+        ("debug", {"a": 1}, "'debug' is {'a': 1}; give it a text, a number, True, False or a list"),
+    ],
+)
+def test_an_extra_key_that_is_ours_or_no_flag_is_refused(key: str, value: object, problem: str) -> None:
+    assert refusal(k3s_config_extra={key: value}) == f"oslo1: setting k3s_config_extra: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("signal", "value", "problem"),
+    [
+        (
+            "memory.availible",
+            "1Gi",
+            "'memory.availible' is not an eviction signal; the signals are memory.available, "
+            "nodefs.available, "
+            "nodefs.inodesFree, imagefs.available, imagefs.inodesFree, pid.available",
+        ),
+        ("memory.available", "100", "'memory.available': memory '100' has no unit; write '100Mi'"),
+        (
+            "memory.available",
+            "0Mi",
+            "'memory.available' is '0Mi', which the kubelet refuses; write '0%' for never",
+        ),
+        (
+            "nodefs.available",
+            "101%",
+            "'nodefs.available' is '101%'; a percentage goes from '0%' to '100%'",
+        ),
+        ("pid.available", "5Mi", "'pid.available' is '5Mi'; write a number such as '1000', or '5%'"),
+    ],
+)
+def test_a_bad_threshold_is_named_by_its_signal(signal: str, value: str, problem: str) -> None:
+    thresholds = {**parse().eviction_hard, signal: value}
+    assert refusal(eviction_hard=thresholds) == f"oslo1: setting eviction_hard: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "feature"),
+    [
+        ("k3s_flannel_backend", "wireguard-native", "wireguard-native"),
+        ("k3s_config_extra", {"prefer-bundled-bin": True}, "prefer-bundled-bin"),
+        ("k3s_config_extra", {"embedded-registry": True}, "embedded-registry"),
+    ],
+)
+def test_what_came_after_the_chosen_version_is_refused(name: str, value: object, feature: str) -> None:
+    line = refusal(k3s_version="v1.21.14+k3s1", **{name: value})
+    assert line.startswith(
+        f"oslo1: setting {name}: K3s v1.21.14+k3s1 does not know {feature!r}; it came with v1."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("k3s_verison", "is unknown; did you mean k3s_version?"),
+        ("ssh_usr", "is unknown; did you mean ssh_user?"),
+        ("sudo", "is unknown; did you mean _sudo?"),
+        ("colour", "is unknown; inventories/group_data/all.py lists all settings"),
+    ],
+)
+def test_an_unknown_name_gets_the_nearest_suggested(name: str, problem: str) -> None:
+    assert refusal(**{name: "x"}) == f"oslo1: setting {name}: {problem}"
+
+
+def test_a_missing_setting_points_to_the_reference() -> None:
+    data = {name: value for name, value in DEFAULTS.items() if name != "max_pods"}
+    with pytest.raises(InputError) as caught:
+        parse_settings("oslo1", data, ignored=connector_data_meta)
+    assert str(caught.value) == (
+        "oslo1: setting max_pods: is missing; inventories/group_data/all.py has its default"
+    )
+
+
+def test_all_problems_are_told_at_once_unknown_names_first() -> None:
+    lines = refusal(max_pods="512", k3s_datastore="mysql", ssh_usr="me").splitlines()
+    assert lines == [
+        "oslo1: setting ssh_usr: is unknown; did you mean ssh_user?",
+        "oslo1: setting k3s_datastore: should be 'etcd' or 'sqlite', is 'mysql'; choose one of them",
+        f"oslo1: setting max_pods: should be a whole number, is '512'; {SHOWN}",
+    ]
+
+
+def test_a_problem_stays_one_short_line_whatever_the_value() -> None:
+    line = refusal(max_pods="many\n" * 1000)
+    assert len(line.splitlines()) == 1
+    assert len(line) < 200
+
+
+def test_pyinfras_own_data_is_left_out() -> None:
+    assert parse(_sudo=True, ssh_port=2222) == parse()

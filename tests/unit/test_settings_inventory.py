@@ -1,0 +1,126 @@
+"""What must hold for the hosts of an inventory together."""
+
+import runpy
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from pyinfra.connectors.ssh import connector_data_meta
+
+from cluster.errors import InputError
+from cluster.settings import Settings, check_inventory, parse_settings
+
+REFERENCE = Path(__file__).parents[2] / "inventories" / "group_data" / "all.py"
+DEFAULTS: dict[str, object] = {
+    name: value for name, value in runpy.run_path(str(REFERENCE)).items() if not name.startswith("__")
+}
+
+
+def settings(**changes: object) -> Settings:
+    return parse_settings("host", {**DEFAULTS, **changes}, ignored=connector_data_meta)
+
+
+def problems(servers: Sequence[str], agents: Sequence[str] = (), **changes: object) -> list[str]:
+    common = settings(**changes)
+    try:
+        check_inventory(servers, agents, dict.fromkeys([*servers, *agents], common))
+    except InputError as error:
+        return str(error).splitlines()
+    return []
+
+
+@pytest.mark.parametrize("servers", [["a"], ["a", "b", "c"], ["a", "b", "c", "d", "e"]])
+def test_an_odd_number_of_servers_is_a_cluster(servers: list[str]) -> None:
+    assert problems(servers, ["x", "y"]) == []
+
+
+@pytest.mark.parametrize(
+    ("servers", "line"),
+    [
+        (
+            ["a", "b"],
+            "group servers: 2 servers with etcd survive the loss of none, no more than 1 would, "
+            "because 2 must "
+            "agree; use 1 or 3",
+        ),
+        (
+            ["a", "b", "c", "d"],
+            "group servers: 4 servers with etcd survive the loss of 1, no more than 3 would, because 3 "
+            "must agree; "
+            "use 3 or 5",
+        ),
+    ],
+)
+def test_an_even_number_of_servers_with_etcd_is_refused_with_the_reason(
+    servers: list[str], line: str
+) -> None:
+    assert problems(servers) == [line]
+
+
+def test_an_inventory_needs_a_server() -> None:
+    assert problems([], ["x"]) == [
+        "group servers: is empty; put the host that is to initialise the cluster into it"
+    ]
+
+
+def test_a_host_has_one_role() -> None:
+    assert problems(["a"], ["x", "a"]) == [
+        "a: is in both groups; a server runs pods too, so take it out of agents"
+    ]
+
+
+def test_a_host_is_listed_once() -> None:
+    assert problems(["a", "a"], ["x", "x", "x"]) == [
+        "group servers: a is listed 2 times; keep one",
+        "group agents: x is listed 3 times; keep one",
+    ]
+
+
+def test_sqlite_is_for_one_server() -> None:
+    assert problems(["a"], k3s_datastore="sqlite") == []
+    assert problems(["a", "b", "c"], k3s_datastore="sqlite") == [
+        'group servers: 3 servers cannot share sqlite; set k3s_datastore = "etcd" or keep 1'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("k3s_version", "v1.35.1+k3s1", "'v1.35.1+k3s1', on a 'v1.36.3+k3s1'"),
+        ("k3s_datastore", "sqlite", "'sqlite', on a 'etcd'"),
+        ("k3s_cluster_cidr", "10.52.0.0/16", "'10.52.0.0/16', on a '10.42.0.0/16'"),
+        ("k3s_service_cidr", "10.53.0.0/16", "'10.53.0.0/16', on a '10.43.0.0/16'"),
+        ("k3s_flannel_backend", "host-gw", "'host-gw', on a 'vxlan'"),
+        ("k3s_disable", ["traefik"], "['traefik'], on a []"),
+        ("k3s_secrets_encryption", False, "False, on a True"),
+    ],
+)
+def test_a_server_that_differs_is_named_with_the_setting(name: str, value: object, shown: str) -> None:
+    everyone = {"a": settings(), "b": settings(), "c": settings(**{name: value})}
+    with pytest.raises(InputError) as caught:
+        check_inventory(["a", "b", "c"], [], everyone)
+    assert str(caught.value) == (
+        f"c: setting {name}: is {shown}, but must be alike on all servers; "
+        "set it once, in the inventory's group data"
+    )
+
+
+def test_extra_keys_that_k3s_wants_alike_are_compared_too() -> None:
+    odd = settings(k3s_config_extra={"cluster-domain": "oslo.local", "debug": True})
+    with pytest.raises(InputError) as caught:
+        check_inventory(["a", "b", "c"], [], {"a": settings(), "b": settings(), "c": odd})
+    assert str(caught.value) == (
+        "c: setting k3s_config_extra['cluster-domain']: is 'oslo.local', on a None, but must be alike on all "
+        "servers; set it once, in the inventory's group data"
+    )
+
+
+def test_what_is_a_nodes_own_may_differ() -> None:
+    """Also the order of a list, and anything on agents."""
+    everyone = {
+        "a": settings(k3s_disable=["traefik", "servicelb"], max_pods=50, k3s_node_ip="192.0.2.1"),
+        "b": settings(k3s_disable=["servicelb", "traefik"], reserve="auto", k3s_node_labels=["disk=ssd"]),
+        "c": settings(k3s_disable=["servicelb", "traefik"], k3s_tls_sans=["c.example.org"]),
+        "x": settings(k3s_version="v1.35.1+k3s1"),
+    }
+    check_inventory(["a", "b", "c"], ["x"], everyone)

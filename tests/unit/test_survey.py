@@ -1,0 +1,64 @@
+"""The survey script runs on a real system, here this one, and its output is parsed whole."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+
+import pytest
+
+from cluster.survey import Listener, parse, sections
+from deploy.facts.survey import Survey
+
+
+def run_survey(reach: str = "") -> list[str]:
+    command = Survey().command(reach)
+    return subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+
+
+def test_sections_drop_what_comes_before_the_first() -> None:
+    assert sections(["motd", "@a", "1", "2", "@b", "@c", "x@y"]) == {"a": ["1", "2"], "b": [], "c": ["x@y"]}
+
+
+def test_the_script_describes_this_machine() -> None:
+    survey = parse(run_survey())
+    assert survey.hostname == socket.gethostname()
+    assert survey.kernel == os.uname().release
+    assert survey.cores == len(os.sched_getaffinity(0))
+    assert abs(survey.clock - time.time()) < 5
+    assert survey.memory_kib * 1024 == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert survey.disk_free_bytes > 0
+    assert survey.reach == ""
+
+
+def test_the_script_sees_a_listener_and_whose_it_is() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        survey = parse(run_survey())
+        found = {each.port: each for each in survey.listeners}
+        assert found[server.getsockname()[1]].protocol == "tcp"
+
+
+def test_an_unreachable_source_is_told_with_the_reason() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    reach = parse(run_survey(f"http://127.0.0.1:{port}/sha256sum-amd64.txt")).reach
+    assert reach not in ("", "ok", "unknown")
+
+
+def test_listener_of_the_kernel_has_no_process() -> None:
+    lines = run_survey()
+    at = lines.index("@listeners")
+    lines[at + 1 : at + 1] = ["udp 0.0.0.0:8472 - -", "tcp [::]:6443 k3s-server k3s.service"]
+    survey = parse(lines)
+    assert survey.listeners[0] == Listener("udp", "0.0.0.0", 8472, "", "")  # noqa: S104  a string in output
+    assert survey.listeners[1] == Listener("tcp", "[::]", 6443, "k3s-server", "k3s.service")
+
+
+def test_output_that_was_cut_short_is_refused() -> None:
+    lines = run_survey()
+    with pytest.raises(KeyError):
+        parse(lines[: lines.index("@routes")])
