@@ -64,7 +64,7 @@ def up(
     from controller.up import up as run_up
 
     code, stages = run_up(inventory, deploy, check)
-    if stages:
+    if stages and code != 2:
         following = (
             f"invoke kubeconfig {inventory}" if code == 0 else f"mend what failed, then invoke up {inventory}"
         )

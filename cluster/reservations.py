@@ -40,6 +40,9 @@ class Reservations:
 # The published recipe: 500m and 512Mi each.
 RECIPE = Reservations(Reserve(500, 512 * MIB), Reserve(500, 512 * MIB))
 
+# "auto" sees memory in steps of this size.
+STEP = 64 * MIB
+
 # What CoreDNS requests (k3s-io/k3s, manifests/coredns.yaml): a node with less to give runs nothing of use.
 FLOOR = Reserve(100, 70 * MIB)
 
@@ -84,8 +87,10 @@ def _auto(role: Role, cores: int, memory_bytes: int, max_pods: int) -> Reservati
     Each of these three parts of memory is at most a quarter of the host's, the cap that AKS sets since 1.29
     (https://learn.microsoft.com/azure/aks/node-resource-reservations). So pods keep at least half of an agent
     and a quarter of a server, however small; and neither a reservation nor what it leaves to pods shrinks as
-    a host grows by whole pages of 4 KiB. Amounts are whole KiB, the unit the kubelet reports in.
+    a host grows by whole `STEP`s. Between steps it stays: another kernel's few pages more or less must not
+    change the configuration. Amounts are whole KiB, the unit the kubelet reports in.
     """
+    memory_bytes = memory_bytes // STEP * STEP
     quarter = memory_bytes // 4
     system_memory = min(330 * MIB + memory_bytes // 20, quarter)
     kube_memory = min((255 + 11 * max_pods) * MIB, quarter)

@@ -14,10 +14,12 @@ import json
 import logging
 import sys
 import traceback
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import click
+import gevent
 import pyinfra
 from pyinfra import logger
 from pyinfra.api import Config, State
@@ -30,7 +32,7 @@ from pyinfra.context import ctx_config, ctx_inventory, ctx_state
 from pyinfra_cli.exceptions import UnexpectedExternalError
 from pyinfra_cli.inventory import make_inventory_from_files
 from pyinfra_cli.log import setup_logging
-from pyinfra_cli.util import load_deploy_file
+from pyinfra_cli.util import exec_file, load_deploy_file
 
 from cluster.errors import InputError
 from controller.journal import Journal, Recorder
@@ -45,6 +47,7 @@ def load(path: Path, override: dict[str, Any]) -> Any:
     if not path.is_file():
         raise InputError(f"{path}: no such inventory; the worked example is inventories/oslo.py")
     try:
+        _check_groups(exec_file(str(path), return_locals=True))
         inventory = make_inventory_from_files(str(path), override_data=override, cwd=str(PROJECT))
     except UnexpectedExternalError as error:
         raise InputError(_python_mistake(error.exception)) from None
@@ -59,6 +62,15 @@ def load(path: Path, override: dict[str, Any]) -> Any:
             f'{path}: no hosts; put them in a list named servers, such as servers = ["192.0.2.10"]'
         )
     return inventory
+
+
+def _check_groups(names: dict[str, Any]) -> None:
+    """Raises InputError for a host listed twice in a group: pyinfra would keep one of them and say nothing."""
+    for group in ("servers", "agents"):
+        listed = [each[0] if isinstance(each, tuple) else each for each in names.get(group, [])]
+        for host, count in Counter(listed).items():
+            if count > 1:
+                raise InputError(f"group {group}: {host} is listed {count} times; keep one")
 
 
 def _python_mistake(error: BaseException) -> str:
@@ -90,7 +102,8 @@ def run(state: State, deploy: Path, journal: Journal) -> int:
         return BAD_INPUT
     try:
         state.set_stage(StateStage.Prepare)
-        load_deploy_file(state, str(deploy))
+        with recorder.preparing():
+            load_deploy_file(state, str(deploy))
         state.set_stage(StateStage.Execute)
         run_ops(state)
     except BadInput as error:
@@ -158,6 +171,7 @@ def main() -> int:
     parser.add_argument("--data", type=json.loads, default={}, help="settings that override the inventory's")
     arguments = parser.parse_args()
     pyinfra.is_cli = True
+    gevent.get_hub().exception_stream = None  # exceptions are told where they are caught, not twice
     set_formatter(click.style)
     set_echo(click.echo)
     setup_logging("WARNING")

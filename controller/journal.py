@@ -87,6 +87,18 @@ class Recorder(BaseStateCallback):
     def host_connect_error(self, state: Any, host: Any, error: Any) -> None:  # type: ignore[override]
         self.unreachable.setdefault(host.name, str(error))
 
+    @contextmanager
+    def preparing(self) -> Iterator[None]:
+        """The time before the first change, when preflight looks at every host."""
+        name, begun, result = "Preflight | Look at every host", time.monotonic(), "failed"
+        try:
+            with self._console.status(name):
+                yield
+            result = "unchanged"
+        finally:
+            seconds = round(time.monotonic() - begun, 3)
+            self._journal.write("end", host="", operation=name, result=result, seconds=seconds)
+
     def operation_start(self, state: Any, op_hash: str) -> None:  # type: ignore[override]
         self._begun, self._ended = {}, {}
         self._status.update(_name(state, op_hash))

@@ -72,10 +72,12 @@ def phases(lines: list[dict[str, object]]) -> list[Stage]:
         if line["event"] != "end":
             continue
         phase, _, operation = str(line["operation"]).partition(" | ")
-        stage = stages.get(phase, Stage(phase, "unchanged"))
+        stage = stages.get(phase, Stage(phase, "done" if phase == "Preflight" else "unchanged"))
         seconds = stage.seconds + float(str(line["seconds"]))
         if line["result"] == "failed":
-            stage = replace(stage, result="failed", why=f"{line['host']}: {operation}")
+            stage = replace(
+                stage, result="failed", why=f"{line['host']}: {operation}" if line["host"] else "see above"
+            )
         elif line["result"] == "changed" and stage.result != "failed":
             changes[phase] = changes.get(phase, 0) + 1
             stage = replace(stage, result="done", why=f"{changes[phase]} changed")

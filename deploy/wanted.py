@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from pyinfra import host, inventory
 from pyinfra.api.exceptions import DeployError
@@ -52,6 +53,12 @@ def read_inventory() -> dict[str, Wanted]:
     groups = {name: [each.name for each in inventory.get_group(name, [])] for name in ("servers", "agents")}
     settings, mistakes = {}, []
     for each in inventory:
+        if each.name not in groups["servers"] + groups["agents"]:
+            mistakes.append(f"{each.name}: is in no group; list it in servers or agents")
+            continue
+        key = each.data.get("ssh_key")
+        if key and not Path(key).expanduser().is_file():
+            mistakes.append(f"{each.name}: ssh_key: there is no file {key}; see `ls ~/.ssh`")
         try:
             settings[each.name] = parse_settings(each.name, each.data.dict(), ignored=connector_data_meta)
         except InputError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from pyinfra import host
+from pyinfra import host, inventory
 from pyinfra.api import StringCommand, deploy, operation
 from pyinfra.api.exceptions import DeployError
 
@@ -86,8 +86,13 @@ def plan(part: Wanted, survey: Survey) -> Node:
 
     Raises BadInput for a mistake in settings or artifacts, DeployError when a checksum cannot be fetched.
     """
-    settings = part.settings
+    settings = reachable(part.settings)
     try:
+        if part.role == "agent" or host.name != inventory.get_group("servers")[0].name:
+            raise InputError(
+                "only the first server can be installed so far, no further servers and no agents; "
+                "deploy/prepare.py prepares them all"
+            )
         reserved = reservations(
             settings.reserve,
             role=part.role,
@@ -102,6 +107,13 @@ def plan(part: Wanted, survey: Survey) -> Node:
         raise BadInput(f"{host.name}: {error}") from None
     except Unreachable as error:
         raise DeployError(f"{error}; no host was changed") from None
+
+
+def reachable(settings: Settings) -> Settings:
+    """The settings with the addresses at which operators reach this API server in its certificate."""
+    endpoint = settings.k3s_api_endpoint.rpartition(":")[0].strip("[]")
+    names = [endpoint, host.data.get("ssh_hostname") or host.name, *settings.k3s_tls_sans]
+    return settings.model_copy(update={"k3s_tls_sans": sorted({name for name in names if name})})
 
 
 @deploy("K3s")

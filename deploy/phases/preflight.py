@@ -45,13 +45,13 @@ def this_host() -> HostSurvey:
 
 def _survey_all() -> dict[str, HostSurvey]:
     """Ask all hosts at once, beside pyinfra's own pool: its places may all be taken by hosts waiting here."""
+    roles = {name: part.role for name, part in wanted().items()}
+    settings = {name: part.settings for name, part in wanted().items()}
     hosts = inventory.get_active_hosts()
     jobs = {each.name: gevent.spawn(_survey, each) for each in hosts}
     gevent.joinall(list(jobs.values()))
     answers = {name: job.get() for name, job in jobs.items()}
     surveys = {name: survey for name, (survey, _) in answers.items()}
-    roles = {name: wanted()[name].role for name in surveys}
-    settings = {name: wanted()[name].settings for name in surveys}
     found = findings(surveys, settings, roles, {name: now for name, (_, now) in answers.items()})
     for finding in found:
         if finding.level == "warning":

@@ -12,6 +12,7 @@ from cluster.quantity import GIB, KIB, MIB
 from cluster.reservations import (
     FLOOR,
     RECIPE,
+    STEP,
     Reservations,
     Reserve,
     Role,
@@ -29,12 +30,11 @@ EVICTION = {
     "imagefs.inodesFree": "5%",
     "pid.available": "5%",
 }
-PAGE = 4 * KIB
 ROLES = st.sampled_from(get_args(Role))
 CORES = st.integers(min_value=1, max_value=256)
-MEMORY = st.integers(min_value=0, max_value=2**40 // PAGE).map(lambda pages: pages * PAGE)
+MEMORY = st.integers(min_value=0, max_value=2**40 // STEP).map(lambda steps: steps * STEP)
 PODS = st.integers(min_value=1, max_value=500)
-GROWTH = st.integers(min_value=0, max_value=2**14)
+GROWTH = st.integers(min_value=0, max_value=2**10)
 
 
 def auto(role: Role, cores: int, memory_bytes: int, max_pods: int = 110) -> Reservations:
@@ -64,24 +64,24 @@ def test_auto_leaves_pods_their_share_of_any_host(role: Role, cores: int, memory
 @given(ROLES, CORES, MEMORY, PODS, GROWTH, GROWTH, GROWTH)
 @settings(max_examples=300)
 def test_auto_reserves_no_less_on_a_larger_host(
-    role: Role, cores: int, memory: int, pods: int, more_cores: int, more_pages: int, more_pods: int
+    role: Role, cores: int, memory: int, pods: int, more_cores: int, more_steps: int, more_pods: int
 ) -> None:
     small = parts(auto(role, cores, memory, pods))
-    larger = parts(auto(role, cores + more_cores, memory + more_pages * PAGE, pods + more_pods))
+    larger = parts(auto(role, cores + more_cores, memory + more_steps * STEP, pods + more_pods))
     assert all(after >= before for before, after in zip(small, larger, strict=True))
 
 
 @given(ROLES, CORES, MEMORY, PODS, st.integers(0, 4), st.integers(0, 8))
 @settings(max_examples=500)
 def test_auto_gives_pods_no_less_on_a_larger_host(
-    role: Role, cores: int, memory: int, pods: int, more_cores: int, more_pages: int
+    role: Role, cores: int, memory: int, pods: int, more_cores: int, more_steps: int
 ) -> None:
     def given_to_pods(cores: int, memory: int) -> tuple[int, int]:
         return allocatable(cores * 1000, memory, auto(role, cores, memory, pods), 100 * MIB)
 
     small, larger = (
         given_to_pods(cores, memory),
-        given_to_pods(cores + more_cores, memory + more_pages * PAGE),
+        given_to_pods(cores + more_cores, memory + more_steps * STEP),
     )
     assert 0 <= small[0] <= larger[0]
     assert 0 <= small[1] <= larger[1]
@@ -92,6 +92,11 @@ def test_auto_reserves_more_on_a_server(cores: int, memory: int, pods: int) -> N
     agent, server = total(auto("agent", cores, memory, pods)), total(auto("server", cores, memory, pods))
     assert server[0] == agent[0] + 200
     assert server[1] >= agent[1]
+
+
+@given(ROLES, CORES, MEMORY, PODS, st.integers(0, STEP - 1))
+def test_auto_does_not_follow_a_few_pages(role: Role, cores: int, memory: int, pods: int, more: int) -> None:
+    assert auto(role, cores, memory + more, pods) == auto(role, cores, memory, pods)
 
 
 @given(ROLES, MEMORY, PODS)
