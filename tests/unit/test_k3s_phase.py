@@ -1,0 +1,136 @@
+"""When K3s is restarted, and what counts as a node that is as reserved."""
+
+from __future__ import annotations
+
+import re
+import string
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cluster.quantity import MIB
+from cluster.reservations import RECIPE
+from deploy.facts.k3s import K3s, K3sState
+from deploy.operations.artifact import Source
+from deploy.phases.k3s import TEMPLATES, Node, change_needed, compare
+from tests.unit.conftest import MakeSettings
+
+CAPACITY = {"cpu": "2", "memory": "4000000Ki"}
+LEFT = {"cpu": "1", "memory": f"{4000000 - (512 + 512 + 100) * 1024}Ki"}
+
+
+def node_object(allocatable: dict[str, str], ready: str = "True") -> dict[str, object]:
+    conditions = [{"type": "MemoryPressure", "status": "False"}, {"type": "Ready", "status": ready}]
+    return {"status": {"capacity": CAPACITY, "allocatable": allocatable, "conditions": conditions}}
+
+
+@pytest.fixture
+def wanted(make_settings: MakeSettings) -> Node:
+    return Node("server", make_settings(), RECIPE, {"k3s": Source("https://mirror.example/k3s", "a" * 64)})
+
+
+@pytest.fixture
+def healthy(wanted: Node) -> K3sState:
+    return K3sState(
+        binary="a" * 64,
+        links={},
+        elsewhere=frozenset(),
+        files={},
+        token=True,
+        active="active",
+        enabled=True,
+        reload_needed=False,
+        running=wanted.digest,
+        node=node_object(LEFT),
+    )
+
+
+def test_a_healthy_node_is_left_alone(wanted: Node, healthy: K3sState) -> None:
+    assert change_needed(wanted, healthy) == ""
+    assert compare(wanted, healthy) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"running": "something else"}, "restart"),
+        ({"running": ""}, "restart"),
+        ({"active": "inactive"}, "restart"),
+        ({"active": "failed"}, "restart"),
+        ({"enabled": False}, "restart"),
+        ({"active": "activating", "node": {}}, "wait"),
+        ({"node": node_object(LEFT, ready="False")}, "wait"),
+        ({"node": {}}, "wait"),
+    ],
+)
+def test_what_calls_for_a_restart_and_what_for_patience(
+    wanted: Node, healthy: K3sState, change: dict[str, object], expected: str
+) -> None:
+    assert change_needed(wanted, replace(healthy, **change)) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"max_pods": 50}, {"k3s_disable": ["traefik"]}, {"eviction_hard": None}],
+)
+def test_the_digest_follows_every_change_of_configuration(
+    wanted: Node, make_settings: MakeSettings, changes: dict[str, object]
+) -> None:
+    if "eviction_hard" in changes:
+        changes = {"eviction_hard": wanted.settings.eviction_hard | {"memory.available": "200Mi"}}
+    assert replace(wanted, settings=make_settings(**changes)).digest != wanted.digest
+
+
+def test_the_digest_follows_the_binary_and_not_what_k3s_never_sees(
+    wanted: Node, make_settings: MakeSettings
+) -> None:
+    other = {"k3s": Source("https://mirror.example/k3s", "b" * 64)}
+    assert replace(wanted, sources=other).digest != wanted.digest
+    elsewhere = {"k3s": Source(Path("artifacts/k3s"), "a" * 64)}
+    same = make_settings(packages_extra=["htop"], country="NO", k3s_ready_timeout_seconds=9)
+    assert replace(wanted, sources=elsewhere, settings=same).digest == wanted.digest
+
+
+def test_the_configuration_is_for_root_alone(wanted: Node) -> None:
+    modes = {file.path: file.mode for file in [*wanted.files, wanted.environment]}
+    assert modes["/etc/rancher/k3s/config.yaml"] == modes["/etc/systemd/system/k3s.service.env"] == "600"
+
+
+@pytest.mark.parametrize(
+    "allocatable", [CAPACITY, LEFT | {"cpu": "1500m"}, LEFT | {"memory": f"{4000000 - 1024 * 1024}Ki"}]
+)
+def test_a_node_that_gives_pods_something_else_is_told_with_figures(
+    wanted: Node, healthy: K3sState, allocatable: dict[str, str]
+) -> None:
+    problem = compare(wanted, replace(healthy, node=node_object(allocatable)))
+    assert str(4000000 * 1024 - 1124 * MIB) in problem
+    assert "\n" not in problem
+
+
+def test_a_node_that_cannot_be_read_is_a_problem(wanted: Node, healthy: K3sState) -> None:
+    assert "could not be read back" in compare(wanted, replace(healthy, node={}))
+
+
+def test_the_unit_has_no_placeholder_but_the_role() -> None:
+    text = (TEMPLATES / "k3s.service").read_text()
+    assert re.findall(r"\$\w+", text) == ["$role"]
+    assert "ExecStart=/usr/local/bin/k3s agent\n" in string.Template(text).substitute(role="agent")
+
+
+def test_output_of_a_host_without_k3s_is_understood() -> None:
+    lines = [
+        "@binary",
+        "@links",
+        "@elsewhere",
+        "@files",
+        "@token",
+        "@unit",
+        "inactive",
+        "",
+        "no",
+        "@running",
+        "@node",
+    ]
+    state = K3s().process(lines)
+    assert (state.binary, state.active, state.enabled, state.node) == ("", "inactive", False, {})
