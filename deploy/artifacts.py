@@ -34,14 +34,14 @@ def sources(settings: Settings, arch: str) -> dict[str, Source]:
 
 def _source(artifact: Artifact, settings: Settings) -> Source:
     folder = PROJECT / settings.artifact_folder
-    here, *remote = locations(artifact, folder, settings.artifact_mirror)
-    sha256 = checksum(artifact, settings)
-    if Path(here).is_file():
-        _check_local(Path(here), sha256)
-        return Source(Path(here), sha256)
-    if settings.artifact_delivery == "push":
+    here, remote, *_ = locations(artifact, folder, settings.artifact_mirror)
+    if settings.artifact_delivery == "push" and not Path(here).is_file():
         raise InputError(f"{here} is missing; run `invoke artifacts-fetch` where there is internet")
-    return Source(remote[0], sha256)
+    sha256 = checksum(artifact, settings)
+    if not Path(here).is_file():
+        return Source(remote, sha256)
+    _check_local(Path(here), sha256)
+    return Source(Path(here), sha256)
 
 
 def checksum(artifact: Artifact, settings: Settings) -> str:

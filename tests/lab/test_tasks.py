@@ -1,0 +1,108 @@
+"""The tasks an operator runs after the deploy, against a node that is up."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import lab
+from tests.lab.conftest import Run, WriteInventory
+from tests.lab.runs import PROJECT
+
+
+def invoke(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).parent / "invoke"), *arguments]
+    environment = {**os.environ, "SKERRY_HOME": str(home)}
+    return subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=180
+    )
+
+
+@pytest.fixture
+def node(host: lab.Host, inventory: WriteInventory, run: Run) -> str:
+    """The inventory of a host on which the road has been walked."""
+    path = inventory(host)
+    assert run(path).code == 0
+    return str(path)
+
+
+def test_an_operators_day(node: str, host: lab.Host, home: Path, tmp_path: Path) -> None:
+    """One test, because each step needs the node: up again, status, kubeconfig, kubectl, uninstall, status."""
+    up = invoke(home, "up", node, "--json-output")
+    assert up.returncode == 0, up.stderr
+    stages = {stage["name"]: stage for stage in json.loads(up.stdout)["stages"]}
+    assert {stages[name]["result"] for name in ("Packages", "Swap", "Kernel", "K3s")} == {"unchanged"}
+    assert stages["Verify"]["result"] == "done"
+
+    status = invoke(home, "status", node, "--json-output")
+    assert status.returncode == 0
+    assert [(each["host"], each["problem"]) for each in json.loads(status.stdout)] == [(host.name, "")]
+
+    _merge_kubeconfig(node, home, tmp_path / "config")
+    if shutil.which("kubectl"):
+        listed = [
+            "kubectl",
+            "--kubeconfig",
+            str(tmp_path / "config"),
+            "--context",
+            "harbour",
+            "get",
+            "nodes",
+            "-o",
+            "name",
+        ]
+        assert (
+            subprocess.run(listed, capture_output=True, text=True, check=True).stdout == f"node/{host.name}\n"
+        )
+
+    refused = invoke(home, "uninstall", node)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert invoke(home, "uninstall", node, "--yes").returncode == 0
+    after = invoke(home, "status", node, "--json-output")
+    assert after.returncode == 3
+    assert json.loads(after.stdout)[0]["problem"] == "K3s is not installed"
+
+
+def _merge_kubeconfig(node: str, home: Path, file: Path) -> None:
+    """Into a file that holds another cluster: kept, backed up, and private."""
+    other = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "work", "cluster": {"server": "https://w"}}],
+    }
+    file.write_text(yaml.safe_dump(other))
+    for _ in range(2):
+        assert invoke(home, "kubeconfig", node, "--file", str(file)).returncode == 0
+    assert [entry["name"] for entry in yaml.safe_load(file.read_text())["clusters"]] == ["work", "harbour"]
+    assert oct(file.stat().st_mode & 0o777) == "0o600"
+    [backup] = file.parent.glob("config.*.bak")
+    assert yaml.safe_load(backup.read_text()) == other
+    assert oct(backup.stat().st_mode & 0o777) == "0o600"
+
+
+def test_first_contact_takes_a_pinned_fingerprint_and_refuses_another(
+    host: lab.Host, inventory: WriteInventory, home: Path, tmp_path: Path
+) -> None:
+    known_hosts = tmp_path / "known_hosts"
+    key = host.known_hosts.read_text().split()
+    public = tmp_path / "host_key.pub"
+    public.write_text(f"{key[1]} {key[2]}\n")
+    shown = subprocess.run(["ssh-keygen", "-lf", str(public)], capture_output=True, text=True, check=True)
+    fingerprint = shown.stdout.split()[1]
+    wrong = "SHA256:" + "A" * 43
+    path = str(inventory(host, ssh_known_hosts_file=str(known_hosts), ssh_fingerprint=wrong))
+    refused = invoke(home, "trust", path)
+    assert refused.returncode == 2
+    assert fingerprint in refused.stderr
+    assert not known_hosts.exists()
+    path = str(inventory(host, ssh_known_hosts_file=str(known_hosts), ssh_fingerprint=fingerprint))
+    assert invoke(home, "trust", path).returncode == 0
+    assert key[2] in known_hosts.read_text()
+    assert invoke(home, "trust", path).stdout.startswith("0 host key(s)")
