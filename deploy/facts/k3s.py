@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 from cluster.survey import sections
@@ -14,6 +15,7 @@ from deploy.facts.script import ScriptFact, file_states
 class K3sState:
     """K3s on a host. `running`: digest of the configuration its process was started with, "" if unknown.
 
+    `started`: when that was, in seconds since 1970; 0 if unknown.
     `node`: the Kubernetes Node object as the API server gives it, {} while there is none.
     """
 
@@ -26,13 +28,23 @@ class K3sState:
     enabled: bool
     reload_needed: bool
     running: str
+    started: int
     node: dict[str, Any]
 
     @property
     def ready(self) -> bool:
-        """Whether the node's Ready condition is true."""
+        """Whether the running process has reported its node Ready; what its predecessor said does not count."""
         conditions = self.node.get("status", {}).get("conditions", [])
-        return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+        return any(
+            each["type"] == "Ready"
+            and each["status"] == "True"
+            and _seconds(each["lastHeartbeatTime"]) > self.started
+            for each in conditions
+        )
+
+
+def _seconds(time: str) -> int:
+    return int(datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp())
 
 
 class K3s(ScriptFact[K3sState]):
@@ -57,5 +69,6 @@ class K3s(ScriptFact[K3sState]):
             enabled=enabled == "enabled",
             reload_needed=reload_needed == "yes",
             running="".join(found["running"]),
+            started=int("".join(found["started"]) or 0),
             node=json.loads(node) if node.startswith("{") else {},
         )

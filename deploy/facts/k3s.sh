@@ -1,7 +1,7 @@
 # $1 unit, $2 versioned binary, $3 role, $@ from 4: files of ours.
 unit=$1 binary=$2 role=$3; shift 3
 PATH=$PATH:/usr/local/bin
-show() { systemctl show "$unit" -p "$1" --value; }
+show() { TZ=UTC systemctl show "$unit" -p "$1" --value; }
 
 # The checksum taken when the binary was installed holds as long as its inode says nothing has changed since.
 section binary
@@ -27,6 +27,11 @@ section unit; show ActiveState; show UnitFileState; show NeedDaemonReload
 section running
 pid=$(show MainPID)
 [ "${pid:-0}" -gt 0 ] && tr '\0' '\n' < "/proc/$pid/environ" | sed -n 's/^SKERRY_CONFIG_SHA256=//p'
+section started
+if [ "${pid:-0}" -gt 0 ]; then
+  started=$(date -d "$(show ExecMainStartTimestamp)" +%s)
+  [ "$started" -gt "$(date +%s)" ] || echo "$started" # the clock was set back since: nothing to compare with
+fi
 
 section node
 if [ "$(show ActiveState)" = active ]; then

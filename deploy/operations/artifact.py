@@ -30,8 +30,10 @@ class Source:
 
 
 @operation()
-def install(source: Source, path: str, mode: str, found_sha256: Snapshot | str) -> Commands:
-    """Make the artifact stand at `path`, and its checksum beside it in `<path>.sha256`.
+def install(
+    source: Source, path: str, mode: str, found_sha256: Snapshot | str, stamped: bool = True
+) -> Commands:
+    """Make the artifact stand at `path`, and if `stamped` its checksum beside it in `<path>.sha256`.
 
     A host that has it already gets nothing. What does not match its checksum is deleted from the host.
     """
@@ -43,28 +45,28 @@ def install(source: Source, path: str, mode: str, found_sha256: Snapshot | str) 
     if isinstance(source.location, Path):
         yield StringCommand(f"mkdir -p {shlex.quote(str(Path(path).parent))}")
         yield FileUploadCommand(str(source.location), part)
-        yield StringCommand(place_script(part, path, mode, source, fetch=":"))
+        yield StringCommand(place_script(part, path, mode, source, ":", stamped))
     else:
         fetch = (
             f"curl --fail --silent --show-error --location --retry 3 --connect-timeout 15 --speed-limit 1024 "
             f"--speed-time 60 --output {shlex.quote(part)} {shlex.quote(source.location)}"
         )
-        yield StringCommand(place_script(part, path, mode, source, fetch))
+        yield StringCommand(place_script(part, path, mode, source, fetch, stamped))
 
 
-def place_script(part: str, path: str, mode: str, source: Source, fetch: str) -> str:
-    """Fetch, compare, stamp, rename; whatever goes wrong, the part is removed.
+def place_script(part: str, path: str, mode: str, source: Source, fetch: str, stamped: bool = True) -> str:
+    """Fetch, compare, rename, stamp; whatever goes wrong, the part is removed.
 
     The lock keeps apart two runs on one host: the shell of a controller that was killed may still be at it.
     The stamp holds checksum, inode, size and change time, so that later runs need not hash the file again.
     """
     part_, path_, stamp = shlex.quote(part), shlex.quote(path), shlex.quote(f"{path}.sha256")
+    record = f" && echo \"{source.sha256} $(stat -c '%i %s %Z' {path_})\" > {stamp}" if stamped else ""
     refusal = shlex.quote(f"{source} does not have the checksum {source.sha256}; it was deleted")
     return (
         f"exec 9> {LOCK} && flock --timeout 900 9 || exit 1; "
         f"mkdir -p \"$(dirname {path_})\" && umask 022 && trap 'rm -f '{part_} EXIT && {fetch} && "
         f"if ! echo '{source.sha256}  '{part_} | sha256sum --check --status; then "
         f"echo {refusal} >&2; exit 1; fi && "
-        f"chown root:root {part_} && chmod {mode} {part_} && sync {part_} && mv -f {part_} {path_} && "
-        f"echo \"{source.sha256} $(stat -c '%i %s %Z' {path_})\" > {stamp}"
+        f"chown root:root {part_} && chmod {mode} {part_} && sync {part_} && mv -f {part_} {path_}{record}"
     )

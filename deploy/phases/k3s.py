@@ -69,9 +69,9 @@ class Node:
 
     @property
     def digest(self) -> str:
-        """Of everything whose change calls for a restart: binary, configuration and unit."""
-        binary = next(source.sha256 for name, source in self.sources.items() if name.startswith("k3s"))
-        parts = [binary, *(file.sha256 for file in self.files if not file.path.startswith("/usr/local/bin"))]
+        """Of everything whose change calls for a restart: binary, images (imported at start), configuration, unit."""
+        parts = [source.sha256 for source in self.sources.values()]
+        parts += [file.sha256 for file in self.files if not file.path.startswith("/usr/local/bin")]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
@@ -238,8 +238,11 @@ def compare(wanted: Node, state: K3sState) -> str:
 
 @operation()
 def _place_images(filename: str, source: Source) -> Commands:
-    """The image archive K3s imports at its start, for hosts that reach no registry."""
+    """The image archive K3s imports at its start, for hosts that reach no registry.
+
+    No stamp: K3s takes every file in that folder for images.
+    """
     from pyinfra.facts.files import Sha256File
 
     path = f"{IMAGES}/{filename}"
-    yield from install._inner(source, path, "644", host.get_fact(Sha256File, path=path) or "")
+    yield from install._inner(source, path, "644", host.get_fact(Sha256File, path=path) or "", stamped=False)

@@ -29,7 +29,9 @@ def _keep_off(found: Snapshot) -> Commands:
     if state.fstab:
         yield StringCommand(comment_out_script("/etc/fstab"))
     for unit in state.units:
-        yield StringCommand(f"systemctl mask {shlex.quote(unit)}")
+        # Static units can only be masked, units whose file is in /etc only disabled; the checks look again.
+        name = shlex.quote(unit)
+        yield StringCommand(f"systemctl disable {name}; systemctl mask {name}; true")
     if state.zram_generator:
         yield StringCommand(": > /etc/systemd/zram-generator.conf")
     if state.fstab or state.zram_generator:

@@ -2,7 +2,7 @@
 PATH=$PATH:/usr/local/bin
 unit=$1 seconds=$2 node=$(hostname | tr '[:upper:]' '[:lower:]')
 begin=$(date +%s)
-show() { systemctl show "$unit" -p "$1" --value; }
+show() { TZ=UTC systemctl show "$unit" -p "$1" --value; }
 
 if [ "$3" = restart ]; then
   systemctl daemon-reload || exit 1
@@ -12,12 +12,17 @@ if [ "$3" = restart ]; then
 fi
 restarts=$(show NRestarts)
 
+# In the API a node stays Ready while K3s restarts: only what its kubelet has reported since then counts.
 ready() {
   [ "$(show ActiveState)" = active ] || return 1
   # An agent has no administrator's access: its kubelet's own credentials read its own node.
   [ "$4" = agent ] && set -- --kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig || set --
   k3s kubectl "$@" get --raw /readyz > /dev/null 2>&1 || return 1
-  k3s kubectl "$@" get node "$node" 2>/dev/null | awk -v node="$node" '$1 == node { print $2 }' | grep -Eq '^Ready(,|$)'
+  heard=$(k3s kubectl "$@" get --raw "/api/v1/nodes/$node" 2>/dev/null | tr -d ' \n' |
+    sed -n 's/.*{"type":"Ready","status":"True"[^}]*"lastHeartbeatTime":"\([^"]*\)".*/\1/p')
+  started=$(date -d "$(show ExecMainStartTimestamp)" +%s)
+  [ "$started" -gt "$(date +%s)" ] && started=0 # the clock was set back since
+  [ -n "$heard" ] && [ "$(date -d "$heard" +%s)" -gt "$started" ]
 }
 
 why="the node was not Ready after $seconds s"

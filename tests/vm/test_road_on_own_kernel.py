@@ -1,0 +1,108 @@
+"""The road on an emulated machine with a kernel of its own: swap, modules, sysctls, cgroup, reboots.
+
+K3s is the stand-in of tests/doubles. The tests are one story and run in order: each stage needs the one before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import lab
+from tests.doubles import make_artifacts
+from tests.lab.runs import PROJECT, Result, Running, write_inventory
+
+NAME = "vm1"
+VERSION = "v1.36.3+k3s1"  # refuses cgroup v1, on which the host boots first
+SECONDS = 900  # emulation is ten to thirty times slower than the machine itself
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.Host]:
+    """A fresh host with active swap, booted with cgroup v1 as Ubuntu 20.04 does by itself."""
+    lab.down([each.name for each in lab.hosts() if each.name == NAME])
+    try:
+        [up] = lab.up(backend="qemu", names=[NAME], kernel_args="systemd.unified_cgroup_hierarchy=0")
+        yield up
+    finally:
+        lab.down([NAME])
+
+
+@pytest.fixture(scope="module")
+def inventory(host: lab.Host, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("vm")
+    make_artifacts.build(VERSION, folder / "artifacts")
+    settings = {"k3s_version": VERSION, "k3s_protect_kernel_defaults": True, "reboot_timeout_seconds": 600}
+    return write_inventory(folder, host, folder / "artifacts", settings)
+
+
+def walk(inventory: Path) -> Result:
+    return Running(inventory, "deploy/k3s.py", inventory.parent / "home").finish(SECONDS)
+
+
+def show(host: lab.Host, command: str) -> str:
+    return lab.run(host.name, command).stdout.strip()
+
+
+def test_the_host_is_as_rented_ones_are(host: lab.Host) -> None:
+    assert show(host, "swapon --show --noheadings") != ""
+    assert show(host, "awk '$3 == \"swap\"' /etc/fstab") != ""
+    assert show(host, "stat -fc %T /sys/fs/cgroup") == "tmpfs"
+
+
+def test_a_fresh_run_ends_with_a_ready_node_after_one_reboot(host: lab.Host, inventory: Path) -> None:
+    boot = show(host, "cat /proc/sys/kernel/random/boot_id")
+    result = walk(inventory)
+    assert result.code == 0, result.stderr
+    assert "cgroup | Reboot into cgroup v2" in result.changed
+    assert "the cgroup phase switches it to v2 and reboots it once" in result.stderr
+    assert show(host, "cat /proc/sys/kernel/random/boot_id") != boot
+    assert show(host, "stat -fc %T /sys/fs/cgroup") == "cgroup2fs"
+    assert show(host, "swapon --show --noheadings") == ""
+
+
+def test_a_second_run_changes_nothing(inventory: Path) -> None:
+    result = walk(inventory)
+    assert (result.code, result.changed) == (0, [])
+
+
+def test_after_a_reboot_swap_is_off_and_k3s_comes_back_by_itself(host: lab.Host, inventory: Path) -> None:
+    lab.reboot(host.name)
+    assert show(host, "swapon --show --noheadings") == ""
+    assert show(host, "sysctl -n vm.overcommit_memory net.ipv4.ip_forward").split() == ["1", "1"]
+    show(host, "timeout 300 sh -c 'until systemctl is-active k3s; do sleep 1; done'")
+    result = walk(inventory)
+    assert result.code == 0, result.stderr
+    assert [name for name in result.changed if "wait for a Ready node" not in name] == []
+
+
+def test_a_third_run_changes_nothing(inventory: Path) -> None:
+    result = walk(inventory)
+    assert (result.code, result.changed) == (0, [])
+
+
+def test_the_acceptance_checks_are_green(inventory: Path) -> None:
+    command = [str(Path(sys.executable).parent / "invoke"), "verify", str(inventory)]
+    environment = {**os.environ, "SKERRY_HOME": str(inventory.parent / "home")}
+    checks = subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=SECONDS
+    )
+    assert checks.returncode == 0, checks.stderr
+    assert " 0 failed" in checks.stdout
+
+
+def test_no_k3s_started_with_another_configuration_than_it_runs(host: lab.Host, inventory: Path) -> None:
+    """The journal of the runs: one start by us, none by a later run."""
+    starts = [
+        line
+        for file in (inventory.parent / "home" / "runs").glob("2*/journal.jsonl")
+        for line in map(json.loads, file.read_text().splitlines())
+        if line.get("result") == "changed" and "Write" in line["operation"] and "K3s" in line["operation"]
+    ]
+    assert len({line["operation"] for line in starts}) == len(starts) > 0
