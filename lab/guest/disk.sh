@@ -1,0 +1,31 @@
+# Turns the tree into the content of a bootable disk: kernel and boot loader, as on a rented server.
+# Runs as root inside a copy of the tree. Environment: KERNEL, the kernel's package.
+set -eu
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+
+echo 'LABEL=lab-root / ext4 defaults 0 1' >/etc/fstab
+mkdir -p /etc/default/grub.d
+
+apt-get -q update
+apt-get -q -y install --no-install-recommends initramfs-tools
+# The drivers of a virtual machine are enough, and a small initrd boots sooner when emulated.
+sed -i 's/^MODULES=.*/MODULES=list/' /etc/initramfs-tools/initramfs.conf
+printf '%s\n' virtio_pci virtio_blk ext4 >>/etc/initramfs-tools/modules
+apt-get -q -y install --no-install-recommends "$KERNEL"
+
+# There is no disk yet: seal.sh installs the boot loader from inside.
+echo 'grub-pc grub-pc/install_devices_empty boolean true' | debconf-set-selections
+apt-get -q -y install --no-install-recommends grub-pc
+
+cat >/etc/default/grub <<'END'
+GRUB_DEFAULT=0
+GRUB_TIMEOUT=0
+GRUB_RECORDFAIL_TIMEOUT=0
+GRUB_DISTRIBUTOR=Lab
+GRUB_CMDLINE_LINUX_DEFAULT=""
+GRUB_CMDLINE_LINUX="console=ttyS0"
+GRUB_DISABLE_OS_PROBER=true
+END
+
+systemctl enable lab-seed.service
+rm -rf /var/cache/apt/*.bin /var/lib/apt/lists/* /var/log/*.log /var/log/apt/* /etc/resolv.conf
