@@ -25,7 +25,11 @@ SECONDS = 900  # emulation is ten to thirty times slower than the machine itself
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.Host]:
-    """A fresh host with active swap, booted with cgroup v1 as Ubuntu 20.04 does by itself."""
+    """A fresh host with active swap, booted with cgroup v1 as Ubuntu 20.04 does by itself.
+
+    Debian 11 unless told otherwise: it boots three times as fast as Ubuntu 20.04 when emulated.
+    """
+    os.environ.setdefault("SKERRY_LAB_RELEASE", "bullseye")
     lab.down([each.name for each in lab.hosts() if each.name == NAME])
     try:
         [up] = lab.up(backend="qemu", names=[NAME], kernel_args="systemd.unified_cgroup_hierarchy=0")
