@@ -10,12 +10,14 @@ from deploy.facts.script import ScriptFact, file_states
 
 @dataclass(frozen=True)
 class ClockState:
-    """`unread`: files changed since the service started. `keeps_time`: False in a container, whose
-    clock is the machine's."""
+    """`running`: digest of the configuration the service was started with, "" while it does not run.
+
+    `keeps_time`: False in a container, whose clock is the machine's.
+    """
 
     files: dict[str, str]
-    unread: list[str]
-    running: bool
+    active: bool
+    running: str
     enabled: bool
     synchronised: bool
     keeps_time: bool
@@ -33,8 +35,8 @@ class Clock(ScriptFact[ClockState]):
         found = sections(output)
         return ClockState(
             files=file_states(found["files"]),
-            unread=found["unread"],
-            running="ActiveState=active" in found["unit"],
+            active="ActiveState=active" in found["unit"],
+            running="".join(found["running"]),
             enabled="UnitFileState=enabled" in found["unit"],
             synchronised=found["synchronised"] == ["yes"],
             keeps_time=not CONTAINERS & set(found["virtualisation"]),

@@ -3,6 +3,12 @@ PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL=C
 section() { printf '@%s\n' "$1"; }
 
+# The digest of the configuration that a unit's process was started with: its environment says.
+started_with() {
+  pid=$(systemctl show "$1" -p MainPID --value)
+  [ "${pid:-0}" -gt 0 ] && tr '\0' '\n' < "/proc/$pid/environ" | sed -n 's/^SKERRY_CONFIG_SHA256=//p'
+}
+
 # One line for each path that exists: path, octal mode, owner, group, sha256.
 file_states() {
   for file in "$@"; do

@@ -22,10 +22,13 @@ def clock() -> None:
     settings = mine().settings
     if settings.time_sync == "none":
         return
-    unit, file = UNITS[settings.time_sync], configuration(settings.time_sync, settings.ntp_servers)
-    found = Snapshot(Clock, unit=unit, files=[file.path])
-    write(name="Write time servers", file=file, found=lambda: found().files)
-    _run_service(name="Run the time service", unit=unit, file=file, found=found)
+    unit = UNITS[settings.time_sync]
+    servers = configuration(settings.time_sync, settings.ntp_servers)
+    digest = started_with(unit, servers)
+    found = Snapshot(Clock, unit=unit, files=[servers.path, digest.path])
+    for file in (servers, digest):
+        write(name=f"Write {file.path}", file=file, found=lambda: found().files)
+    _run_service(name="Run the time service", unit=unit, digest=servers.sha256, found=found)
     _wait_synchronised(name="Wait for a synchronised clock", settings=settings, found=found)
 
 
@@ -39,15 +42,21 @@ def configuration(service: str, servers: list[str]) -> File:
     return File("/etc/systemd/timesyncd.conf.d/skerry.conf", content)
 
 
+def started_with(unit: str, servers: File) -> File:
+    """A drop-in by which the running service shows which servers it was started with."""
+    content = f"# Written by Skerry.\n[Service]\nEnvironment=SKERRY_CONFIG_SHA256={servers.sha256}\n"
+    return File(f"/etc/systemd/system/{unit}.d/skerry.conf", content)
+
+
 @operation()
-def _run_service(unit: str, file: File, found: Snapshot) -> Commands:
+def _run_service(unit: str, digest: str, found: Snapshot) -> Commands:
     state: ClockState = found()
     if not state.enabled:
         yield StringCommand(f"systemctl enable {unit}")
     if not state.keeps_time:
         host.noop("a container's clock is the machine's")
-    elif not state.running or state.unread or state.files.get(file.path) != file.state:
-        yield StringCommand(f"systemctl restart {unit}")
+    elif not state.active or state.running != digest:
+        yield StringCommand(f"systemctl daemon-reload && systemctl restart {unit}")
 
 
 @operation()
