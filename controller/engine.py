@@ -35,7 +35,8 @@ from pyinfra_cli.log import setup_logging
 from pyinfra_cli.util import exec_file, load_deploy_file
 
 from cluster.errors import InputError
-from controller.journal import Journal, Recorder
+from controller.connection import Patience
+from controller.journal import Journal, Recorder, end_when_interrupted
 from deploy.wanted import BadInput, wanted
 
 PROJECT = Path(__file__).parent.parent
@@ -93,7 +94,9 @@ def show(inventory: Any) -> dict[str, Any]:
 def run(state: State, deploy: Path, journal: Journal) -> int:
     """Connect, prepare, execute. Returns the exit code; results are in the journal."""
     recorder = Recorder(journal)
+    end_when_interrupted(recorder.leave)
     state.add_callback_handler(recorder)
+    state.add_callback_handler(Patience())
     state.set_stage(StateStage.Connect)
     if unreachable := _connect(state, recorder):
         print("\n".join(unreachable), file=sys.stderr)
@@ -110,7 +113,8 @@ def run(state: State, deploy: Path, journal: Journal) -> int:
         print(error, file=sys.stderr)
         return BAD_INPUT
     except PyinfraError as error:
-        print(error, file=sys.stderr)
+        if not state.failed_hosts:  # else the operation that failed has been told, and this is "No hosts remaining!"
+            print(error, file=sys.stderr)
         return FAILED
     return FAILED if state.failed_hosts else 0
 
@@ -163,7 +167,8 @@ def _sudo_works(state: State) -> bool:
 
 
 def main() -> int:
-    """The exit code: 0 done, 1 failed, 2 bad input."""
+    """The exit code: 0 done, 1 failed, 2 bad input; 130 interrupted."""
+    end_when_interrupted()
     parser = argparse.ArgumentParser(prog="controller.engine")
     parser.add_argument("action", choices=("show", "run"))
     parser.add_argument("inventory", type=Path)
@@ -171,6 +176,7 @@ def main() -> int:
     parser.add_argument("--data", type=json.loads, default={}, help="settings that override the inventory's")
     arguments = parser.parse_args()
     pyinfra.is_cli = True
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # a host that reboots is no news
     gevent.get_hub().exception_stream = None  # exceptions are told where they are caught, not twice
     set_formatter(click.style)
     set_echo(click.echo)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,7 +17,10 @@ from typing import Any, TextIO
 from pyinfra.api.state import BaseStateCallback
 from rich.console import Console
 
+from controller.connection import lost
+
 SKERRY = Path(os.environ.get("SKERRY_HOME", Path(__file__).parent.parent / ".skerry"))
+INTERRUPTED = 130  # as shells have it: 128 and the number of the signal
 SECRET = ("password", "token", "secret", "passphrase")
 
 
@@ -40,14 +44,19 @@ class Journal:
                 for host in inventory:
                     data = {key: value for key, value in host.data.dict().items() if not _secret(key)}
                     journal.write("host", host=host.name, settings=data)
-                latest = SKERRY / "runs" / "latest"
-                latest.unlink(missing_ok=True)
-                latest.symlink_to(started)
+                _point_to(started)
                 yield journal
 
     def write(self, event: str, **fields: Any) -> None:
         line = {"event": event, "time": time.time(), **fields}
         self._file.write(json.dumps(line, default=str) + "\n")
+
+
+def _point_to(started: str) -> None:
+    """Make `latest` the run's folder, in one rename: killed in between, it is the one before."""
+    new = SKERRY / "runs" / f".{started}"
+    new.symlink_to(started)
+    new.replace(SKERRY / "runs" / "latest")
 
 
 def read_latest() -> list[dict[str, Any]]:
@@ -73,6 +82,17 @@ def _secret(name: str) -> bool:
     return any(word in name.lower() for word in SECRET)
 
 
+def end_when_interrupted(leave: Callable[[], None] = lambda: None) -> None:
+    """Ctrl-C ends this process at once. Hosts finish the command they are at, as when this machine loses power."""
+
+    def end(*signal_and_frame: object) -> None:
+        leave()
+        print("interrupted; run it again to go on", file=sys.stderr)
+        os._exit(INTERRUPTED)
+
+    signal.signal(signal.SIGINT, end)
+
+
 class Recorder(BaseStateCallback):
     """Tells people and the journal how each operation went on each host."""
 
@@ -86,6 +106,11 @@ class Recorder(BaseStateCallback):
 
     def host_connect_error(self, state: Any, host: Any, error: Any) -> None:  # type: ignore[override]
         self.unreachable.setdefault(host.name, str(error))
+
+    def leave(self) -> None:
+        """The run ends here and now."""
+        self._status.stop()
+        self._journal.write("interrupted")
 
     @contextmanager
     def preparing(self) -> Iterator[None]:
@@ -118,6 +143,8 @@ class Recorder(BaseStateCallback):
         self, state: Any, host: Any, op_hash: str, retry_count: int = 0, max_retries: int = 0
     ) -> None:
         self._status.stop()
+        if lost(host):
+            print(f"{host.name}: the connection was lost; run it again to go on", file=sys.stderr)
         self._tell(state, host, op_hash, "failed", time.monotonic())
 
     def operation_end(self, state: Any, op_hash: str) -> None:  # type: ignore[override]

@@ -1,52 +1,67 @@
 """The machines of the Vagrantfile, as `vagrant ssh-config` describes them.
 
-vagrant up && invoke up inventories/vagrant.py
+vagrant up && invoke trust inventories/vagrant.py && invoke up inventories/vagrant.py
 """
 
+import os as _os
 import subprocess as _subprocess
 from pathlib import Path as _Path
 
 _project = _Path(__file__).parent.parent
 
 
-def _machines() -> dict[str, dict[str, object]]:
-    """Each running machine's connection by its name. Raises SystemExit with one line when there is none."""
+def _ssh_config() -> dict[str, dict[str, str]]:
+    """Each machine's connection by its name. Raises SystemExit with one line when one is not running."""
     try:
         shown = _subprocess.run(
             ["vagrant", "ssh-config"], cwd=_project, capture_output=True, text=True, check=False
-        ).stdout
+        )
     except FileNotFoundError:
         raise SystemExit("vagrant is not installed; see https://developer.hashicorp.com/vagrant") from None
-    machines: dict[str, dict[str, object]] = {}
-    words = [line.split(None, 1) for line in shown.splitlines() if line.strip()]
-    for key, value in words:
+    if shown.returncode != 0:
+        reason = " ".join(shown.stderr.split()).split(". ")[0].rstrip(".")
+        raise SystemExit(f"vagrant ssh-config: {reason}. Are all machines of the Vagrantfile up?")
+    machines: dict[str, dict[str, str]] = {}
+    machine: dict[str, str] = {}
+    for line in shown.stdout.splitlines():
+        key, _, value = line.strip().partition(" ")
         if key == "Host":
-            current = machines.setdefault(value, {})
+            machine = machines.setdefault(value, {})
         else:
-            current[key] = value.strip('"')
-    if not machines:
-        raise SystemExit("no Vagrant machine is running; run `vagrant up` first")
+            machine[key] = value.strip('"')
     return machines
 
 
-def _hosts(group: str) -> list[tuple[str, dict[str, object]]]:
-    """Names and connections of a group: its machines are named server-1, agent-1 and so on."""
+def _folders() -> dict[str, _Path]:
+    """Where vagrant keeps what it knows of a machine, by the machine's name; it empties it with `destroy`."""
+    kept = _project / _os.environ.get("VAGRANT_DOTFILE_PATH", ".vagrant") / "machines"
+    return {file.parts[-3]: file.parent for file in kept.glob("*/*/id")}
+
+
+def _hosts() -> list[tuple[str, dict[str, object]]]:
+    """Names and connections. Raises SystemExit when machines are up that the Vagrantfile now leaves out."""
+    machines, folders = _ssh_config(), _folders()
+    if unknown := sorted(set(folders) - set(machines)):
+        raise SystemExit(
+            f"{', '.join(unknown)}: made with other SKERRY_SERVERS or SKERRY_AGENTS than now; export the same ones"
+        )
     return [
         (
             name,
             {
                 "ssh_hostname": machine["HostName"],
-                "ssh_port": int(str(machine["Port"])),
+                "ssh_port": int(machine["Port"]),
                 "ssh_user": machine["User"],
                 "ssh_key": machine["IdentityFile"],
-                "ssh_known_hosts_file": str(_project / ".vagrant" / "known_hosts"),
+                # Goes with the machine: the next one may have its address, and has another key.
+                "ssh_known_hosts_file": str(folders[name] / "known_hosts"),
                 "_sudo": True,
             },
         )
-        for name, machine in _machines().items()
-        if name.startswith(group)
+        for name, machine in machines.items()
     ]
 
 
-servers = _hosts("server")
-agents = _hosts("agent")
+_found = _hosts()
+servers = [_host for _host in _found if _host[0].startswith("server")]
+agents = [_host for _host in _found if _host[0].startswith("agent")]

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+FRESH = "fresh"  # the snapshot of a host as it was when it was new, where its backend takes one
 State = Literal["running", "stopped"]
 
 

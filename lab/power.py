@@ -6,11 +6,10 @@ import time
 
 from lab import access, backends, place, processes, ssh
 from lab.command import until
-from lab.host import Host, LabError, Record
+from lab.host import FRESH, Host, LabError, Record
 from lab.identity import files
 from lab.place import Place
 from lab.processes import cut_power
-from lab.qemu import FRESH
 
 _SHUT_DOWN_SECONDS = 90  # as long as systemd gives a service to stop
 

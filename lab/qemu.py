@@ -9,12 +9,10 @@ from pathlib import Path
 
 from lab import emulator, identity, processes, qmp, seed, tools
 from lab.command import last_line, run
-from lab.host import LabError, Record, Spec
+from lab.host import FRESH, LabError, Record, Spec
 from lab.place import Place
-from lab.processes import cut_power
 from lab.recipe import DISK_GIB
 
-FRESH = "fresh"  # the snapshot of a host as it was when it was new
 _LAN = "10.214"  # hosts of a lab reach each other in one /24 of it
 _CONTROLLER = "10.0.2.2"  # this machine, as seen by a host
 _SOCKET = "monitor.sock"
@@ -32,7 +30,7 @@ def check(spec: Spec) -> None:
 
 def boot_seconds() -> float:
     """How long a host may take to boot, also when several boot at once; emulated ones are slow."""
-    return 120 if emulator.has_kvm() else 420
+    return 120 if emulator.has_kvm() else 600
 
 
 def describe(place: Place, spec: Spec, index: int, image: str) -> Record:
@@ -54,14 +52,14 @@ def prepare(place: Place, record: Record, identity: list[seed.File]) -> None:
     seed.write(place.host(record.name) / "seed.tar", [*identity, *_files(record)])
 
 
-def start(place: Place, record: Record) -> Record:
+def start(place: Place, record: Record, *resume: str) -> Record:
     """Boot the host; returns when it has been launched, with its ports, which may be others than before."""
     if not (is_free(record.port) and is_free(record.api_port or 0)):
         ssh, api = free_ports(2)
         record = place.keep(replace(record, port=ssh, api_port=api))
         identity.pin(place, record)
     folder = place.host(record.name)
-    run(command(record, folder), cwd=folder, timeout=60)
+    run([*command(record, folder), *resume], cwd=folder, timeout=60)
     return record
 
 
@@ -92,12 +90,15 @@ def save(place: Place, record: Record, label: str) -> None:
 
 def load(place: Place, record: Record, label: str) -> bool:
     """Put back what `save` kept; True if the host runs on from there, False if it is off now."""
-    if processes.main(record.machine) is not None and _states(place, record)[label]:
+    has_memory = _states(place, record)[label]
+    if not has_memory:
+        processes.cut_power(record.machine)
+        run(["qemu-img", "snapshot", "-a", label, str(_disk(place, record))])
+    elif processes.main(record.machine) is None:
+        start(place, record, "-loadvm", label)
+    else:
         _monitor(place, record, f"loadvm {label}")
-        return True
-    cut_power(record.machine)
-    run(["qemu-img", "snapshot", "-a", label, str(_disk(place, record))])
-    return False
+    return has_memory
 
 
 def settled(place: Place, record: Record) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab import cgroup, image, network, place, power, processes
+from lab import cgroup, image, network, place, processes
 from lab.command import as_root, run
 from lab.host import LabError, Record
 from lab.place import Place
@@ -29,14 +29,14 @@ def down(names: list[str] | None = None, images: bool = False) -> None:
 
 
 def _remove(here: Place, record: Record) -> None:
-    power.cut_power(record.machine)
+    processes.cut_power(record.machine)
     _remove_folder(here, record.name)
 
 
 def _remove_all(here: Place) -> None:
     """Go by what is there, not by records: a crash may have left either without the other."""
     for machine in processes.machines(here.mark) | cgroup.machines(here.mark):
-        power.cut_power(machine)
+        processes.cut_power(machine)
     folder = here.root / "hosts"
     for name in [path.name for path in folder.iterdir()] if folder.exists() else []:
         _remove_folder(here, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from lab import backends, place, power, processes
-from lab.host import Host, LabError
+from lab.host import FRESH, Host, LabError
 
 
 def snapshot(name: str, label: str) -> None:
@@ -13,8 +13,8 @@ def snapshot(name: str, label: str) -> None:
 
     A running qemu host is kept with its memory and hardly stops; an nspawn host is rebooted for it.
     """
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9._-]*", label):
-        raise LabError(f"{label!r} cannot be a snapshot's label; use letters, digits, '.', '_' and '-'")
+    if label == FRESH or not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", label):
+        raise LabError(f"{label!r} cannot be a snapshot's label; use letters, digits and '-', not {FRESH!r}")
     here = place.current()
     with here.lock():
         record = here.record(name)

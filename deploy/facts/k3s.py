@@ -15,7 +15,7 @@ from deploy.facts.script import ScriptFact, file_states
 class K3sState:
     """K3s on a host. `running`: digest of the configuration its process was started with, "" if unknown.
 
-    `started`: when that was, in seconds since 1970; 0 if unknown.
+    `started`: when that was, in seconds since 1970; 0 if unknown. `loaded`: paths unchanged since, or gone before.
     `node`: the Kubernetes Node object as the API server gives it, {} while there is none.
     """
 
@@ -30,6 +30,7 @@ class K3sState:
     running: str
     started: int
     node: dict[str, Any]
+    loaded: frozenset[str] = frozenset()
 
     @property
     def ready(self) -> bool:
@@ -71,4 +72,5 @@ class K3s(ScriptFact[K3sState]):
             running="".join(found["running"]),
             started=int("".join(found["started"]) or 0),
             node=json.loads(node) if node.startswith("{") else {},
+            loaded=frozenset(found["loaded"]),
         )

@@ -33,6 +33,13 @@ if [ "${pid:-0}" -gt 0 ]; then
   [ "$started" -gt "$(date +%s)" ] || echo "$started" # the clock was set back since: nothing to compare with
 fi
 
+# What has not changed since then: where it is not as wanted now, the process was started with something else.
+section loaded
+for path in "$binary" /usr/local/bin/k3s "$@"; do
+  changed=$(stat -c %Z "$path" 2>/dev/null || stat -c %Z "$(dirname "$path")" 2>/dev/null)
+  [ "${changed:-9999999999}" -le "${started:-0}" ] && echo "$path"
+done
+
 section node
 if [ "$(show ActiveState)" = active ]; then
   [ "$role" = agent ] && set -- --kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig || set --

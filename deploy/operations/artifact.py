@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyinfra import host
-from pyinfra.api import FileUploadCommand, StringCommand, operation
+from pyinfra.api import FileUploadCommand, Host, State, StringCommand, operation
+from pyinfra.api.arguments import ConnectorArguments
 
 from deploy.facts.script import Snapshot
 from deploy.operations import Commands
 
 LOCK = "/run/lock/skerry-artifact"
+STALL_SECONDS = 60  # a download may be slower than 1 KiB/s for so long
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,16 @@ class Source:
         return str(self.location)
 
 
+class Upload(FileUploadCommand):
+    """pyinfra takes a lost connection for a failure of this host alone if it is an OSError; SFTP's is not."""
+
+    def execute(self, state: State, host: Host, connector_arguments: ConnectorArguments) -> bool:
+        try:
+            return bool(super().execute(state, host, connector_arguments))
+        except EOFError:
+            raise OSError("the connection was lost during the upload; run it again to go on") from None
+
+
 @operation()
 def install(
     source: Source, path: str, mode: str, found_sha256: Snapshot | str, stamped: bool = True
@@ -43,13 +55,17 @@ def install(
         return
     part = f"{path}.{source.sha256[:12]}.part"
     if isinstance(source.location, Path):
-        yield StringCommand(f"mkdir -p {shlex.quote(str(Path(path).parent))}")
-        yield FileUploadCommand(str(source.location), part)
+        # Removed first: the SFTP server of a connection that was cut may still have it open, and the kernel
+        # runs no file that someone has open for writing.
+        yield StringCommand(f"mkdir -p {shlex.quote(str(Path(path).parent))} && rm -f {shlex.quote(part)}")
+        yield Upload(str(source.location), part)
         yield StringCommand(place_script(part, path, mode, source, ":", stamped))
     else:
+        failure = shlex.quote(f"{source} could not be fetched; see artifact_mirror and artifact_delivery")
         fetch = (
-            f"curl --fail --silent --show-error --location --retry 3 --connect-timeout 15 --speed-limit 1024 "
-            f"--speed-time 60 --output {shlex.quote(part)} {shlex.quote(source.location)}"
+            f"{{ curl --fail --silent --show-error --location --retry 3 --connect-timeout 15 --speed-limit 1024 "
+            f"--speed-time {STALL_SECONDS} --output {shlex.quote(part)} {shlex.quote(source.location)} || "
+            f"{{ echo {failure} >&2; exit 1; }}; }}"
         )
         yield StringCommand(place_script(part, path, mode, source, fetch, stamped))
 

@@ -33,6 +33,7 @@ from deploy.wanted import BadInput, Wanted, mine
 
 TEMPLATES = Path(__file__).parent.parent / "templates" / "k3s"
 TOKEN = "/etc/rancher/k3s/token"  # noqa: S105  a path
+LINK = "/usr/local/bin/k3s"
 IMAGES = "/var/lib/rancher/k3s/agent/images"
 
 
@@ -57,8 +58,8 @@ class Node:
     def files(self) -> list[File]:
         config = compose(self.settings, role=self.role, reservations=self.reserved, token_file=TOKEN)
         scripts = [
-            File(f"/usr/local/bin/{name}", (TEMPLATES / name).read_text(), "755")
-            for name in ("k3s-killall.sh", "k3s-uninstall.sh")
+            File(f"{LINK}-{name}.sh", (TEMPLATES / f"k3s-{name}.sh").read_text(), "755")
+            for name in ("killall", "uninstall")
         ]
         service = Template((TEMPLATES / "k3s.service").read_text()).substitute(role=self.role)
         return [
@@ -68,10 +69,18 @@ class Node:
         ]
 
     @property
+    def binary_sha256(self) -> str:
+        return next(each.sha256 for name, each in self.sources.items() if "images" not in name)
+
+    @property
+    def read_at_start(self) -> list[File]:
+        return [file for file in self.files if not file.path.startswith(LINK)]
+
+    @property
     def digest(self) -> str:
         """Of everything whose change calls for a restart: binary, images (imported at start), configuration, unit."""
         parts = [source.sha256 for source in self.sources.values()]
-        parts += [file.sha256 for file in self.files if not file.path.startswith("/usr/local/bin")]
+        parts += [file.sha256 for file in self.read_at_start]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
@@ -180,9 +189,19 @@ def change_needed(wanted: Node, state: K3sState) -> str:
     """ "restart" when the running process is not the wanted one, "wait" when it is but not Ready, else ""."""
     if state.running != wanted.digest or state.active not in ("active", "activating"):
         return "restart"
-    if not state.enabled:
+    if not state.enabled or started_with_something_else(wanted, state):
         return "restart"
     return "" if state.ready else "wait"
+
+
+def started_with_something_else(wanted: Node, state: K3sState) -> bool:
+    """Whether what someone changed by hand was in place when the process started; its digest does not tell."""
+    wrong = {file.path for file in wanted.read_at_start if state.files.get(file.path) != file.state}
+    if state.binary != wanted.binary_sha256:
+        wrong.add(wanted.binary)
+    if state.links.get("k3s") != wanted.binary:
+        wrong.add(LINK)
+    return bool(wrong & state.loaded)
 
 
 @operation()
@@ -232,7 +251,7 @@ def compare(wanted: Node, state: K3sState) -> str:
         return ""
     return (
         f"the node allocates {actual[0]}m / {actual[1]} bytes, the reservations say {expected[0]}m / {expected[1]}; "
-        "look for kubelet-arg in /etc/rancher/k3s/config.yaml.d and kubelet.conf.d"
+        "look for kubelet-arg in /etc/rancher/k3s/config.yaml.d and kubelet.conf.d; restart K3s after a change there"
     )
 
 

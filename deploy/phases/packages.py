@@ -34,24 +34,32 @@ def packages() -> None:
 def _install(wanted: list[str]) -> Commands:
     state: PackageState = Snapshot(Packages, packages=wanted)()
     if state.interrupted:
-        yield StringCommand("DEBIAN_FRONTEND=noninteractive dpkg --force-confold --configure -a")
+        yield StringCommand(f"{PATIENTLY}patiently dpkg --force-confold --configure -a")
     if state.missing:
         yield StringCommand(install_script(state.missing))
     if not (state.interrupted or state.missing):
         host.noop("all packages are installed")
 
 
+# Another apt or dpkg may be at work: unattended-upgrades right after the first boot, or the shell of a run
+# that was killed. DPkg::Lock::Timeout waits for one of their locks alone, so this waits for all of them.
+PATIENTLY = (
+    "export LC_ALL=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a; "
+    'patiently() { for attempt in $(seq 150); do said=$("$@" 2>&1) && return; case $said in '
+    "*'Could not get lock'*|*'locked by another process'*) sleep 2 ;; *) break ;; esac; done; "
+    "printf '%s\\n' \"$said\" >&2; return 1; }; "
+)
+
+
 def install_script(missing: tuple[str, ...]) -> str:
     """Record first, install second: a run killed in between leaves a record that is too long, not too short.
 
-    Configuration files that someone changed are kept. apt waits for a lock that another run (or
-    unattended-upgrades, right after the first boot) holds, instead of failing.
+    Configuration files that someone changed are kept.
     """
     names = shlex.join(missing)
     return (
-        f"mkdir -p {RECORD.rpartition('/')[0]} && printf '%s\\n' {names} >> {RECORD} && "
-        "export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a && "
-        "apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update && "
-        "apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o Dpkg::Options::=--force-confold "
-        f"install --no-install-recommends {names}"
+        f"mkdir -p {RECORD.rpartition('/')[0]} && printf '%s\\n' {names} >> {RECORD} && {{ {PATIENTLY}"
+        "patiently apt-get -q -o Acquire::Retries=3 update && "
+        "patiently apt-get -q -y -o Acquire::Retries=3 -o Dpkg::Options::=--force-confold "
+        f"install --no-install-recommends {names}; }}"
     )

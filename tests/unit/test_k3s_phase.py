@@ -16,12 +16,18 @@ from deploy.operations.artifact import Source
 from deploy.phases.k3s import TEMPLATES, Node, change_needed, compare
 from tests.unit.conftest import MakeSettings
 
+STARTED = 1_700_000_000  # 2023-11-14T22:13:20Z
 CAPACITY = {"cpu": "2", "memory": "4000000Ki"}
 LEFT = {"cpu": "1", "memory": f"{4000000 - (512 + 512 + 100) * 1024}Ki"}
 
 
-def node_object(allocatable: dict[str, str], ready: str = "True") -> dict[str, object]:
-    conditions = [{"type": "MemoryPressure", "status": "False"}, {"type": "Ready", "status": ready}]
+def node_object(
+    allocatable: dict[str, str], ready: str = "True", heard: str = "2023-11-14T22:13:31Z"
+) -> dict[str, object]:
+    conditions = [
+        {"type": "MemoryPressure", "status": "False", "lastHeartbeatTime": heard},
+        {"type": "Ready", "status": ready, "lastHeartbeatTime": heard},
+    ]
     return {"status": {"capacity": CAPACITY, "allocatable": allocatable, "conditions": conditions}}
 
 
@@ -42,6 +48,7 @@ def healthy(wanted: Node) -> K3sState:
         enabled=True,
         reload_needed=False,
         running=wanted.digest,
+        started=STARTED,
         node=node_object(LEFT),
     )
 
@@ -61,7 +68,11 @@ def test_a_healthy_node_is_left_alone(wanted: Node, healthy: K3sState) -> None:
         ({"enabled": False}, "restart"),
         ({"active": "activating", "node": {}}, "wait"),
         ({"node": node_object(LEFT, ready="False")}, "wait"),
+        ({"node": node_object(LEFT, heard="2023-11-14T22:13:20Z")}, "wait"),  # by the process before this one
         ({"node": {}}, "wait"),
+        ({"loaded": frozenset({"/etc/rancher/k3s/config.yaml"})}, "restart"),  # it was not ours at the start
+        ({"loaded": frozenset({"/usr/local/bin/k3s-killall.sh"})}, ""),
+        ({"loaded": frozenset({"/usr/local/bin/k3s"}), "links": {"k3s": "another version"}}, "restart"),
     ],
 )
 def test_what_calls_for_a_restart_and_what_for_patience(
@@ -87,6 +98,10 @@ def test_the_digest_follows_the_binary_and_not_what_k3s_never_sees(
 ) -> None:
     other = {"k3s": Source("https://mirror.example/k3s", "b" * 64)}
     assert replace(wanted, sources=other).digest != wanted.digest
+    with_images = wanted.sources | {
+        "k3s-airgap-images-amd64.tar.zst": Source(Path("artifacts/images"), "c" * 64)
+    }
+    assert replace(wanted, sources=with_images).digest != wanted.digest  # K3s imports them at its start
     elsewhere = {"k3s": Source(Path("artifacts/k3s"), "a" * 64)}
     same = make_settings(packages_extra=["htop"], country="NO", k3s_ready_timeout_seconds=9)
     assert replace(wanted, sources=elsewhere, settings=same).digest == wanted.digest
@@ -130,6 +145,8 @@ def test_output_of_a_host_without_k3s_is_understood() -> None:
         "",
         "no",
         "@running",
+        "@started",
+        "@loaded",
         "@node",
     ]
     state = K3s().process(lines)

@@ -36,8 +36,8 @@ done
 
 for tool in iptables ip6tables; do
   command -v "$tool-save" > /dev/null || continue
-  if "$tool-save" 2>/dev/null | grep -Eq 'KUBE-|CNI-|flannel'; then
-    "$tool-save" | grep -Ev 'KUBE-|CNI-|flannel' | "$tool-restore"
+  if "$tool-save" 2>/dev/null | grep -Eq 'KUBE-|CNI-|flannel|FLANNEL'; then
+    "$tool-save" | grep -Ev 'KUBE-|CNI-|flannel|FLANNEL' | "$tool-restore"
   fi
 done
 exit 0

@@ -34,6 +34,16 @@ while [ $(($(date +%s) - begin)) -lt "$seconds" ]; do
   fi
   sleep 1
 done
-echo "$why; the last lines of its journal:" >&2
-journalctl --unit "$unit" --since "@$begin" --no-pager --output cat --lines 30 >&2
+# Not journalctl --lines: with --since, older ones take that for the first lines. A kubelet that refuses a flag
+# says so before some 250 lines of help, so that the errors must be picked out.
+journal() {
+  journalctl --unit "$unit" --since "@$begin" --no-pager --output cat |
+    grep -Ev 'left-over process|usually indicates unclean termination' | cut -c 1-300 # pods that go on: all is well
+}
+{
+  echo "$why; the last lines of its journal:"
+  journal | tail -n 20
+  echo "and the last errors in it:"
+  journal | grep -E '^[EF][0-9]{4} |level=(error|fatal)|^panic:' | tail -n 10
+} >&2
 exit 1

@@ -17,7 +17,7 @@ from .log import error, fatal, info, notify, warning
 from .node import Node
 from .switches import switch
 
-RETRY_SECONDS, HEARTBEAT_SECONDS = 2, 5
+RETRY_SECONDS, HEARTBEAT_SECONDS = 2, 1
 
 
 class JoinError(Exception):

@@ -29,7 +29,10 @@ class Registry:
         self.seen = {name: time.monotonic() for name in self.records}
 
     def register(self, registration: dict[str, Any]) -> None:
-        """Take a node: new, or known with the same password; labels and taints count only the first time."""
+        """Take a node: new, or known with the same password; labels and taints count only the first time.
+
+        A known node keeps the status it had, also Ready, until its kubelet reports.
+        """
         name = registration["node"]["metadata"]["name"]
         proof = hashlib.sha256(registration["password"].encode()).hexdigest()
         with self.cluster.lock:
@@ -42,7 +45,6 @@ class Registry:
                     "server node-passwd entry, try enabling a unique node name with the --with-node-id flag",
                 )
             node = known["node"] if known else registration["node"]
-            node["status"] = registration["node"]["status"]
             self.records[name] = {"node": node, "configz": registration["configz"], "proof": proof}
             self.cluster.save()
         self.seen[name] = time.monotonic()

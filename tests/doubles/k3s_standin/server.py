@@ -20,7 +20,7 @@ from .node import Node
 from .registry import ApiError, Registry
 from .switches import switch
 
-HEARTBEAT_SECONDS = 5
+HEARTBEAT_SECONDS = 1
 FLANNEL = ("none", "vxlan", "host-gw", "wireguard-native")
 
 

@@ -1,0 +1,225 @@
+"""The road with a real K3s, from a fresh host to a Ready node, through a reboot and a failure, to its removal.
+
+Needs root, and a K3s release in artifacts/k3s/<version>/ (`invoke artifacts-fetch` puts it there). Pods are not
+needed: their images may be out of reach. The tests are one story and run in order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lab
+from cluster.quantity import GIB, MIB, parse_cpu, parse_memory
+from tests.lab.runs import PROJECT, Result, Running
+
+SECONDS = 600  # for one run of the engine
+START = "K3s | Start K3s and wait for a Ready node"
+RECONFIGURE = [
+    "K3s | Write /etc/rancher/k3s/config.yaml",
+    "K3s | Write /etc/systemd/system/k3s.service.env",
+    START,
+]
+
+
+def walk(inventory: Path) -> Result:
+    return Running(inventory, "deploy/k3s.py", inventory.parent / "home").finish(SECONDS)
+
+
+def invoke(inventory: Path, task: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).parent / "invoke"), task, str(inventory), *arguments]
+    environment = {**os.environ, "SKERRY_HOME": str(inventory.parent / "home")}
+    return subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+
+
+def show(host: lab.Host, command: str) -> str:
+    return lab.run(host.name, command).stdout.strip()
+
+
+def get(host: lab.Host, path: str) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(show(host, f"k3s kubectl get --raw {path}"))
+    return answer
+
+
+def node(host: lab.Host) -> dict[str, Any]:
+    status: dict[str, Any] = get(host, f"/api/v1/nodes/{host.name}")["status"]
+    return status
+
+
+def is_ready(host: lab.Host) -> bool:
+    return ("Ready", "True") in [(each["type"], each["status"]) for each in node(host)["conditions"]]
+
+
+def starts(host: lab.Host) -> int:
+    """How often systemd has brought K3s up."""
+    return int(show(host, "journalctl --unit k3s --output cat | grep -c '^Started '"))
+
+
+def assert_allocatable(host: lab.Host, cpu_millicores: int, memory_bytes: int) -> None:
+    """Pods get what is there less `cpu_millicores` and `memory_bytes`, to the byte."""
+    capacity, allocatable = node(host)["capacity"], node(host)["allocatable"]
+    assert parse_cpu(capacity["cpu"]) - parse_cpu(allocatable["cpu"]) == cpu_millicores
+    memory = [parse_memory(each["memory"], from_api=True) for each in (capacity, allocatable)]
+    assert memory[0] - memory[1] == memory_bytes
+
+
+def kubelet(host: lab.Host) -> dict[str, Any]:
+    """The configuration that the kubelet says it runs with."""
+    configuration: dict[str, Any] = get(host, f"/api/v1/nodes/{host.name}/proxy/configz")["kubeletconfig"]
+    return configuration
+
+
+def test_a_fresh_host_becomes_a_ready_node(host: lab.Host, inventory: Path, version: str) -> None:
+    result = walk(inventory)
+    assert result.code == 0, result.stderr
+    assert result.changed[-1] == START
+    assert is_ready(host)
+    assert node(host)["nodeInfo"]["kubeletVersion"] == version
+
+
+def test_a_second_run_changes_nothing(inventory: Path) -> None:
+    result = walk(inventory)
+    assert (result.code, result.changed) == (0, [])
+
+
+def test_pods_get_what_the_recipe_leaves(host: lab.Host) -> None:
+    assert_allocatable(host, 500 + 500, 512 * MIB + 512 * MIB + 100 * MIB)
+    assert (
+        kubelet(host)["systemReserved"] == kubelet(host)["kubeReserved"] == {"cpu": "500m", "memory": "512Mi"}
+    )
+    assert kubelet(host)["evictionHard"]["memory.available"] == "100Mi"
+
+
+def test_other_reservations_restart_k3s_once(
+    host: lab.Host, inventory: Path, write: Callable[[str], Path]
+) -> None:
+    before = starts(host)
+    write("auto")
+    result = walk(inventory)
+    assert (result.code, result.changed) == (0, RECONFIGURE), result.stderr
+    assert (starts(host) - before, show(host, "systemctl show k3s -p NRestarts --value")) == (1, "0")
+    reserved = [kubelet(host)[name] for name in ("systemReserved", "kubeReserved")]
+    cpu = sum(parse_cpu(each["cpu"]) for each in reserved)
+    memory = sum(parse_memory(each["memory"]) for each in reserved)
+    assert cpu != 1000
+    assert memory != 1 * GIB
+    assert_allocatable(host, cpu, memory + 100 * MIB)
+
+
+def test_kubectl_works_from_the_controller(inventory: Path) -> None:
+    if not shutil.which("kubectl"):
+        pytest.skip("no kubectl on this machine")
+    kubeconfig = inventory.parent / "kubeconfig"
+    fetched = invoke(inventory, "kubeconfig", "--file", str(kubeconfig))
+    assert fetched.returncode == 0, fetched.stderr
+
+    def kubectl(*arguments: str) -> str:
+        command = ["kubectl", "--kubeconfig", str(kubeconfig), "--request-timeout", "30s", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    assert " Ready " in kubectl("get", "nodes", "--no-headers")
+    kubectl("create", "namespace", "try")
+    kubectl("--namespace", "try", "create", "configmap", "open", "--from-literal=word=said-in-the-open")
+    kubectl("--namespace", "try", "create", "secret", "generic", "shut", "--from-literal=word=said-in-secret")
+    assert (
+        kubectl("--namespace", "try", "get", "configmap", "open", "-o", "jsonpath={.data.word}")
+        == "said-in-the-open"
+    )
+
+
+def test_etcd_keeps_the_data_and_secrets_are_encrypted(host: lab.Host) -> None:
+    """The configmap shows that a word in the open would be found."""
+    if "try" not in show(host, "k3s kubectl get namespaces"):
+        pytest.skip("there is nothing to look for: no kubectl on this machine")
+    data = "/var/lib/rancher/k3s/server/db/etcd/member"
+    found = {
+        word: show(host, f"grep -rlas {word} {data} || true")
+        for word in ("said-in-the-open", "said-in-secret")
+    }
+    assert (found["said-in-the-open"] != "", found["said-in-secret"]) == (True, "")
+    assert show(host, f"grep -rlas k8s:enc: {data}") != ""
+
+
+def test_the_token_shows_nowhere(host: lab.Host) -> None:
+    token = "/etc/rancher/k3s/token"
+    assert show(host, f"stat -c '%a %U' {token}") == "600 root"
+    assert show(host, f"ps -eww -o args | grep -F -f {token} || true") == ""
+    assert show(host, f"journalctl --output cat | grep -F -f {token} || true") == ""
+
+
+def test_after_a_reboot_k3s_comes_back_by_itself(host: lab.Host, inventory: Path) -> None:
+    lab.reboot(host.name)
+    show(host, "timeout 300 sh -c 'until systemctl is-active k3s; do sleep 1; done'")
+    result = walk(inventory)
+    assert result.code == 0, result.stderr
+    assert [name for name in result.changed if name != START] == []  # it may have had to wait
+    assert show(host, "systemctl show k3s -p NRestarts --value") == "0"
+    again = walk(inventory)
+    assert (again.code, again.changed) == (0, [])
+
+
+def test_the_acceptance_checks_are_green(inventory: Path) -> None:
+    checks = invoke(inventory, "verify")
+    assert checks.returncode == 0, checks.stderr
+    assert " 0 failed" in checks.stdout
+
+
+def test_a_kubelet_that_does_not_start_is_told_with_its_reason(
+    host: lab.Host, inventory: Path, write: Callable[[str], Path]
+) -> None:
+    """The node still stands as Ready in the datastore, and the reason far above the end of the journal."""
+    folder = "/etc/rancher/k3s/config.yaml.d"
+    show(host, f"mkdir {folder} && printf 'kubelet-arg+:\\n- no-such-flag=1\\n' > {folder}/50-test.yaml")
+    write("recipe")
+    result = walk(inventory)
+    assert (result.code, result.failed) == (1, [START])
+    assert "unknown flag: --no-such-flag" in result.stdout + result.stderr
+    show(host, f"rm -r {folder}")
+    mended = walk(inventory)
+    assert (mended.code, mended.changed) == (0, [START]), mended.stderr
+    assert_allocatable(host, 1000, 1 * GIB + 100 * MIB)
+
+
+def test_local_volumes_hold_up_the_removal(host: lab.Host, inventory: Path) -> None:
+    volume = "/var/lib/rancher/k3s/storage/pvc-1"
+    show(host, f"mkdir -p {volume} && touch {volume}/data")
+    refused = invoke(inventory, "uninstall", "--yes")
+    assert refused.returncode == 1
+    assert "pvc-1" in refused.stderr + refused.stdout
+    assert is_ready(host)
+    show(host, f"rm -r {volume}")
+
+
+def test_nothing_of_k3s_is_left(host: lab.Host, inventory: Path) -> None:
+    removed = invoke(inventory, "uninstall", "--yes")
+    assert removed.returncode == 0, removed.stderr
+    assert show(host, "ps -e -o args | grep -E '[k]3s|[c]ontainerd' || true") == ""
+    assert (
+        show(host, "grep -E ' /(run/k3s|run/netns/cni-|var/lib/(kubelet|rancher))' /proc/mounts || true")
+        == ""
+    )
+    assert show(host, "ip -o link | grep -E 'cni0|flannel|veth' || true") == ""
+    places = (
+        "/etc/rancher /var/lib/rancher /var/lib/kubelet /var/lib/cni /run/k3s /run/flannel /usr/local/lib/k3s"
+    )
+    assert (
+        show(host, f"ls -d {places} /usr/local/bin/k3s* /etc/systemd/system/k3s*.service 2>/dev/null || true")
+        == ""
+    )
+
+
+def test_it_can_be_installed_again(host: lab.Host, inventory: Path) -> None:
+    result = walk(inventory)
+    assert result.code == 0, result.stderr
+    assert is_ready(host)
+    assert "try" not in show(host, "k3s kubectl get namespaces --no-headers").split()

@@ -1,0 +1,135 @@
+"""Deploys against throw-away hosts in containers, over real SSH. K3s is the stand-in of tests/doubles.
+
+The hosts belong to the lab of this environment (SKERRY_LAB, else .lab), so that its image is used; their names
+are their own, and what else runs there is left alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import lab
+from lab import network, place
+from tests.doubles import make_artifacts
+from tests.lab.mirror import Mirror
+from tests.lab.runs import VERSION, Result, Running, write_inventory
+
+NAMES = ["t1", "t2"]
+NEWER = "v1.34.4+k3s1"
+PAD_MIB = 32  # an upload of this size takes about a second
+PACE = "SKERRY_DOUBLE_START_SECONDS=0.6\nSKERRY_DOUBLE_READY_SECONDS=0.6\n"  # a second and a bit to Ready
+
+WriteInventory = Callable[..., Path]
+Run = Callable[..., Result]
+Start = Callable[..., Running]
+
+
+@pytest.fixture(scope="session")
+def lab_hosts() -> Iterator[dict[str, lab.Host]]:
+    """Fresh hosts by name, taken down at the end."""
+    if os.geteuid() != 0:
+        pytest.skip("lab hosts are containers, which need root")
+    here = place.current()
+    here.root.mkdir(parents=True, exist_ok=True)
+    with (here.root / "tests.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # another test run on this machine has hosts of the same names
+        _take_down()  # what a killed test run has left
+        try:
+            yield {host.name: host for host in lab.up(backend="nspawn", names=NAMES)}
+        finally:
+            _take_down()
+
+
+def _take_down() -> None:
+    lab.down([host.name for host in lab.hosts() if host.name in NAMES])
+
+
+@pytest.fixture(scope="session")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An air-gap folder with two versions of the stand-in; tests that change it change a copy."""
+    folder = tmp_path_factory.mktemp("artifacts")
+    make_artifacts.build(VERSION, folder, pad_mib=PAD_MIB)
+    make_artifacts.build(NEWER, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prepared(
+    lab_hosts: dict[str, lab.Host], artifacts: Path, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """The name of a host with a snapshot "prepared": deploy/prepare.py has run, and K3s would start quickly."""
+    host, folder = lab_hosts[NAMES[0]], tmp_path_factory.mktemp("prepare")
+    result = Running(
+        write_inventory(folder, host, artifacts, {}), "deploy/prepare.py", folder / "home"
+    ).finish(300)
+    assert result.code == 0, result.stderr
+    lab.run(host.name, f"printf '{PACE}' > /etc/default/k3s; apt-get clean; rm -rf /var/lib/apt/lists/*")
+    lab.snapshot(host.name, "prepared")
+    return host.name
+
+
+@pytest.fixture
+def host(prepared: str) -> lab.Host:
+    """A host on which deploy/prepare.py has nothing left to do."""
+    return lab.restore(prepared, "prepared")
+
+
+@pytest.fixture
+def fresh_host(lab_hosts: dict[str, lab.Host]) -> lab.Host:
+    """A host as its provider hands it over."""
+    return lab.reset(NAMES[1])
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """SKERRY_HOME of this test's runs: journals, locks, and in `output` what they printed."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def inventory(tmp_path: Path, artifacts: Path) -> WriteInventory:
+    """inventory(host, **settings) writes an inventory with that server and returns its path, always the same."""
+    return lambda host, **settings: write_inventory(tmp_path / "inventories", host, artifacts, settings)
+
+
+@pytest.fixture
+def start(home: Path) -> Iterator[Start]:
+    """start(inventory, deploy="deploy/k3s.py", patch="") starts a run; what still runs after the test is killed.
+
+    `patch` is Python that the engine's process runs first, such as "import x; x.PATIENCE_SECONDS = 1".
+    """
+    begun: list[Running] = []
+
+    def begin(inventory: Path, deploy: str = "deploy/k3s.py", patch: str = "") -> Running:
+        begun.append(Running(inventory, deploy, home, patch))
+        return begun[-1]
+
+    yield begin
+    for running in begun:
+        if running.process.poll() is None:
+            running.kill()
+
+
+@pytest.fixture
+def run(start: Start) -> Run:
+    """run(inventory, deploy="deploy/k3s.py", patch="", seconds=120) runs to the end and returns the Result."""
+
+    def to_the_end(
+        inventory: Path, deploy: str = "deploy/k3s.py", patch: str = "", seconds: float = 120
+    ) -> Result:
+        return start(inventory, deploy, patch).finish(seconds)
+
+    return to_the_end
+
+
+@pytest.fixture
+def mirror(lab_hosts: dict[str, lab.Host], artifacts: Path) -> Iterator[Mirror]:
+    """A download mirror that lab hosts and this machine reach."""
+    served = Mirror(artifacts / "k3s", network.gateway(place.current()))
+    yield served
+    served.close()

@@ -1,0 +1,153 @@
+"""Runs of the engine against lab hosts: watched through their journal, interrupted, and judged by it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lab
+
+PROJECT = Path(__file__).parents[2]
+VERSION = "v1.34.3+k3s1"  # the newest minor that accepts cgroup v1, which the test machine may have
+ENGINE = "import pyinfra_cli, runpy\n{patch}\nrunpy.run_module('controller.engine', run_name='__main__')"
+Line = dict[str, Any]
+
+
+def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """Wait until `true()`. Fails the test after `seconds`, naming `what` did not come."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"{what} did not come within {seconds} s"
+        time.sleep(0.005)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended: exit code, what it printed, and its journal (empty when it never got that far)."""
+
+    code: int
+    stdout: str
+    stderr: str
+    journal: list[Line]
+
+    @property
+    def changed(self) -> list[str]:
+        """The operations that changed the host, in order: "K3s | Link the version"."""
+        return [line["operation"] for line in self.journal if line.get("result") == "changed"]
+
+    @property
+    def failed(self) -> list[str]:
+        """The operations that failed."""
+        return [line["operation"] for line in self.journal if line.get("result") == "failed"]
+
+
+class Running:
+    """A run of the engine, in a session of its own."""
+
+    def __init__(self, inventory: Path, deploy: str, home: Path, patch: str = "") -> None:
+        self._runs = home / "runs"
+        self._before = self._folders()
+        self._output = home / "output"
+        self._output.mkdir(parents=True, exist_ok=True)
+        number = len(list(self._output.iterdir()))
+        self._stdout, self._stderr = (self._output / f"{number}.{name}" for name in ("stdout", "stderr"))
+        command = [sys.executable, "-c", ENGINE.format(patch=patch), "run", str(inventory), deploy]
+        with self._stdout.open("w") as stdout, self._stderr.open("w") as stderr:
+            self.process = subprocess.Popen(
+                command,
+                cwd=PROJECT,
+                env={**os.environ, "SKERRY_HOME": str(home)},
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+
+    def journal(self) -> list[Line]:
+        """The whole lines written so far."""
+        new = sorted(self._folders() - self._before)
+        file = self._runs / new[0] / "journal.jsonl" if new else None
+        text = file.read_text() if file and file.exists() else ""
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+    def reach(self, event: str, operation: str | None = None, seconds: float = 60) -> None:
+        """Wait until the journal has an event: "host", or the "start" or "end" of an operation."""
+
+        def reached() -> bool:
+            ended = self.process.poll() is not None
+            lines = [line for line in self.journal() if line.get("operation") == operation]
+            found = any(line["event"] == event for line in lines)
+            assert found or not ended, f"the run ended without the {event} of {operation}: {self.stderr}"
+            return found
+
+        until(reached, f"the {event} of {operation}", seconds)
+
+    def kill(self) -> None:
+        """End the engine and all its children at once, as when the operator's machine loses power."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def interrupt(self) -> None:
+        """What Ctrl-C does."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """The engine stands still meanwhile, so that the moment does not pass."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self.process.pid, signal.SIGCONT)
+
+    def finish(self, seconds: float = 120) -> Result:
+        """Wait for the end. Kills the run and fails the test when it takes longer than `seconds`."""
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"the run did not end within {seconds} s; it said: {self.stderr}") from None
+        return Result(code, self._stdout.read_text(), self.stderr, self.journal())
+
+    @property
+    def stderr(self) -> str:
+        return self._stderr.read_text()
+
+    def _folders(self) -> set[str]:
+        if not self._runs.exists():
+            return set()
+        return {path.name for path in self._runs.iterdir() if not path.is_symlink()}
+
+
+def write_inventory(folder: Path, host: lab.Host, artifacts: Path, settings: dict[str, Any]) -> Path:
+    """An inventory with one server, and the project's defaults beside it. What a lab cannot have is off."""
+    data = {
+        "ssh_hostname": host.address,
+        "ssh_port": host.port,
+        "ssh_user": host.user,
+        "ssh_key": str(host.key),
+        "ssh_known_hosts_file": str(host.known_hosts),
+        "k3s_version": VERSION,
+        "k3s_protect_kernel_defaults": False,
+        "clock_sync_required": False,
+        "artifact_delivery": "push",
+        "artifact_folder": str(artifacts),
+        "artifact_lock": str(folder / "artifacts.lock.yaml"),
+        **settings,
+    }
+    folder.mkdir(exist_ok=True)
+    defaults = folder / "group_data"
+    if not defaults.exists():
+        defaults.symlink_to(PROJECT / "inventories" / "group_data")
+    path = folder / "harbour.py"
+    path.write_text(f"servers = [({host.name!r}, {data!r})]\n")
+    return path

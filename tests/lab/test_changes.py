@@ -1,0 +1,236 @@
+"""A run on a node that is up changes what differs, restarts K3s only when it must, and says when K3s fails."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lab
+from tests.lab.conftest import NEWER, Run, WriteInventory
+from tests.lab.runs import VERSION, Result
+
+BINARY, CONFIG = f"/usr/local/lib/k3s/{VERSION}/k3s", "/etc/rancher/k3s/config.yaml"
+INSTALL, WRITE_CONFIG = f"K3s | Install k3s {VERSION}", f"K3s | Write {CONFIG}"
+START = "K3s | Start K3s and wait for a Ready node"
+COMPARE = "K3s | Compare allocatable with the reservations"
+SWITCHES = "/etc/skerry-double.json"
+
+
+class Node:
+    """A host on which the road has been walked, and how to walk it again with other settings."""
+
+    def __init__(self, host: lab.Host, inventory: WriteInventory, run: Run) -> None:
+        self.host, self._inventory, self._run = host, inventory, run
+
+    def run(self, **settings: object) -> Result:
+        return self._run(self._inventory(self.host, **settings))
+
+    def uninstall(self, **settings: object) -> Result:
+        return self._run(self._inventory(self.host, **settings), "deploy/uninstall.py")
+
+    def shell(self, command: str) -> str:
+        return lab.run(self.host.name, command).stdout.strip()
+
+    def starts(self) -> int:
+        """How often K3s has been started since the host booted."""
+        return int(
+            self.shell("journalctl -b -u k3s -o cat | grep -c '^Starting Lightweight Kubernetes' || true")
+        )
+
+    def object(self) -> dict[str, Any]:
+        """The Kubernetes Node."""
+        found: dict[str, Any] = json.loads(self.shell("k3s kubectl get --raw /api/v1/nodes/$(hostname)"))
+        return found
+
+
+@pytest.fixture(scope="module")
+def installed(prepared: str) -> lab.Host:
+    """One host for all tests here: each brings it back to the defaults first, as a run is meant to."""
+    return lab.restore(prepared, "prepared")
+
+
+@pytest.fixture
+def node(installed: lab.Host, inventory: WriteInventory, run: Run) -> Iterator[Node]:
+    """A node as the defaults want it."""
+    node = Node(installed, inventory, run)
+    result = node.run()
+    assert result.code == 0, result.stderr
+    yield node
+    node.shell(f"rm -f {SWITCHES}")
+
+
+def assert_settled(node: Node, **settings: object) -> None:
+    """Another run with the same settings changes nothing and restarts nothing."""
+    starts, again = node.starts(), node.run(**settings)
+    assert again.code == 0, again.stderr
+    assert {line["result"] for line in again.journal if line["event"] == "end"} == {"unchanged"}
+    assert node.starts() == starts
+
+
+def test_a_second_run_changes_nothing(node: Node) -> None:
+    assert_settled(node)
+
+
+def test_settings_of_k3s_restart_it_once(node: Node) -> None:
+    starts, before = node.starts(), node.object()["status"]
+    settings = {"max_pods": 50, "reserve": "auto", "k3s_disable": ["traefik"]}
+    result = node.run(**settings)
+    assert result.code == 0, result.stderr
+    assert result.changed == [WRITE_CONFIG, "K3s | Write /etc/systemd/system/k3s.service.env", START]
+    assert node.starts() == starts + 1
+    after = node.object()["status"]
+    assert after["capacity"]["pods"] == "50"
+    assert after["allocatable"]["memory"] != before["allocatable"]["memory"]
+    assert_settled(node, **settings)
+
+
+def test_settings_of_other_phases_do_not_restart_k3s(node: Node) -> None:
+    starts, settings = node.starts(), {"ntp_servers": ["192.0.2.1"], "packages_extra": ["ed"]}
+    result = node.run(**settings)
+    assert result.code == 0, result.stderr
+    assert result.changed == ["Packages | Install missing packages", "Clock | Write time servers"]
+    assert node.shell("command -v ed")
+    assert node.starts() == starts
+    assert_settled(node, **settings)
+
+
+def test_k3s_that_was_stopped_is_started(node: Node) -> None:
+    starts = node.starts()
+    node.shell("systemctl stop k3s")
+    result = node.run()
+    assert (result.code, result.changed) == (0, [START]), result.stderr
+    assert node.starts() == starts + 1
+    assert_settled(node)
+
+
+def replace_binary(node: Node, artifacts: Path) -> None:
+    """Put another version in the place of the one that is wanted."""
+    with (artifacts / "k3s" / NEWER / "k3s").open("rb") as other:
+        subprocess.run([*lab.ssh_command(node.host.name), f"cat > {BINARY}"], stdin=other, check=True)
+    assert NEWER in node.shell("k3s --version")
+
+
+def edit_config(node: Node) -> None:
+    node.shell(f"sed -i s/max-pods=110/max-pods=77/ {CONFIG} && grep -q max-pods=77 {CONFIG}")
+
+
+def test_files_changed_by_hand_are_put_back_while_k3s_goes_on(node: Node, artifacts: Path) -> None:
+    """It was started with the right ones."""
+    starts = node.starts()
+    replace_binary(node, artifacts)
+    edit_config(node)
+    result = node.run()
+    assert (result.code, result.changed) == (0, [INSTALL, WRITE_CONFIG]), result.stderr
+    assert VERSION in node.shell("k3s --version")
+    assert "max-pods=110" in node.shell(f"cat {CONFIG}")
+    assert node.starts() == starts
+    assert_settled(node)
+
+
+def test_k3s_that_was_started_with_a_replaced_binary_is_restarted(node: Node, artifacts: Path) -> None:
+    replace_binary(node, artifacts)
+    node.shell("systemctl restart k3s")
+    starts = node.starts()
+    result = node.run()
+    assert (result.code, result.changed) == (0, [INSTALL, START]), result.stderr
+    assert node.starts() == starts + 1
+    assert node.object()["status"]["nodeInfo"]["kubeletVersion"] == VERSION
+    assert_settled(node)
+
+
+def test_k3s_that_was_started_with_an_edited_config_is_restarted(node: Node) -> None:
+    edit_config(node)
+    node.shell("systemctl restart k3s")
+    starts = node.starts()
+    result = node.run()
+    assert (result.code, result.changed) == (0, [WRITE_CONFIG, START]), result.stderr
+    assert node.starts() == starts + 1
+    assert node.object()["status"]["capacity"]["pods"] == "110"
+    assert_settled(node)
+
+
+def test_a_new_version_stands_beside_the_old_one_and_back_again(node: Node) -> None:
+    starts, newer = node.starts(), {"k3s_version": NEWER}
+    result = node.run(**newer)
+    assert result.code == 0, result.stderr
+    assert {f"K3s | Install k3s {NEWER}", "K3s | Link the version", START} <= set(result.changed)
+    assert node.starts() == starts + 1
+    assert node.object()["status"]["nodeInfo"]["kubeletVersion"] == NEWER
+    assert NEWER in node.shell("readlink /usr/local/bin/k3s")
+    assert VERSION in node.shell(f"{BINARY} --version")
+    assert_settled(node, **newer)
+    back = node.run()
+    assert back.code == 0, back.stderr
+    assert INSTALL not in back.changed
+    assert node.starts() == starts + 2
+    assert node.object()["status"]["nodeInfo"]["kubeletVersion"] == VERSION
+
+
+@pytest.mark.parametrize(
+    ("switch", "failed", "words"),
+    [
+        ({"fail_start": "it has no good reason"}, START, "it has no good reason"),
+        ({"never_ready": True}, START, "the node was not Ready after 4 s"),
+        ({"allocatable_wrong": True}, COMPARE, "the node allocates"),
+    ],
+    ids=["fails", "never ready", "allocates too much"],
+)
+def test_k3s_that_does_not_come_up_as_wanted_is_told_with_the_reason(
+    node: Node, switch: dict[str, object], failed: str, words: str
+) -> None:
+    settings = {"max_pods": 50, "k3s_ready_timeout_seconds": 4}
+    node.shell(f"echo '{json.dumps(switch)}' > {SWITCHES}")
+    result = node.run(**settings)
+    assert (result.code, result.failed) == (1, [failed])
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert sum(line["seconds"] for line in result.journal if line["event"] == "end") < 30
+    node.shell(f"rm {SWITCHES}; systemctl restart --no-block k3s")
+    mended = node.run(**settings)
+    assert mended.code == 0, mended.stderr
+    assert_settled(node, **settings)
+
+
+def test_uninstall_spares_volumes_until_they_are_given_up(node: Node) -> None:
+    volume = "/var/lib/rancher/k3s/storage/pvc-1"
+    node.shell(f"mkdir -p {volume}; echo data > {volume}/file")
+    refused = node.uninstall()
+    assert (refused.code, refused.changed) == (1, [])
+    assert "1 local volume(s) hold data in /var/lib/rancher/k3s/storage (pvc-1)" in refused.stderr
+    assert node.shell(f"systemctl is-active k3s; cat {volume}/file") == "active\ndata"
+    given_up = node.uninstall(uninstall_delete_volumes=True)
+    assert given_up.code == 0, given_up.stderr
+    k3s = "find / -xdev ( -name '*k3s*' -o -path '*/rancher/*' ) ! -path '/proc/*' ! -path '/var/log/*'"
+    assert node.shell(k3s.replace("(", "\\(").replace(")", "\\)")) == "/etc/default/k3s"  # the test's own
+    again = node.uninstall()
+    assert (again.code, again.changed) == (0, []), again.stderr
+
+
+SAMPLE = "while [ ! -e /run/enough ]; do cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; echo; done > /run/argv"
+
+
+def test_the_token_is_seen_nowhere(host: lab.Host, inventory: WriteInventory, run: Run, home: Path) -> None:
+    """Not in any command line during a run, nor in what the run printed or recorded; its files are root's alone."""
+    with subprocess.Popen([*lab.ssh_command(host.name), SAMPLE]) as sampler:
+        try:
+            result = run(inventory(host))
+        finally:
+            lab.run(host.name, "touch /run/enough")
+            sampler.wait(20)
+    assert result.code == 0, result.stderr
+    token = lab.run(host.name, "cat /etc/rancher/k3s/token").stdout.strip()
+    argv = lab.run(host.name, "cat /run/argv").stdout
+    assert "/usr/local/bin/k3s server" in argv
+    assert "token.skerry-new" in argv
+    assert token not in argv
+    assert token not in result.stdout + result.stderr
+    recorded = [path for path in home.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert recorded
+    assert not [path for path in recorded if token in path.read_text()]
+    holding = "grep -rlF -f /etc/rancher/k3s/token /etc /home /root /tmp /usr/local /var /run/log"
+    assert set(lab.run(host.name, f"{holding} | xargs stat -c '%a %U'").stdout.splitlines()) == {"600 root"}

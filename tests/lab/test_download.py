@@ -1,0 +1,130 @@
+"""Artifacts reach a host whole or not at all, whatever happens to a download."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import lab
+from cluster.artifacts import Lock, k3s_artifacts
+from tests.lab.conftest import Run, WriteInventory
+from tests.lab.mirror import Fault, Mirror
+from tests.lab.runs import VERSION
+
+FILE = f"{VERSION.replace('+', '%2B')}/k3s"
+INSTALL = f"K3s | Install k3s {VERSION}"
+HASTE = "import deploy.operations.artifact as a; a.STALL_SECONDS = 1"
+"""The host gives up a download that has stalled for a second."""
+
+
+@pytest.fixture(scope="module")
+def bare(prepared: str) -> lab.Host:
+    """A prepared host for all tests that leave nothing on it."""
+    return lab.restore(prepared, "prepared")
+
+
+@pytest.fixture
+def downloading(inventory: WriteInventory, mirror: Mirror, tmp_path: Path) -> Callable[..., Path]:
+    """downloading(host, **settings): an inventory whose hosts download for themselves, from the mirror."""
+    settings = {
+        "artifact_delivery": "download",
+        "artifact_mirror": mirror.url,
+        "artifact_folder": str(tmp_path),
+    }
+    return lambda host, **more: inventory(host, **settings, **more)
+
+
+def nothing_of_k3s(host: lab.Host) -> bool:
+    """No binary, whole or in part, no link, no configuration, no unit."""
+    found = "find /usr/local /etc/rancher /var/lib/rancher /etc/systemd/system -name '*k3s*' ! -type d"
+    return lab.run(host.name, found, check=False).stdout == ""
+
+
+FAULTS: dict[str, tuple[Fault, str]] = {
+    "not there": (Fault(missing=True), "404"),
+    "truncated": (Fault(short=4096), "does not have the checksum"),
+    "one byte flipped": (Fault(flipped=True), "does not have the checksum"),
+    "cut off": (Fault(broken=1024**2), "transfer closed"),
+    "stalled": (Fault(hanging=1024**2), "too slow"),
+}
+
+
+@pytest.mark.parametrize(("fault", "reason"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_download_that_fails_says_what_and_why_and_leaves_nothing(
+    fault: Fault,
+    reason: str,
+    bare: lab.Host,
+    downloading: Callable[..., Path],
+    mirror: Mirror,
+    run: Run,
+) -> None:
+    mirror.fault = fault
+    result = run(downloading(bare), patch=HASTE, seconds=40)
+    assert (result.code, result.failed, result.changed) == (1, [INSTALL], [])
+    assert f"GET /{FILE}" in mirror.requests
+    assert f"{mirror.url}/{FILE}" in result.stderr
+    assert reason in result.stderr
+    assert "Traceback" not in result.stderr
+    assert nothing_of_k3s(bare)
+
+
+def test_a_run_after_a_failed_download_completes(
+    host: lab.Host, downloading: Callable[..., Path], mirror: Mirror, run: Run
+) -> None:
+    path = downloading(host)
+    mirror.fault = Fault(broken=1024**2)
+    assert run(path).code == 1
+    mirror.fault = Fault()
+    result = run(path)
+    assert result.code == 0, result.stderr
+    assert INSTALL in result.changed
+    assert " Ready " in lab.run(host.name, "kubectl get nodes").stdout
+    downloads = len(mirror.requests)
+    again = run(path)
+    assert (again.code, again.changed) == (0, [])
+    assert len(mirror.requests) == downloads
+
+
+def test_a_mirror_that_does_not_answer_is_told_before_any_change(
+    bare: lab.Host, downloading: Callable[..., Path], mirror: Mirror, run: Run
+) -> None:
+    path = downloading(bare)
+    mirror.close()
+    result = run(path)
+    assert (result.code, result.changed) == (1, [])
+    assert mirror.url in result.stderr
+    assert "no host was changed" in result.stderr
+    assert nothing_of_k3s(bare)
+
+
+def test_a_damaged_file_in_the_air_gap_folder_is_refused_before_any_change(
+    bare: lab.Host, inventory: WriteInventory, artifacts: Path, tmp_path: Path, run: Run
+) -> None:
+    folder = tmp_path / "air gap"
+    shutil.copytree(artifacts, folder)
+    binary = folder / "k3s" / VERSION / "k3s"
+    content = bytearray(binary.read_bytes())
+    content[1024] ^= 1
+    binary.write_bytes(content)
+    result = run(inventory(bare, artifact_folder=str(folder)))
+    assert (result.code, result.changed) == (2, [])
+    assert f"{binary} does not have the checksum" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert nothing_of_k3s(bare)
+
+
+def test_a_file_that_contradicts_the_lock_is_refused_before_any_change(
+    bare: lab.Host, inventory: WriteInventory, tmp_path: Path, run: Run
+) -> None:
+    """Also where the publisher's checksum file, which came along with it, vouches for it."""
+    [artifact] = k3s_artifacts(VERSION, "amd64", images=False)
+    lock = tmp_path / "committed.lock.yaml"
+    lock.write_text(Lock.empty().add(artifact, "0" * 64).render())
+    result = run(inventory(bare, artifact_lock=str(lock)))
+    assert (result.code, result.changed) == (2, [])
+    assert f"does not have the checksum {'0' * 64}" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert nothing_of_k3s(bare)

@@ -1,0 +1,256 @@
+"""A run that is killed, cut off or interrupted anywhere leaves whole files or none; the next run completes it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import lab
+from tests.lab.conftest import PAD_MIB, Run, Start, WriteInventory
+from tests.lab.runs import VERSION, Result, Running, write_inventory
+
+BINARY, LINK = f"/usr/local/lib/k3s/{VERSION}/k3s", "/usr/local/bin/k3s"
+TOKEN, CONFIG = "/etc/rancher/k3s/token", "/etc/rancher/k3s/config.yaml"
+UNIT = "/etc/systemd/system/k3s.service"
+FILES = (
+    "/etc/fstab",
+    "/etc/systemd/timesyncd.conf.d/skerry.conf",
+    "/etc/systemd/system/systemd-timesyncd.service.d/skerry.conf",
+    "/etc/modules-load.d/k3s.conf",
+    "/etc/sysctl.d/90-k3s.conf",
+    "/etc/sysctl.d/90-kubelet.conf",
+    BINARY,
+    TOKEN,
+    f"{LINK}-killall.sh",
+    f"{LINK}-uninstall.sh",
+    CONFIG,
+    UNIT,
+    f"{UNIT}.env",
+)
+"""Every path at which a run leaves a file."""
+
+INSTALL, START = f"K3s | Install k3s {VERSION}", "K3s | Start K3s and wait for a Ready node"
+HASTE = "import controller.connection as c; c.OPTIONS.update(TCP_USER_TIMEOUT=2000, TCP_KEEPIDLE=1, TCP_KEEPINTVL=1)"
+"""The engine takes 2 s of silence for a lost connection; outside of tests it waits for half a minute."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When to strike: at an event of the journal, or as soon as a shell condition is true on the host."""
+
+    event: str = ""
+    operation: str | None = None
+    condition: str = ""
+
+
+def uploaded(mib: int) -> Moment:
+    size = f"$(stat -c %s {BINARY}.*.part 2>/dev/null || echo 0)"
+    return Moment(condition=f'[ "{size}" -gt {mib * 1024**2} ]')
+
+
+STARTING = Moment(condition="systemctl show k3s -p ActiveState | grep -q =activating")
+KILLED = {
+    "in preflight": Moment("host"),
+    "between phases": Moment("end", "Kernel | Load modules and apply sysctls"),
+    "a quarter uploaded": uploaded(PAD_MIB // 4),
+    "three quarters uploaded": uploaded(PAD_MIB * 3 // 4),
+    "right after the rename": Moment(condition=f"[ -e {BINARY} ]"),
+    "making the token": Moment("start", "K3s | Create the cluster token"),
+    "between config and unit": Moment("end", f"K3s | Write {CONFIG}"),
+    "right after the restart": STARTING,
+    "waiting for a Ready node": Moment(condition="systemctl is-active --quiet k3s"),
+}
+
+
+@contextmanager
+def reaching(host: lab.Host, moment: Moment) -> Iterator[subprocess.Popen[bytes] | None]:
+    """Watches the host for the moment's condition, from before the run begins."""
+    if not moment.condition:
+        yield None
+        return
+    loop = f"until {moment.condition}; do sleep 0.01; done; echo seen"
+    argv = [*lab.ssh_command(host.name), f"echo ready; timeout 60 sh -c {loop!r}"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as watcher:
+        assert watcher.stdout is not None
+        assert watcher.stdout.readline() == b"ready\n"
+        yield watcher
+
+
+def strike(host: lab.Host, moment: Moment, start: Start, path: Path, **options: str) -> Running:
+    """A run that has just reached the moment."""
+    with reaching(host, moment) as watcher:
+        running = start(path, **options)
+        if watcher is None:
+            running.reach(moment.event, moment.operation)
+        else:
+            assert watcher.stdout is not None
+            assert watcher.stdout.readline() == b"seen\n", f"never seen: {moment.condition}; {running.stderr}"
+        return running
+
+
+def left(host: lab.Host) -> dict[str, str]:
+    """What a run has left under final names: mode, owner and checksum of files, targets of links.
+
+    Every cluster's token is another, so that of it only the form counts: one line, 64 hexadecimal digits.
+    """
+    script = (
+        f"for file in {' '.join(FILES)}; do "
+        '[ -e "$file" ] || continue; content=$(sha256sum < "$file"); '
+        f'[ "$file" != {TOKEN} ] || content="$(wc -l < {TOKEN}) line, $(grep -Ecx "[0-9a-f]{{64}}" {TOKEN}) whole"; '
+        'echo "$file $(stat -c %a:%U:%G "$file") $content"; done; '
+        "for name in k3s kubectl crictl ctr; do link=/usr/local/bin/$name; "
+        '[ ! -L $link ] || echo "$link $(readlink $link)"; done'
+    )
+    return dict(line.split(" ", 1) for line in lab.run(host.name, script).stdout.splitlines())
+
+
+def node_is_ready(host: lab.Host) -> bool:
+    return " Ready " in lab.run(host.name, "k3s kubectl get nodes --no-headers", check=False).stdout
+
+
+@pytest.fixture(scope="module")
+def complete(prepared: str, artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What an undisturbed run leaves."""
+    host, folder = lab.restore(prepared, "prepared"), tmp_path_factory.mktemp("complete")
+    result = Running(write_inventory(folder, host, artifacts, {}), "deploy/k3s.py", folder / "home").finish()
+    assert result.code == 0, result.stderr
+    found = left(host)
+    assert set(FILES) | {LINK} <= set(found)
+    written = [
+        line["operation"].partition(" | Write ")[2] for line in result.journal if line["event"] == "end"
+    ]
+    assert {path for path in written if path} <= set(FILES)
+    assert found[TOKEN] == "600:root:root 1 line, 1 whole"
+    return found
+
+
+def assert_completes(host: lab.Host, run: Run, path: Path, complete: dict[str, str]) -> Result:
+    """The next run completes the node, and the one after it changes nothing. Returns the completing one."""
+    completing = run(path)
+    assert completing.code == 0, completing.stderr
+    assert left(host) == complete
+    assert node_is_ready(host)
+    again = run(path)
+    assert (again.code, again.changed) == (0, []), again.stderr
+    return completing
+
+
+@pytest.mark.parametrize("moment", KILLED.values(), ids=KILLED.keys())
+def test_a_killed_run_leaves_whole_files_and_the_next_completes_it(
+    moment: Moment,
+    host: lab.Host,
+    inventory: WriteInventory,
+    start: Start,
+    run: Run,
+    complete: dict[str, str],
+) -> None:
+    path = inventory(host)
+    strike(host, moment, start, path).kill()
+    assert left(host).items() <= complete.items()
+    assert_completes(host, run, path, complete)
+
+
+def press_ctrl_c(host: lab.Host, running: Running) -> Result:
+    running.interrupt()
+    return running.finish(5)
+
+
+def cut_the_cable(host: lab.Host, running: Running) -> Result:
+    with running.frozen():
+        lab.cut(host.name)
+    try:
+        return running.finish(20)
+    finally:
+        lab.mend(host.name)
+
+
+def cut_the_power(host: lab.Host, running: Running) -> Result:
+    with running.frozen():
+        lab.power_off(host.name)
+    try:
+        return running.finish(20)
+    finally:
+        lab.start(host.name)
+
+
+def reboot(host: lab.Host, running: Running) -> Result:
+    with running.frozen():
+        lab.reboot(host.name)
+    return running.finish(20)
+
+
+MISHAPS: list[tuple[Callable[[lab.Host, Running], Result], int, str]] = [
+    (press_ctrl_c, 130, "interrupted; run it again to go on"),
+    (cut_the_cable, 1, "the connection was lost"),
+    (cut_the_power, 1, "the connection was lost"),
+    (reboot, 1, "the connection was lost"),
+]
+
+
+@pytest.mark.parametrize("moment", [uploaded(PAD_MIB // 2), STARTING], ids=["uploading", "waiting"])
+def test_mishaps_end_a_run_in_seconds_with_a_plain_line_and_the_next_run_completes_it(
+    moment: Moment,
+    host: lab.Host,
+    inventory: WriteInventory,
+    start: Start,
+    run: Run,
+    complete: dict[str, str],
+) -> None:
+    for number, (mishap, code, words) in enumerate(MISHAPS):
+        path = inventory(
+            host, max_pods=50 + number
+        )  # another number each time, so that K3s is started each time
+        result = mishap(host, strike(host, moment, start, path, patch=HASTE))
+        assert (result.code, words in result.stderr) == (code, True), f"{mishap.__name__}: {result.stderr}"
+        assert "Traceback" not in result.stderr
+    assert_completes(host, run, inventory(host), complete)
+
+
+def test_the_second_of_two_runs_at_once_is_turned_away_and_the_first_goes_on(
+    host: lab.Host, inventory: WriteInventory, start: Start, run: Run
+) -> None:
+    path = inventory(host)
+    first = strike(host, Moment("start", INSTALL), start, path)
+    second = run(path, seconds=20)
+    assert (second.code, second.stdout, second.journal) == (1, "", [])
+    assert second.stderr == "another run is changing harbour; wait for it to end\n"
+    finished = first.finish()
+    assert finished.code == 0, finished.stderr
+    assert node_is_ready(host)
+
+
+SWAP = "/swapfile none swap sw 0 0"
+SWAP_OFF = f"# Skerry: swap stays off: {SWAP}"
+
+
+def test_a_fresh_host_is_prepared_in_spite_of_kills_and_a_power_cut(
+    fresh_host: lab.Host, inventory: WriteInventory, start: Start, run: Run
+) -> None:
+    """apt goes on in the shell of a killed run; a power cut leaves dpkg in the middle of things."""
+    host, path = fresh_host, inventory(fresh_host)
+    lab.run(host.name, f"echo '{SWAP}' >> /etc/fstab")
+    prepare = {"deploy": "deploy/prepare.py"}
+    updating = Moment(condition="pgrep -x http > /dev/null")
+    strike(host, updating, start, path, **prepare).kill()
+    unpacking = Moment(condition="ls /var/lib/dpkg/updates | grep -q .")
+    running = strike(host, unpacking, start, path, **prepare)
+    lab.power_off(host.name)
+    running.kill()
+    lab.start(host.name)
+    assert lab.run(host.name, "dpkg --audit; ls /var/lib/dpkg/updates").stdout != ""
+    strike(host, Moment("start", "Swap | Keep swap off at boot"), start, path, **prepare).kill()
+    assert lab.run(host.name, "tail -n 1 /etc/fstab").stdout.strip() in (SWAP, SWAP_OFF)
+    completing = run(path, **prepare)
+    assert completing.code == 0, completing.stderr
+    assert lab.run(host.name, "dpkg --audit; tail -n 1 /etc/fstab").stdout.strip() == SWAP_OFF
+    lab.run(
+        host.name,
+        "curl --version && iptables --version && socat -V && conntrack --version && ipset --version",
+    )
+    again = run(path, **prepare)
+    assert (again.code, again.changed) == (0, []), again.stderr
