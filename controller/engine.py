@@ -113,7 +113,7 @@ def run(state: State, deploy: Path, journal: Journal) -> int:
         print(error, file=sys.stderr)
         return BAD_INPUT
     except PyinfraError as error:
-        if not state.failed_hosts:  # else the operation that failed has been told, and this is "No hosts remaining!"
+        if not state.failed_hosts:  # else their operations have been told, and this is "No hosts remaining!"
             print(error, file=sys.stderr)
         return FAILED
     return FAILED if state.failed_hosts else 0

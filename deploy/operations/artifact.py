@@ -15,6 +15,7 @@ from deploy.operations import Commands
 
 LOCK = "/run/lock/skerry-artifact"
 STALL_SECONDS = 60  # a download may be slower than 1 KiB/s for so long
+RETRIES = 3
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,9 @@ def install(
     else:
         failure = shlex.quote(f"{source} could not be fetched; see artifact_mirror and artifact_delivery")
         fetch = (
-            f"{{ curl --fail --silent --show-error --location --retry 3 --connect-timeout 15 --speed-limit 1024 "
-            f"--speed-time {STALL_SECONDS} --output {shlex.quote(part)} {shlex.quote(source.location)} || "
-            f"{{ echo {failure} >&2; exit 1; }}; }}"
+            f"{{ curl --fail --silent --show-error --location --retry {RETRIES} --connect-timeout 15 "
+            f"--speed-limit 1024 --speed-time {STALL_SECONDS} --output {shlex.quote(part)} "
+            f"{shlex.quote(source.location)} || {{ echo {failure} >&2; exit 1; }}; }}"
         )
         yield StringCommand(place_script(part, path, mode, source, fetch, stamped))
 

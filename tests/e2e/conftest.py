@@ -35,7 +35,9 @@ def version() -> str:
     """The newest K3s in the air-gap folder that runs on this machine; skips without one."""
     if os.geteuid() != 0:
         pytest.skip("lab hosts are containers, which need root")
-    found = sorted(filter(None, map(_version, ARTIFACTS.glob(f"k3s/*/{FILES.get(platform.machine(), 'none')}"))))
+    found = sorted(
+        filter(None, map(_version, ARTIFACTS.glob(f"k3s/*/{FILES.get(platform.machine(), 'none')}")))
+    )
     if not found:
         pytest.skip(f"no real K3s in {ARTIFACTS}; run `invoke artifacts-fetch` where there is internet")
     v2 = Path("/sys/fs/cgroup/cgroup.controllers").exists()

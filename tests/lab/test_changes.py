@@ -93,7 +93,7 @@ def test_settings_of_other_phases_do_not_restart_k3s(node: Node) -> None:
     starts, settings = node.starts(), {"ntp_servers": ["192.0.2.1"], "packages_extra": ["ed"]}
     result = node.run(**settings)
     assert result.code == 0, result.stderr
-    assert result.changed == ["Packages | Install missing packages", "Clock | Write time servers"]
+    assert {operation.partition(" | ")[0] for operation in result.changed} == {"Packages", "Clock"}
     assert node.shell("command -v ed")
     assert node.starts() == starts
     assert_settled(node, **settings)
@@ -183,17 +183,17 @@ def test_a_new_version_stands_beside_the_old_one_and_back_again(node: Node) -> N
 def test_k3s_that_does_not_come_up_as_wanted_is_told_with_the_reason(
     node: Node, switch: dict[str, object], failed: str, words: str
 ) -> None:
-    settings = {"max_pods": 50, "k3s_ready_timeout_seconds": 4}
+    seconds = {"k3s_ready_timeout_seconds": 4 if failed == START else 60}
     node.shell(f"echo '{json.dumps(switch)}' > {SWITCHES}")
-    result = node.run(**settings)
+    result = node.run(max_pods=50, **seconds)
     assert (result.code, result.failed) == (1, [failed])
     assert words in result.stderr
     assert "Traceback" not in result.stderr
     assert sum(line["seconds"] for line in result.journal if line["event"] == "end") < 30
     node.shell(f"rm {SWITCHES}; systemctl restart --no-block k3s")
-    mended = node.run(**settings)
+    mended = node.run(max_pods=50)
     assert mended.code == 0, mended.stderr
-    assert_settled(node, **settings)
+    assert_settled(node, max_pods=50)
 
 
 def test_uninstall_spares_volumes_until_they_are_given_up(node: Node) -> None:

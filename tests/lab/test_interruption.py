@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,7 @@ FILES = (
 )
 """Every path at which a run leaves a file."""
 
+MARK, NOW = "/run/mark", "true"
 INSTALL, START = f"K3s | Install k3s {VERSION}", "K3s | Start K3s and wait for a Ready node"
 HASTE = "import controller.connection as c; c.OPTIONS.update(TCP_USER_TIMEOUT=2000, TCP_KEEPIDLE=1, TCP_KEEPINTVL=1)"
 """The engine takes 2 s of silence for a lost connection; outside of tests it waits for half a minute."""
@@ -41,55 +42,51 @@ HASTE = "import controller.connection as c; c.OPTIONS.update(TCP_USER_TIMEOUT=20
 
 @dataclass(frozen=True)
 class Moment:
-    """When to strike: at an event of the journal, or as soon as a shell condition is true on the host."""
+    """When to strike: at an event of the journal, or from then on, when a shell condition is true on the host."""
 
-    event: str = ""
+    event: str
     operation: str | None = None
-    condition: str = ""
+    condition: str = NOW
 
 
 def uploaded(mib: int) -> Moment:
-    size = f"$(stat -c %s {BINARY}.*.part 2>/dev/null || echo 0)"
-    return Moment(condition=f'[ "{size}" -gt {mib * 1024**2} ]')
+    """So much of the binary has arrived in this run; what an earlier one has left is older than the mark."""
+    part = f"$(ls {BINARY}.*.part 2>/dev/null)"
+    seen = f'[ "{part}" -nt {MARK} ] && [ "$(stat -c %s "{part}")" -gt {mib * 1024**2} ]'
+    return Moment("start", INSTALL, seen)
 
 
-STARTING = Moment(condition="systemctl show k3s -p ActiveState | grep -q =activating")
+STARTING = Moment("start", START, "systemctl show k3s -p ActiveState | grep -q =activating")
 KILLED = {
     "in preflight": Moment("host"),
     "between phases": Moment("end", "Kernel | Load modules and apply sysctls"),
     "a quarter uploaded": uploaded(PAD_MIB // 4),
     "three quarters uploaded": uploaded(PAD_MIB * 3 // 4),
-    "right after the rename": Moment(condition=f"[ -e {BINARY} ]"),
+    "right after the rename": Moment("start", INSTALL, f"[ -e {BINARY} ]"),
     "making the token": Moment("start", "K3s | Create the cluster token"),
     "between config and unit": Moment("end", f"K3s | Write {CONFIG}"),
     "right after the restart": STARTING,
-    "waiting for a Ready node": Moment(condition="systemctl is-active --quiet k3s"),
+    "waiting for a Ready node": Moment("start", START, "systemctl is-active --quiet k3s"),
 }
-
-
-@contextmanager
-def reaching(host: lab.Host, moment: Moment) -> Iterator[subprocess.Popen[bytes] | None]:
-    """Watches the host for the moment's condition, from before the run begins."""
-    if not moment.condition:
-        yield None
-        return
-    loop = f"until {moment.condition}; do sleep 0.01; done; echo seen"
-    argv = [*lab.ssh_command(host.name), f"echo ready; timeout 60 sh -c {loop!r}"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE) as watcher:
-        assert watcher.stdout is not None
-        assert watcher.stdout.readline() == b"ready\n"
-        yield watcher
 
 
 def strike(host: lab.Host, moment: Moment, start: Start, path: Path, **options: str) -> Running:
     """A run that has just reached the moment."""
-    with reaching(host, moment) as watcher:
+    watch = (
+        f"touch {MARK}; echo ready; read go; until {moment.condition}; do sleep 0.01; done > /dev/null 2>&1"
+    )
+    argv = [*lab.ssh_command(host.name), f"{watch}; echo seen"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as watcher:
+        assert watcher.stdin is not None
+        assert watcher.stdout is not None
+        assert watcher.stdout.readline() == "ready\n"
         running = start(path, **options)
-        if watcher is None:
-            running.reach(moment.event, moment.operation)
-        else:
-            assert watcher.stdout is not None
-            assert watcher.stdout.readline() == b"seen\n", f"never seen: {moment.condition}; {running.stderr}"
+        running.reach(moment.event, moment.operation)
+        if moment.condition != NOW:
+            watcher.stdin.write("go\n")
+            watcher.stdin.flush()
+            assert select.select([watcher.stdout], [], [], 60)[0], f"{moment.condition} did not come"
+        watcher.kill()
         return running
 
 
@@ -202,9 +199,7 @@ def test_mishaps_end_a_run_in_seconds_with_a_plain_line_and_the_next_run_complet
     complete: dict[str, str],
 ) -> None:
     for number, (mishap, code, words) in enumerate(MISHAPS):
-        path = inventory(
-            host, max_pods=50 + number
-        )  # another number each time, so that K3s is started each time
+        path = inventory(host, max_pods=50 + number)  # another number each time: each time K3s is started
         result = mishap(host, strike(host, moment, start, path, patch=HASTE))
         assert (result.code, words in result.stderr) == (code, True), f"{mishap.__name__}: {result.stderr}"
         assert "Traceback" not in result.stderr
@@ -224,6 +219,7 @@ def test_the_second_of_two_runs_at_once_is_turned_away_and_the_first_goes_on(
     assert node_is_ready(host)
 
 
+PACKAGES = "Packages | Install missing packages"
 SWAP = "/swapfile none swap sw 0 0"
 SWAP_OFF = f"# Skerry: swap stays off: {SWAP}"
 
@@ -235,9 +231,9 @@ def test_a_fresh_host_is_prepared_in_spite_of_kills_and_a_power_cut(
     host, path = fresh_host, inventory(fresh_host)
     lab.run(host.name, f"echo '{SWAP}' >> /etc/fstab")
     prepare = {"deploy": "deploy/prepare.py"}
-    updating = Moment(condition="pgrep -x http > /dev/null")
+    updating = Moment("start", PACKAGES, "pgrep -x http")
     strike(host, updating, start, path, **prepare).kill()
-    unpacking = Moment(condition="ls /var/lib/dpkg/updates | grep -q .")
+    unpacking = Moment("start", PACKAGES, "ls /var/lib/dpkg/updates | grep -q .")
     running = strike(host, unpacking, start, path, **prepare)
     lab.power_off(host.name)
     running.kill()
