@@ -153,9 +153,7 @@ def artifacts_lock(context: Context, inventory: str) -> None:
 
 @task(help=INVENTORY | {"delete_volumes": "give up the data in local volumes", "yes": "do not ask"})
 @plain_errors
-def uninstall(
-    context: Context, inventory: str, delete_volumes: bool = False, yes: bool = False
-) -> None:
+def uninstall(context: Context, inventory: str, delete_volumes: bool = False, yes: bool = False) -> None:
     """Drain the nodes and remove what Skerry brought."""
     from controller.uninstall import uninstall as run_uninstall
 
