@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class File:
-    """Text `content` at `path`, owned by root, with an octal `mode` such as "600"."""
+    """Text `content` at `path`, with an octal `mode` such as "600". Its group is its owner's."""
 
     path: str
     content: str
     mode: str = "644"
+    owner: str = "root"
 
     @property
     def sha256(self) -> str:
@@ -21,4 +22,4 @@ class File:
     @property
     def state(self) -> str:
         """As the facts report a file: "mode owner group sha256"."""
-        return f"{self.mode} root root {self.sha256}"
+        return f"{self.mode} {self.owner} {self.owner} {self.sha256}"

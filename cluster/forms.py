@@ -6,9 +6,11 @@ A check gets a value of the right type and raises InputError, "what is wrong; ho
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Annotated, TypeVar, cast
 
 from pydantic import AfterValidator, Field, PlainValidator
+from typing_extensions import NotRequired, TypedDict
 
 from cluster.countries import CODES
 from cluster.errors import InputError
@@ -123,7 +125,72 @@ def _reserve(value: object) -> Reserve:
     return cast(Reserve, value)
 
 
+def _exception(text: dict[str, str]) -> None:
+    if set(text) != {"reason", "until"} or not text.get("reason", "").strip():
+        raise InputError('needs a reason and an expiry date; write {"reason": "...", "until": "2027-06-30"}')
+    try:
+        date.fromisoformat(text["until"])
+    except ValueError:
+        raise InputError(f"until is {text['until']!r}, not a date; write it as '2027-06-30'") from None
+
+
+def _control(id: str) -> None:
+    if not re.fullmatch(r"(SSH|FW|KRN|SYS|K3S)-[0-9]{2}", id):
+        raise InputError(f"{id!r} is not a control's id; `invoke audit` lists them, such as 'SSH-04'")
+
+
+def _user(name: str) -> None:
+    # useradd(8)
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", name):
+        raise InputError(f"{name!r} is not a user's name; write lower-case letters, digits, '_' and '-'")
+
+
+def _key(text: str) -> None:
+    types = r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh.com)"
+    if not re.fullmatch(rf"{types} [A-Za-z0-9+/]+=*( [^\n]*)?", text):
+        raise InputError(f"{text[:40]!r} is not a public key; write a line of your ~/.ssh/id_ed25519.pub")
+
+
+def _option(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z]+", name) or name.lower() in ("include", "match"):
+        raise InputError(f"{name!r} is not an option for here; write one of sshd_config(5), without Match")
+
+
+def _opening(text: str) -> None:
+    match = re.fullmatch(r"(tcp|udp)/([0-9]+)(-([0-9]+))?", text)
+    ports = [int(port) for port in (match[2], match[4]) if port] if match else []
+    if not ports or not all(0 < port < 65536 for port in ports) or ports != sorted(ports):
+        raise InputError(f"{text!r} is not an opening; write it as 'tcp/9100' or 'udp/60000-61000'")
+
+
+def _line(text: str) -> None:
+    if "\n" in text or not text.strip():
+        raise InputError("should be one line of text")
+
+
+def _window(text: str) -> None:
+    if text and not re.fullmatch(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun|daily) ([01][0-9]|2[0-3]):[0-5][0-9]", text):
+        raise InputError(
+            f"{text!r} is not a window; write it as 'Sun 03:00' or 'daily 03:00', or '' for never"
+        )
+
+
+class User(TypedDict):
+    """Who may log in: public keys, and whether sudo works."""
+
+    keys: list[Annotated[str, _checked(_key)]]
+    sudo: NotRequired[bool]
+
+
 Positive = Annotated[int, Field(ge=1)]
+RollbackSeconds = Annotated[int, Field(ge=10, le=900)]
+Exceptions = dict[Annotated[str, _checked(_control)], Annotated[dict[str, str], _checked(_exception)]]
+Users = dict[Annotated[str, _checked(_user)], User]
+SshdOptions = dict[Annotated[str, _checked(_option)], Annotated[str, _checked(_line)]]
+Networks = list[Annotated[str, _checked(_network)]]
+Openings = list[Annotated[str, _checked(_opening)]]
+Text = Annotated[str, _checked(_line)]
+Window = Annotated[str, _checked(_window)]
 Country = Annotated[str, _checked(_country)]
 Packages = list[Annotated[str, _checked(_package)]]
 Version = Annotated[str, _checked(_version)]

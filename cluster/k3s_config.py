@@ -5,6 +5,7 @@ from __future__ import annotations
 import yaml
 
 from cluster.errors import InputError
+from cluster.hardening import k3s_cis
 from cluster.k3s_keys import SERVER_ONLY
 from cluster.reservations import Reservations, Role, kubelet_args
 from cluster.settings import Settings
@@ -36,12 +37,19 @@ def compose(
     if role == "server":
         config |= {"agent-token-file": agent_token_file, **_server(settings)}
     config |= _node(settings, reservations)
+    profile = k3s_cis.keys(settings, role)
+    config |= {key: _joined(config.get(key), value) for key, value in profile.items()}
     extra = {
-        key: value
+        key: _joined(profile.get(key), value)
         for key, value in sorted(settings.k3s_config_extra.items())
         if role == "server" or key.removesuffix("+") not in SERVER_ONLY
     }
     return {**{key: value for key, value in config.items() if value not in (None, False, "", [])}, **extra}
+
+
+def _joined(ours: object, theirs: object) -> object:
+    """Arguments of components are lists, of which both count; of any other key the later value does."""
+    return [*ours, *theirs] if isinstance(ours, list) and isinstance(theirs, list) else theirs
 
 
 def _server(settings: Settings) -> dict[str, object]:

@@ -43,7 +43,24 @@ class Settings(BaseModel):
     cgroup_v1: Literal["switch", "refuse"]
     reboot_timeout_seconds: forms.Positive
 
+    harden: bool
+    harden_exceptions: forms.Exceptions
+    rollback_seconds: forms.RollbackSeconds
+    users: forms.Users
+    sshd_root_login: Literal["prohibit-password", "no"]
+    sshd_extra: forms.SshdOptions
+    firewall_ssh_from: forms.Networks
+    firewall_api_from: forms.Networks
+    firewall_members: forms.Networks
+    firewall_open: forms.Openings
+    firewall_takeover: bool
+    login_banner: forms.Text
+    journal_max_mib: forms.Positive
+    reboot_window: forms.Window
+    reboot_drain_seconds: forms.Positive
+
     k3s_version: forms.Version
+    k3s_profile: Literal["plain", "cis"]
     k3s_datastore: Literal["etcd", "sqlite"]
     k3s_cluster_cidr: forms.Network
     k3s_service_cidr: forms.Network

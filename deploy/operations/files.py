@@ -45,6 +45,6 @@ def write_script(file: File) -> str:
         f'mkdir -p "$(dirname {path})" && rm -f {temporary} && umask 077 && cat > {temporary} && '
         f"if ! echo '{file.sha256}  '{temporary} | sha256sum --check --status; then "
         f"rm -f {temporary}; echo {path}' arrived damaged; nothing was changed' >&2; exit 1; fi && "
-        f"chown root:root {temporary} && chmod {file.mode} {temporary} && "
+        f"chown {file.owner}:{file.owner} {temporary} && chmod {file.mode} {temporary} && "
         f"sync {temporary} && mv -f {temporary} {path}"
     )

@@ -37,8 +37,28 @@ cgroup_v1 = (
 )
 reboot_timeout_seconds = 300  # how long a host may take to come back
 
+# Hardening: `invoke audit` lists every control with its id.
+harden = True  # False: deploys leave SSH, firewall, kernel and services as they are
+harden_exceptions: dict[str, dict[str, str]] = {}
+# {"SYS-12": {"reason": "volumes are NFS v3", "until": "2027-06-30"}}: not applied, an accepted risk until that day
+rollback_seconds = 120  # the host takes back a change to SSH or the firewall unless it is proven within these
+users: dict[str, dict[str, object]] = {}
+# {"ada": {"keys": ["ssh-ed25519 AAAA... ada@work"], "sudo": True}}: these keys and no others; who is not listed stays
+sshd_root_login = "prohibit-password"  # or "no", when `ssh_user` is another
+sshd_extra: dict[str, str] = {}  # further options of sshd_config(5), such as {"AllowUsers": "ada root"}
+firewall_ssh_from = ["0.0.0.0/0", "::/0"]  # networks that may reach SSH; yours must be among them
+firewall_api_from = ["0.0.0.0/0", "::/0"]  # networks that may reach the API server; members and pods always do
+firewall_members: list[str] = []  # further networks of the cluster's hosts, beside k3s_node_ip and ssh_hostname
+firewall_open: list[str] = []  # what else of the host is open to all: "tcp/9100", "udp/60000-61000"; pods need nothing
+firewall_takeover = False  # True: an active ufw, firewalld or nftables.service is switched off; False: refused
+login_banner = "Authorised use only. What you do here is recorded."
+journal_max_mib = 1024  # the journal's limit on disk
+reboot_window = "Sun 03:00"  # UTC unless the host says otherwise; "daily 03:00"; "": never. 30 min later per host
+reboot_drain_seconds = 600  # how long the node may take to drain; else the reboot waits for the next window
+
 # K3s.
 k3s_version = "v1.36.3+k3s1"  # exact; no channels
+k3s_profile = "plain"  # or "cis": K3s's hardening guide (audit log, pod security, network policies, ...)
 k3s_datastore = "etcd"  # embedded etcd, also with one server; or "sqlite" for tiny single-server hosts
 k3s_cluster_cidr = "10.42.0.0/16"  # pods
 k3s_service_cidr = "10.43.0.0/16"  # services

@@ -1,0 +1,61 @@
+# $1: what to look at, "kind key" on each line.
+places=$1
+keys() { printf '%s\n' "$places" | sed -n "s/^$1 //p"; }
+section files; keys file | while read -r path; do file_states "$path"; done
+section kept; cat /var/lib/skerry/before/list 2>/dev/null | cut -d ' ' -f 1,2
+section armed; cat /var/lib/skerry/guard/name 2>/dev/null
+section openssh; sshd -V 2>&1 | grep -o 'OpenSSH_[0-9.]*' || ssh -V 2>&1 | grep -o 'OpenSSH_[0-9.]*'
+section sshd; sshd -T 2>/dev/null
+section include; awk '!/^[ \t]*(#|$)/ { print tolower($0); exit }' /etc/ssh/sshd_config
+section hostkeys
+for key in /etc/ssh/ssh_host_*_key; do
+  [ -f "$key.pub" ] || continue
+  set -- $(ssh-keygen -lf "$key.pub")
+  type=${key#/etc/ssh/ssh_host_}; echo "$key ${type%_key} $1"
+done
+section sshports
+{ ss -Hltnp | awk '/"sshd"/ { sub(/.*:/, "", $4); print $4 }'
+  systemctl show ssh.socket -p Listen --value 2>/dev/null | grep -o ':[0-9]* (Stream)' | tr -dc '0-9\n'; } | sort -u
+section sysctls
+keys sysctl | while read -r key; do
+  file=/proc/sys/$(printf %s "$key" | tr . /)
+  [ -r "$file" ] && printf '%s %s\n' "$key" "$(tr -s '\t' ' ' < "$file")"
+done
+section modules
+blocked=$(modprobe --showconfig 2>/dev/null | sed -n 's/^install \([^ ]*\) \/bin\/\(false\|true\)$/\1/p')
+keys module | while read -r name; do
+  if [ -d "/sys/module/$(printf %s "$name" | tr - _)" ]; then echo "$name loaded"
+  elif printf '%s\n' "$blocked" | tr - _ | grep -qx "$(printf %s "$name" | tr - _)"; then echo "$name blocked"
+  else echo "$name loadable"; fi
+done
+section modes
+keys mode | while read -r path; do [ -e "$path" ] && echo "$path $(stat -c '%a %U %G' "$path")"; done
+section units
+set -- $(keys unit)
+systemctl show "$@" -p Id -p LoadState -p ActiveState -p UnitFileState 2>/dev/null
+section ufw; grep -s '^ENABLED=yes' /etc/ufw/ufw.conf
+section packages
+set -- $(keys package)
+dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null | grep ' installed$'
+section mounts
+keys mount | while read -r place; do
+  echo "$place $(awk -v place="$place" '$2 == place { options = $4 } END { print options }' /proc/self/mounts)"
+done
+section lines
+keys line | while read -r path key; do
+  echo "$path $key $(awk -v key="$key" '$1 == key { value = $2 } END { print value }' "$path" 2>/dev/null)"
+done
+section firewall
+# Loaded means: this table is what came of loading this file.
+if nft list table inet skerry > /dev/null 2>&1; then
+  now=$(sha256sum < /etc/skerry/firewall.nft; nft -s list table inet skerry | sha256sum)
+  [ "$now" = "$(cat /run/skerry-firewall 2>/dev/null)" ] && echo "as written" || echo "differs"
+else
+  echo absent
+fi
+section k3s; cat /etc/rancher/k3s/config.yaml 2>/dev/null
+section users
+keys user | while read -r name; do getent passwd "$name" | awk -F: '{ print $1, $3, $4, $6 }'; done
+section virtualisation; systemd-detect-virt 2>/dev/null
+section apparmor; cat /sys/module/apparmor/parameters/enabled 2>/dev/null
+section audit; [ -r /proc/self/loginuid ] && echo yes
