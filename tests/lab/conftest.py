@@ -62,12 +62,11 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def prepared(
     lab_hosts: dict[str, lab.Host], artifacts: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
-    """The name of a host with a snapshot "prepared": deploy/prepare.py has run, and K3s would start quickly."""
+    """The name of a host with a snapshot "prepared": it is prepared and hardened, and K3s would start quickly."""
     host, folder = lab_hosts[NAMES[0]], tmp_path_factory.mktemp("prepare")
-    result = Running(
-        write_inventory(folder, host, artifacts, {}), "deploy/prepare.py", folder / "home"
-    ).finish(300)
-    assert result.code == 0, result.stderr
+    for deploy in ("deploy/prepare.py", "deploy/harden.py"):
+        result = Running(write_inventory(folder, host, artifacts, {}), deploy, folder / "home").finish(300)
+        assert result.code == 0, result.stderr
     lab.run(host.name, f"printf '{PACE}' > /etc/default/k3s; apt-get clean; rm -rf /var/lib/apt/lists/*")
     lab.snapshot(host.name, "prepared")
     return host.name
@@ -75,7 +74,7 @@ def prepared(
 
 @pytest.fixture
 def host(prepared: str) -> lab.Host:
-    """A host on which deploy/prepare.py has nothing left to do."""
+    """A host on which deploy/prepare.py and deploy/harden.py have nothing left to do."""
     return lab.restore(prepared, "prepared")
 
 

@@ -1,0 +1,144 @@
+"""Changes to SSH and the firewall that go wrong, by settings that any operator may get wrong: the host takes them back.
+
+In each case a new login fails first, so that what is seen afterwards is the way back and not a change that did nothing.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import lab
+from tests.lab.conftest import Run, Start, WriteInventory
+from tests.lab.runs import Running, until
+
+STATED_SECONDS = 10  # rollback_seconds: the time in which the host promises to be back
+GRACE_SECONDS = 5  # for sshd to come up again, and for us to notice
+STRANGER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB1uLg6lYGc7vTPM6hgm5GzqCyCnVTIGmJRQg0M3yZBl stranger"
+HARDEN = "deploy/harden.py"
+
+MISHAPS: dict[str, dict[str, object]] = {
+    "sshd at another port": {"sshd_extra": {"Port": "2222"}},
+    "firewall without SSH": {"firewall_ssh_from": ["192.0.2.0/24"]},
+    "our key removed": {"users": {"root": {"keys": [STRANGER]}}},
+    "sshd that does not start": {"sshd_extra": {"ListenAddress": "192.0.2.1"}},
+}
+PROVEN_TOO_LATE = "import deploy.operations.guard as g, time; g.prove = lambda state, host, *rest: time.sleep(600)"
+"""A good change, and a controller that dies before it can say so."""
+
+
+def login_works(host: lab.Host) -> bool:
+    """A login over a connection of its own."""
+    ssh, *rest = lab.ssh_command(host.name)
+    quick = ["-o", "ConnectTimeout=1", "-o", "ControlMaster=no", "-o", "ControlPath=none", "-o", "BatchMode=yes"]
+    attempt = subprocess.run([ssh, *quick, *rest, "true"], capture_output=True, timeout=10, check=False)
+    return attempt.returncode == 0
+
+
+def configuration(host: lab.Host) -> str:
+    """Everything that decides who gets in: files, keys, what sshd makes of them, and the loaded rules."""
+    script = (
+        "find /etc/ssh /etc/sudoers.d /etc/skerry /root/.ssh -type f -exec sha256sum {} + | sort; "
+        "sshd -T; nft -s list table inet skerry; ls -A /var/lib/skerry"
+    )
+    return lab.run(host.name, script).stdout
+
+
+@pytest.fixture
+def watched(host: lab.Host) -> Iterator[tuple[lab.Host, str]]:
+    """A hardened host, and its configuration before the mishap."""
+    yield host, configuration(host)
+
+
+def assert_back_in_time(host: lab.Host, armed: float) -> None:
+    """The host can be reached again within the stated time after it was armed."""
+    until(lambda: login_works(host), "the host", STATED_SECONDS + GRACE_SECONDS - (time.monotonic() - armed))
+
+
+def locked_out(host: lab.Host, running: Running) -> float:
+    """Wait until nobody can log in any more. Returns a time before the change was armed."""
+    running.reach("end", "SSH | Create users")
+    before = time.monotonic()
+    until(lambda: not login_works(host), "the mishap", STATED_SECONDS)
+    return before
+
+
+@pytest.mark.parametrize("settings", MISHAPS.values(), ids=MISHAPS.keys())
+def test_the_controller_dies_and_the_host_lets_us_in_again_by_itself(
+    settings: dict[str, object], watched: tuple[lab.Host, str], inventory: WriteInventory, start: Start
+) -> None:
+    host, before = watched
+    running = start(inventory(host, rollback_seconds=STATED_SECONDS, **settings), HARDEN)
+    armed = locked_out(host, running)
+    running.kill()
+    assert_back_in_time(host, armed)
+    assert configuration(host) == before
+
+
+def unproven(host: lab.Host, path: Path, start: Start, before: str) -> float:
+    """A good change whose controller died after it was applied. Returns a time after it was armed."""
+    running = start(path, HARDEN, PROVEN_TOO_LATE)
+    until(lambda: configuration(host) != before and "acceptenv NOTHING" in configuration(host), "the change")
+    running.kill()
+    return time.monotonic()
+
+
+def test_a_good_change_that_nobody_proved_is_taken_back_in_the_stated_time(
+    watched: tuple[lab.Host, str], inventory: WriteInventory, start: Start, run: Run
+) -> None:
+    host, before = watched
+    path = inventory(host, rollback_seconds=STATED_SECONDS, sshd_extra={"AcceptEnv": "NOTHING"})
+    applied = unproven(host, path, start, before)
+    until(lambda: configuration(host) == before, "the way back", STATED_SECONDS + GRACE_SECONDS)
+    assert time.monotonic() - applied < STATED_SECONDS + GRACE_SECONDS
+    again = run(path, HARDEN)
+    assert (again.code, again.changed) == (0, ["SSH | Harden sshd, keys and sudo"]), again.stderr
+    assert "acceptenv NOTHING" in configuration(host)
+
+
+def test_an_unproven_change_does_not_outlive_a_power_cut(
+    watched: tuple[lab.Host, str], inventory: WriteInventory, start: Start
+) -> None:
+    host, before = watched
+    path = inventory(host, rollback_seconds=900, sshd_extra={"AcceptEnv": "NOTHING"})
+    unproven(host, path, start, before)
+    lab.power_off(host.name)
+    lab.start(host.name)
+    assert configuration(host) == before
+
+
+def test_the_next_run_takes_an_unproven_change_back_first_and_then_proves_its_own(
+    watched: tuple[lab.Host, str], inventory: WriteInventory, start: Start, run: Run
+) -> None:
+    host, before = watched
+    unproven(host, inventory(host, rollback_seconds=900, sshd_extra={"AcceptEnv": "NOTHING"}), start, before)
+    again = run(inventory(host), HARDEN)
+    assert again.code == 0, again.stderr
+    assert configuration(host) == before
+
+
+@pytest.mark.parametrize("name", ["sshd at another port", "firewall without SSH"])
+def test_a_run_that_locks_itself_out_says_so_takes_it_back_and_fails(
+    name: str, watched: tuple[lab.Host, str], inventory: WriteInventory, run: Run
+) -> None:
+    host, before = watched
+    result = run(inventory(host, rollback_seconds=STATED_SECONDS, **MISHAPS[name]), HARDEN)
+    assert result.code == 1
+    assert "nobody could log in any more after this change" in result.stderr
+    assert "it was taken back" in result.stderr
+    assert "Traceback" not in result.stderr + result.stdout
+    assert login_works(host)
+    assert configuration(host) == before
+
+
+def test_an_option_that_sshd_does_not_know_is_refused_before_anything_is_reloaded(
+    watched: tuple[lab.Host, str], inventory: WriteInventory, run: Run
+) -> None:
+    host, before = watched
+    result = run(inventory(host, sshd_extra={"NoSuchOption": "yes"}), HARDEN)
+    assert (result.code, "NoSuchOption" in result.stdout + result.stderr) == (1, True)
+    assert configuration(host) == before
