@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,17 +59,20 @@ def findings(
     settings: Mapping[str, Settings],
     roles: Mapping[str, Role],
     now: Mapping[str, float],
+    named: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Finding]:
     """Everything wrong with the hosts, all at once, errors first.
 
     `now`: what this machine's clock said when each host was surveyed, in seconds since the epoch.
+    `named`: the networks by which the firewalls of the others know each host.
     """
     checked = [
         Finding(host, level, problem, remedy)
         for host, survey in surveys.items()
         for level, problem, remedy in _check_host(survey, settings[host], roles[host], now[host])
     ]
-    return sorted([*checked, *_check_unique(surveys)], key=lambda finding: finding.level)
+    known = list(_check_named(surveys, settings, named or {}))
+    return sorted([*checked, *_check_unique(surveys), *known], key=lambda finding: finding.level)
 
 
 def _check_host(survey: Survey, settings: Settings, role: Role, now: float) -> Iterator[Problem]:
@@ -79,6 +82,7 @@ def _check_host(survey: Survey, settings: Settings, role: Role, now: float) -> I
     yield from _check_clock(survey, settings, now)
     yield from _check_ports(survey, settings, role)
     yield from _check_networks(survey, settings)
+    yield from _check_firewalls(survey, settings)
     for rival in survey.rivals:
         yield "error", f"{rival}, which would fight K3s over the host", "remove it, or take a fresh host"
     if survey.reach == "unknown":
@@ -164,6 +168,37 @@ def _check_networks(survey: Survey, settings: Settings) -> Iterator[Problem]:
             if route.version == network.version and route.overlaps(network):
                 problem = f"{name} {network} overlaps the host's route {destination} by {device or 'nowhere'}"
                 yield "error", problem, f"choose another {name}"
+
+
+def _check_firewalls(survey: Survey, settings: Settings) -> Iterator[Problem]:
+    if (
+        not settings.harden
+        or settings.firewall_takeover
+        or {"FW-01", "FW-05"} & set(settings.harden_exceptions)
+    ):
+        return
+    for rival in survey.firewalls:
+        problem = f"{rival} is active and would drop or flush the cluster's rules"
+        remedy = "move its rules to firewall_ssh_from, firewall_api_from and firewall_open, then set firewall_takeover"
+        yield (
+            "error",
+            problem,
+            f"{remedy} = True (unharden brings it back), or waive FW-05 in harden_exceptions",
+        )
+
+
+def _check_named(
+    surveys: Mapping[str, Survey], settings: Mapping[str, Settings], named: Mapping[str, Sequence[str]]
+) -> Iterator[Finding]:
+    """A host whose address the others' firewalls do not know is cut off from etcd, flannel and kubelets."""
+    for host, survey in surveys.items():
+        if host not in named or not settings[host].harden:
+            continue
+        networks = [ipaddress.ip_network(each) for each in (*named[host], *settings[host].firewall_members)]
+        own = [ipaddress.ip_interface(each).ip for each in survey.addresses]
+        if not any(address in network for address in own for network in networks):
+            problem = f"its addresses ({', '.join(map(str, own))}) are unknown to the other hosts' firewalls"
+            yield Finding(host, "error", problem, "set k3s_node_ip, or firewall_members for all hosts")
 
 
 def _check_unique(surveys: Mapping[str, Survey]) -> Iterator[Finding]:

@@ -41,6 +41,8 @@ class Survey:
     listeners: tuple[Listener, ...]
     routes: tuple[tuple[str, str], ...]
     rivals: tuple[str, ...]
+    firewalls: tuple[str, ...]
+    addresses: tuple[str, ...]
     k3s_installed: bool
     grub: bool
     reach: str
@@ -101,6 +103,8 @@ def parse(lines: Iterable[str]) -> Survey:
         listeners=tuple(_listener(line) for line in raw["listeners"]),
         routes=tuple(_route(line) for line in raw["routes"]),
         rivals=tuple(raw["rivals"]),
+        firewalls=tuple(raw["firewalls"]),
+        addresses=tuple(raw["addresses"]),
         k3s_installed=first("k3s_installed") == "yes",
         grub=first("grub") == "yes",
         reach=first("reach"),

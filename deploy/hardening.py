@@ -14,7 +14,7 @@ from pyinfra.api import StringCommand
 from cluster.files import File
 from cluster.hardening import catalogue, firewall, k3s_cis, kernel, sshd, system
 from cluster.hardening.catalogue import Part
-from cluster.hardening.control import Check, Control
+from cluster.hardening.control import Check, Control, Place
 from deploy.facts.hardening import Hardening, HardeningState
 from deploy.facts.script import Snapshot
 from deploy.operations import Commands
@@ -36,7 +36,7 @@ def part() -> Part:
     names = list(everything)
     mine = everything[host.name]
     others = [each for each in inventory if each.name in everything and each.name != host.name]
-    members = {net for each in others for net in _addresses(everything[each.name].settings.k3s_node_ip, each)}
+    members = {net for each in others for net in addresses(everything[each.name].settings.k3s_node_ip, each)}
     return Part(
         mine.role,
         mine.settings,
@@ -45,8 +45,8 @@ def part() -> Part:
     )
 
 
-def _addresses(node_ip: str, other: object) -> list[str]:
-    """The networks, of one address each, by which another host may come."""
+def addresses(node_ip: str, other: object) -> list[str]:
+    """The networks, of one address each, by which a host is known: to the firewalls of the others."""
     data = other.data  # type: ignore[attr-defined]
     named = [node_ip, data.get("ssh_hostname") or "", other.name]  # type: ignore[attr-defined]
     found = []
@@ -104,13 +104,21 @@ class Plan:
         return catalogue.active(self.controls, self.part.settings.harden_exceptions)
 
     @property
+    def found(self) -> dict[Place, str]:
+        """The checks' values. The rules depend on the host's SSH ports, so that they are compared here."""
+        values = dict(self.state.found)
+        if state := values.get(("file", firewall.RULES)):
+            values["file", firewall.RULES] = "as composed" if state == self.rules.state else "differs"
+        return values
+
+    @property
     def wrong(self) -> list[Check]:
         """The checks that do not hold, of controls that are not waived and that this host can have."""
         return [
             check
             for control in self.active
             for check in control.checks
-            if check.applies(self.state.inapplicable) and not check.holds(self.state.found.get(check.place))
+            if check.applies(self.state.inapplicable) and not check.holds(self.found.get(check.place))
         ]
 
     @property

@@ -2,11 +2,14 @@
 
 from deploy.phases.cgroup import cgroup
 from deploy.phases.clock import clock
+from deploy.phases.firewall import firewall
 from deploy.phases.k3s import k3s
 from deploy.phases.kernel import kernel
 from deploy.phases.packages import packages
 from deploy.phases.preflight import preflight
+from deploy.phases.ssh import ssh
 from deploy.phases.swap import swap
+from deploy.phases.system import system
 
 preflight()
 packages()
@@ -14,4 +17,7 @@ clock()
 swap()
 cgroup()
 kernel()
+ssh()
+firewall()
+system()
 k3s()

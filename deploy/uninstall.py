@@ -1,5 +1,7 @@
-"""Take K3s off the hosts again: invoke uninstall, or pyinfra inventories/oslo.py deploy/uninstall.py"""
+"""Take K3s and the hardening off the hosts again: invoke uninstall"""
 
+from deploy.phases.unharden import unharden
 from deploy.phases.uninstall import uninstall
 
 uninstall()
+unharden()

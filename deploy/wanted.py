@@ -11,6 +11,7 @@ from pyinfra.connectors.ssh import connector_data_meta
 from pyinfra_cli.exceptions import CliError
 
 from cluster.errors import InputError
+from cluster.hardening import catalogue
 from cluster.reservations import Role
 from cluster.settings import Settings, check_inventory, parse_settings
 
@@ -63,6 +64,11 @@ def read_inventory() -> dict[str, Wanted]:
             settings[each.name] = parse_settings(each.name, each.data.dict(), ignored=connector_data_meta)
         except InputError as error:
             mistakes.append(str(error))
+    mistakes += [
+        f"{name}: setting harden_exceptions: {id!r} is no control; `invoke audit` lists them"
+        for name, each in settings.items()
+        for id in sorted(set(each.harden_exceptions) - catalogue.IDS)
+    ]
     if mistakes:
         raise InputError("\n".join(mistakes))
     check_inventory(groups["servers"], groups["agents"], settings)

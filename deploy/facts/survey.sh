@@ -44,6 +44,12 @@ for path in /etc/kubernetes/manifests /etc/kubernetes/admin.conf /var/lib/k0s /v
   [ -e "$path" ] && echo "$path exists"
 done
 
+# Firewalls that would fight ours, or flush the cluster's rules.
+section firewalls
+grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf && echo ufw
+for unit in firewalld nftables; do systemctl is-active --quiet "$unit" 2>/dev/null && echo "$unit"; done
+section addresses; ip -o address show scope global 2>/dev/null | awk '{ print $4 }'
+
 section k3s_installed; [ -e /usr/local/bin/k3s ] && echo yes || echo no
 section grub; command -v update-grub > /dev/null && [ -d /etc/default ] && [ -f /boot/grub/grub.cfg ] && echo yes || echo no
 

@@ -40,7 +40,9 @@ def guarded(
         yield StringCommand(write_script(file), _stdin=file.content)
     if absent:
         yield StringCommand(f"rm -f {shlex.join(absent)}")
-    yield StringCommand(f"{{ {check}; }} && {{ {follow}; }} || {{ {GUARD} rollback; exit 1; }}")
+    yield StringCommand(
+        f"PATH=$PATH:/usr/sbin:/sbin; {{ {check}; }} && {{ {follow}; }} || {{ {GUARD} rollback; exit 1; }}"
+    )
     yield FunctionCommand(prove, (seconds, remedy), {})
 
 

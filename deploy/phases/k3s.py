@@ -15,6 +15,7 @@ from pyinfra.api.exceptions import DeployError
 from cluster.errors import InputError
 from cluster.eviction import memory_threshold
 from cluster.files import File
+from cluster.hardening import k3s_cis
 from cluster.k3s_config import compose, to_yaml
 from cluster.k3s_host import binary, unit
 from cluster.preflight import ARCHITECTURES
@@ -66,6 +67,7 @@ class Node:
             *scripts,
             File("/etc/rancher/k3s/config.yaml", to_yaml(config), "600"),
             File(f"/etc/systemd/system/{self.unit}.service", service),
+            *k3s_cis.files(self.settings, self.role),
         ]
 
     @property
@@ -74,7 +76,9 @@ class Node:
 
     @property
     def read_at_start(self) -> list[File]:
-        return [file for file in self.files if not file.path.startswith(LINK)]
+        return [
+            file for file in self.files if not file.path.startswith(LINK) and file.path != k3s_cis.POLICIES
+        ]
 
     @property
     def digest(self) -> str:
@@ -138,7 +142,7 @@ def k3s() -> None:
         unit=wanted.unit,
         binary=wanted.binary,
         role=wanted.role,
-        files=[file.path for file in files],
+        files=[*(file.path for file in files), k3s_cis.POLICIES],
     )
     for name, source in wanted.sources.items():
         if name.startswith("k3s-airgap-images"):
@@ -152,6 +156,7 @@ def k3s() -> None:
                 found_sha256=found,
             )
     _create_token(name="Create the cluster token", found=found)
+    _profile(name="Follow the profile", wanted=wanted, found=found)
     for file in files:
         write(name=f"Write {file.path}", file=file, found=lambda: found().files)
     _link(name="Link the version", wanted=wanted, found=found)
@@ -171,6 +176,22 @@ def _create_token(found: Snapshot) -> Commands:
         "else od -An -N 32 -t x1 /dev/urandom | tr -d ' \\n' && echo; fi; "
         f"}} > {TOKEN}.skerry-new && sync {TOKEN}.skerry-new && mv -f {TOKEN}.skerry-new {TOKEN}"
     )
+
+
+@operation()
+def _profile(wanted: Node, found: Snapshot) -> Commands:
+    """K3s keeps the modes of folders it finds. What a former profile had K3s apply goes from the cluster, too."""
+    paths = {file.path for file in wanted.files}
+    if missing := [path for path in paths if path.startswith(k3s_cis.SERVER) and path not in found().files]:
+        yield StringCommand(f"install -d -m 700 /var/lib/rancher/k3s {' '.join(k3s_cis.FOLDERS)}")
+    forgotten = k3s_cis.POLICIES in found().files and k3s_cis.POLICIES not in paths
+    if forgotten:
+        yield StringCommand(
+            f"/usr/local/bin/k3s kubectl delete --ignore-not-found -f {k3s_cis.POLICIES} && rm -f {k3s_cis.POLICIES} "
+            "/etc/systemd/system/k3s.service.d/skerry-cis.conf"
+        )
+    if not (missing or forgotten):
+        host.noop("nothing of another profile is left")
 
 
 @operation()

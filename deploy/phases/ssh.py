@@ -21,6 +21,7 @@ from deploy.operations.guard import guarded
 
 # -D would hold the connection; reload re-reads everything, and a socket-activated sshd reads it anew anyway.
 RELOAD = "systemctl try-reload-or-restart ssh.service"
+CHECK = "sshd -t && { ! command -v visudo > /dev/null || visudo -cq; }"
 REMEDY = "see users, sshd_extra, sshd_root_login and harden_exceptions"
 
 
@@ -84,9 +85,7 @@ def _harden(found: Snapshot) -> Commands:
         host.noop("sshd, keys and sudo are as wanted")
         return
     yield from keep(state, [f"file {path}" for path in [*(file.path for file in files), *absent]])
-    yield from guarded(
-        "ssh", files, absent, "sshd -t && visudo -cq", RELOAD, settings.rollback_seconds, REMEDY
-    )
+    yield from guarded("ssh", files, absent, CHECK, RELOAD, settings.rollback_seconds, REMEDY)
 
 
 def hindrance(state: HardeningState, users: Iterable[str]) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,14 +26,25 @@ MISHAPS: dict[str, dict[str, object]] = {
     "our key removed": {"users": {"root": {"keys": [STRANGER]}}},
     "sshd that does not start": {"sshd_extra": {"ListenAddress": "192.0.2.1"}},
 }
-PROVEN_TOO_LATE = "import deploy.operations.guard as g, time; g.prove = lambda state, host, *rest: time.sleep(600)"
+PROVEN_TOO_LATE = (
+    "import deploy.operations.guard as g, time; g.prove = lambda state, host, *rest: time.sleep(600)"
+)
 """A good change, and a controller that dies before it can say so."""
 
 
 def login_works(host: lab.Host) -> bool:
     """A login over a connection of its own."""
     ssh, *rest = lab.ssh_command(host.name)
-    quick = ["-o", "ConnectTimeout=1", "-o", "ControlMaster=no", "-o", "ControlPath=none", "-o", "BatchMode=yes"]
+    quick = [
+        "-o",
+        "ConnectTimeout=1",
+        "-o",
+        "ControlMaster=no",
+        "-o",
+        "ControlPath=none",
+        "-o",
+        "BatchMode=yes",
+    ]
     attempt = subprocess.run([ssh, *quick, *rest, "true"], capture_output=True, timeout=10, check=False)
     return attempt.returncode == 0
 
@@ -49,9 +59,9 @@ def configuration(host: lab.Host) -> str:
 
 
 @pytest.fixture
-def watched(host: lab.Host) -> Iterator[tuple[lab.Host, str]]:
+def watched(host: lab.Host) -> tuple[lab.Host, str]:
     """A hardened host, and its configuration before the mishap."""
-    yield host, configuration(host)
+    return host, configuration(host)
 
 
 def assert_back_in_time(host: lab.Host, armed: float) -> None:

@@ -6,7 +6,7 @@
 
 for unit in k3s k3s-agent; do
   systemctl disable --quiet "$unit" 2>/dev/null
-  rm -f "/etc/systemd/system/$unit.service" "/etc/systemd/system/$unit.service.env"
+  rm -rf "/etc/systemd/system/$unit.service" "/etc/systemd/system/$unit.service.env" "/etc/systemd/system/$unit.service.d"
 done
 systemctl daemon-reload
 systemctl reset-failed k3s k3s-agent 2>/dev/null
