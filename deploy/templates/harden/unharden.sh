@@ -31,6 +31,7 @@ for package in $remove; do
 done
 [ -z "$install" ] || { apt-get -q update > /dev/null; apt-get -q -y -o DPkg::Lock::Timeout=300 install $install > /dev/null || failed=1; }
 systemctl daemon-reload
+systemctl reset-failed 2>/dev/null
 systemctl try-restart systemd-journald
 mount -o remount /dev/shm 2>/dev/null
 [ "$failed" = 0 ] || { echo "not everything could be put back; what was before is in $BEFORE" >&2; exit 1; }
