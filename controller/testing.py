@@ -54,7 +54,7 @@ LINT = (
 LAYERS = (
     Layer("lint", LINT, _nothing),
     Layer("unit", ((*PYTEST, "tests/unit"),), _nothing),
-    Layer("lab", ((*PYTEST, "tests/lab"),), _no_root),
+    Layer("lab", ((*PYTEST, "tests/lab_backend", "tests/lab"),), _no_root),
     Layer("vm", ((*PYTEST, "tests/vm"),), _no_debootstrap),
     Layer("e2e", ((*PYTEST, "tests/e2e"),), lambda: _no_root() or _no_real_k3s()),
 )
