@@ -81,8 +81,11 @@ def test_reset_makes_a_host_as_it_was_when_new_within_seconds(hosts: dict[str, l
 
 
 def test_a_wrong_host_key_is_refused(hosts: dict[str, lab.Host]) -> None:
-    say("three", "rm /etc/ssh/ssh_host_ed25519_key*")
-    say("three", "ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key && systemctl restart ssh")
+    say(
+        "three",
+        "cd /etc/ssh && rm ssh_host_ed25519_key* && "
+        "ssh-keygen -q -t ed25519 -N '' -f ssh_host_ed25519_key && systemctl restart ssh",
+    )
     refused = subprocess.run([*lab.ssh_command("three"), "true"], capture_output=True, text=True, check=False)
     assert refused.returncode == 255
     assert "Host key verification failed" in refused.stderr
