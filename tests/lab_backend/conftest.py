@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -25,7 +24,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     before = os.environ.get("SKERRY_LAB")
     os.environ["SKERRY_LAB"] = str(root)
     try:
-        yield Place(Path(root))
+        yield Place(root)
         lab.down()
     finally:
         os.environ.pop("SKERRY_LAB")
