@@ -59,10 +59,15 @@ def _point_to(started: str) -> None:
     new.replace(SKERRY / "runs" / "latest")
 
 
-def read_latest() -> list[dict[str, Any]]:
-    """The lines of the newest run's journal."""
-    text = (SKERRY / "runs" / "latest" / "journal.jsonl").read_text()
-    return [json.loads(line) for line in text.splitlines()]
+def read(inventory: Path, since: float) -> list[dict[str, Any]]:
+    """The lines of the newest run with this inventory that began at `since` (Unix time) or later; else none."""
+    for file in sorted((SKERRY / "runs").glob("2*/journal.jsonl"), reverse=True):
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        if not lines or lines[0]["time"] < since:
+            break
+        if lines[0]["inventory"] == str(inventory):
+            return lines
+    return []
 
 
 @contextmanager

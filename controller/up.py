@@ -17,7 +17,7 @@ from rich.table import Table
 from cluster.errors import InputError
 from controller import trust
 from controller.inventory import PROJECT, load
-from controller.journal import read_latest
+from controller.journal import read
 from controller.verify import verify
 
 Result = Literal["done", "unchanged", "skipped", "failed"]
@@ -58,10 +58,7 @@ def deploy(inventory: str, script: str, data: dict[str, object]) -> tuple[int, l
         json.dumps(data),
     ]
     code = subprocess.run(command, cwd=PROJECT, check=False).returncode
-    lines = read_latest()
-    if not lines or lines[0]["time"] < begun:
-        return code, []  # it ended before it began: bad input
-    return code, phases(lines)
+    return code, phases(read(Path(inventory), begun))  # none if it ended before it began: bad input
 
 
 def phases(lines: list[dict[str, object]]) -> list[Stage]:

@@ -11,7 +11,11 @@ apt-get -q -y install --no-install-recommends initramfs-tools
 # The drivers of a virtual machine are enough, and a small initrd boots sooner when emulated.
 sed -i 's/^MODULES=.*/MODULES=list/' /etc/initramfs-tools/initramfs.conf
 printf '%s\n' virtio_pci virtio_blk ext4 >>/etc/initramfs-tools/modules
-apt-get -q -y install --no-install-recommends "$KERNEL"
+# The newest; if the archive lists it but has lost its file, the one the release came with.
+apt-get -q -y install --no-install-recommends "$KERNEL" || {
+    . /etc/os-release
+    apt-get -q -y install --no-install-recommends --target-release "$VERSION_CODENAME" "$KERNEL"
+}
 
 # There is no disk yet: seal.sh installs the boot loader from inside.
 echo 'grub-pc grub-pc/install_devices_empty boolean true' | debconf-set-selections
