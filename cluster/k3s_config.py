@@ -11,6 +11,7 @@ from cluster.reservations import Reservations, Role, kubelet_args
 from cluster.settings import Settings
 from cluster.yaml_text import dump
 
+PORT = 6443
 HEADER = "Written by Skerry; change the inventory's settings instead"
 
 
@@ -73,6 +74,11 @@ def _node(settings: Settings, reservations: Reservations) -> dict[str, object]:
         "node-taint": settings.k3s_node_taints,
         "kubelet-arg": kubelet_args(reservations, settings.eviction_hard, settings.max_pods),
     }
+
+
+def endpoint(address: str) -> str:
+    """Where K3s listens at an address: IPv6 needs brackets before the port."""
+    return f"[{address}]:{PORT}" if ":" in address else f"{address}:{PORT}"
 
 
 def to_yaml(config: dict[str, object]) -> str:

@@ -72,7 +72,19 @@ def findings(
         for level, problem, remedy in _check_host(survey, settings[host], roles[host], now[host])
     ]
     known = list(_check_named(surveys, settings, named or {}))
-    return sorted([*checked, *_check_unique(surveys), *known], key=lambda finding: finding.level)
+    return sorted(
+        [*checked, *_check_unique(surveys), *_check_first(surveys, roles), *known],
+        key=lambda finding: finding.level,
+    )
+
+
+def _check_first(surveys: Mapping[str, Survey], roles: Mapping[str, Role]) -> Iterator[Finding]:
+    """The first server starts a cluster: a fresh one must not, where another of the servers holds one already."""
+    servers = [host for host, role in roles.items() if role == "server"]
+    holding = [host for host in servers if host in surveys and surveys[host].datastore]
+    if holding and servers[0] in surveys and servers[0] not in holding:
+        problem = f"is first in servers but has no datastore, while {holding[0]} has: it would start another cluster"
+        yield Finding(servers[0], "error", problem, f"put {holding[0]} first in the inventory")
 
 
 def _check_host(survey: Survey, settings: Settings, role: Role, now: float) -> Iterator[Problem]:

@@ -67,6 +67,7 @@ class Settings(BaseModel):
     k3s_flannel_backend: Literal["vxlan", "host-gw", "wireguard-native", "none"]
     k3s_node_ip: forms.Address
     k3s_api_endpoint: forms.Endpoint
+    k3s_registration_endpoint: forms.Endpoint
     k3s_tls_sans: forms.Hosts
     k3s_disable: forms.Components
     k3s_node_labels: forms.Labels

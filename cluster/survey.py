@@ -20,7 +20,10 @@ class Listener:
 
 @dataclass(frozen=True)
 class Survey:
-    """One host as found. Memory in KiB, disk in bytes, times in seconds since the epoch."""
+    """One host as found. Memory in KiB, disk in bytes, times in seconds since the epoch.
+
+    `datastore`: "etcd" or "sqlite" where a server has run, else "".
+    """
 
     hostname: str
     machine_id: str
@@ -44,6 +47,7 @@ class Survey:
     firewalls: tuple[str, ...]
     addresses: tuple[str, ...]
     k3s_installed: bool
+    datastore: str
     grub: bool
     reach: str
 
@@ -106,6 +110,7 @@ def parse(lines: Iterable[str]) -> Survey:
         firewalls=tuple(raw["firewalls"]),
         addresses=tuple(raw["addresses"]),
         k3s_installed=first("k3s_installed") == "yes",
+        datastore=first("datastore"),
         grub=first("grub") == "yes",
         reach=first("reach"),
     )

@@ -16,3 +16,9 @@ file_states() {
     printf '%s %s %s\n' "$file" "$(stat -c '%a %U %G' "$file")" "$(sha256sum < "$file" | cut -d ' ' -f 1)"
   done
 }
+
+# The token with which agents join this server: the hash of its CA, and the agents' own password.
+agent_join_token() {
+  sed 's/::.*/::node:/' /var/lib/rancher/k3s/server/token | tr -d '\n'
+  cat /etc/rancher/k3s/agent-token
+}

@@ -17,13 +17,15 @@ class K3sState:
 
     `started`: when that was, in seconds since 1970; 0 if unknown. `loaded`: paths unchanged since, or gone before.
     `node`: the Kubernetes Node object as the API server gives it, {} while there is none.
+    `tokens`: sha256 of each token the host has ("server", "agent") and, on a server, of those others need to join it
+    ("join-server", "join-agent"). `cluster`: the hash of the server CA that its datastore was made with.
     """
 
     binary: str
     links: dict[str, str]
     elsewhere: frozenset[str]
     files: dict[str, str]
-    token: bool
+    tokens: dict[str, str]
     active: str
     enabled: bool
     reload_needed: bool
@@ -31,6 +33,7 @@ class K3sState:
     started: int
     node: dict[str, Any]
     loaded: frozenset[str] = frozenset()
+    cluster: str = ""
 
     @property
     def ready(self) -> bool:
@@ -65,7 +68,7 @@ class K3s(ScriptFact[K3sState]):
             links=dict(line.split(" ", 1) for line in found["links"]),
             elsewhere=frozenset(found["elsewhere"]),
             files=file_states(found["files"]),
-            token=bool(found["token"]),
+            tokens=dict(line.split(" ", 1) for line in found["tokens"]),
             active=active,
             enabled=enabled == "enabled",
             reload_needed=reload_needed == "yes",
@@ -73,4 +76,5 @@ class K3s(ScriptFact[K3sState]):
             started=int("".join(found["started"]) or 0),
             node=json.loads(node) if node.startswith("{") else {},
             loaded=frozenset(found["loaded"]),
+            cluster="".join(found["cluster"]),
         )

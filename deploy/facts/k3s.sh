@@ -20,7 +20,18 @@ done
 section elsewhere
 for name in kubectl crictl ctr; do command -v "$name" > /dev/null && echo "$name"; done
 section files; file_states "$@"
-section token; [ -s /etc/rancher/k3s/token ] && echo yes
+
+# Of the tokens only what tells whether two are the same: each holds 256 random bits.
+section tokens
+digest() { sha256sum | cut -d ' ' -f 1; }
+[ -s /etc/rancher/k3s/token ] && echo "server $(digest < /etc/rancher/k3s/token)"
+[ -s /etc/rancher/k3s/agent-token ] && echo "agent $(digest < /etc/rancher/k3s/agent-token)"
+full=/var/lib/rancher/k3s/server/token
+if [ -s $full ]; then
+  echo "join-server $(digest < $full)"
+  [ -s /etc/rancher/k3s/agent-token ] && echo "join-agent $(agent_join_token | digest)"
+fi
+section cluster; sed -n 's/^K10\([0-9a-f]*\)::.*/\1/p' $full 2>/dev/null
 
 section unit; show ActiveState; show UnitFileState; show NeedDaemonReload
 # Which configuration the running process was started with: its environment says.

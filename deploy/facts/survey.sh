@@ -51,6 +51,9 @@ for unit in firewalld nftables; do systemctl is-active --quiet "$unit" 2>/dev/nu
 section addresses; ip -o address show scope global 2>/dev/null | awk '{ print $4 }'
 
 section k3s_installed; [ -e /usr/local/bin/k3s ] && echo yes || echo no
+section datastore
+db=/var/lib/rancher/k3s/server/db
+if [ -e $db/etcd/member ]; then echo etcd; elif [ -e $db/state.db ]; then echo sqlite; fi
 section grub; command -v update-grub > /dev/null && [ -d /etc/default ] && [ -f /boot/grub/grub.cfg ] && echo yes || echo no
 
 # "ok", "unknown" (no tool to try with), or why not.

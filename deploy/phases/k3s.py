@@ -9,14 +9,17 @@ from pathlib import Path
 from string import Template
 
 from pyinfra import host, inventory
+from pyinfra import state as run
 from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api.command import FunctionCommand
 from pyinfra.api.exceptions import DeployError
+from pyinfra.context import ctx_host
 
 from cluster.errors import InputError
 from cluster.eviction import memory_threshold
 from cluster.files import File
 from cluster.hardening import k3s_cis
-from cluster.k3s_config import compose, to_yaml
+from cluster.k3s_config import compose, endpoint, to_yaml
 from cluster.k3s_host import binary, unit
 from cluster.preflight import ARCHITECTURES
 from cluster.quantity import parse_cpu, parse_memory
@@ -26,16 +29,20 @@ from cluster.survey import Survey
 from deploy.artifacts import Unreachable, sources
 from deploy.facts.k3s import K3s, K3sState
 from deploy.facts.script import Snapshot
-from deploy.operations import Commands
+from deploy.hardening import refuse
+from deploy.operations import Commands, servers
 from deploy.operations.artifact import Source, install
 from deploy.operations.files import write
+from deploy.operations.servers import AGENT_TOKEN, TOKEN
 from deploy.phases.preflight import this_host
-from deploy.wanted import BadInput, Wanted, mine
+from deploy.wanted import BadInput, Wanted, mine, wanted
 
 TEMPLATES = Path(__file__).parent.parent / "templates" / "k3s"
-TOKEN = "/etc/rancher/k3s/token"  # noqa: S105  a path
 LINK = "/usr/local/bin/k3s"
 IMAGES = "/var/lib/rancher/k3s/agent/images"
+START = "Start K3s and wait for a Ready node"
+
+_found: dict[tuple[int, str], Snapshot] = {}  # by inventory and host: joiners look at the first server's
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,7 @@ class Node:
     settings: Settings
     reserved: Reservations
     sources: dict[str, Source]
+    server_url: str | None = None  # of the cluster it joins; None: it starts the cluster
 
     @property
     def unit(self) -> str:
@@ -57,7 +65,15 @@ class Node:
 
     @property
     def files(self) -> list[File]:
-        config = compose(self.settings, role=self.role, reservations=self.reserved, token_file=TOKEN)
+        config = compose(
+            self.settings,
+            role=self.role,
+            reservations=self.reserved,
+            init=self.server_url is None,
+            server_url=self.server_url,
+            token_file=TOKEN,
+            agent_token_file=AGENT_TOKEN,
+        )
         scripts = [
             File(f"{LINK}-{name}.sh", (TEMPLATES / f"k3s-{name}.sh").read_text(), "755")
             for name in ("killall", "uninstall")
@@ -101,11 +117,6 @@ def plan(part: Wanted, survey: Survey) -> Node:
     """
     settings = reachable(part.settings)
     try:
-        if part.role == "agent" or host.name != inventory.get_group("servers")[0].name:
-            raise InputError(
-                "only the first server can be installed so far, no further servers and no agents; "
-                "deploy/prepare.py prepares them all"
-            )
         reserved = reservations(
             settings.reserve,
             role=part.role,
@@ -115,7 +126,8 @@ def plan(part: Wanted, survey: Survey) -> Node:
         )
         capacity = survey.cores * 1000, survey.memory_kib * 1024
         check_allocatable(*capacity, reserved, memory_threshold(settings.eviction_hard, capacity[1]))
-        return Node(part.role, settings, reserved, sources(settings, ARCHITECTURES[survey.arch]))
+        found = sources(settings, ARCHITECTURES[survey.arch])
+        return Node(part.role, settings, reserved, found, server_url(settings))
     except InputError as error:
         raise BadInput(f"{host.name}: {error}") from None
     except Unreachable as error:
@@ -123,59 +135,78 @@ def plan(part: Wanted, survey: Survey) -> Node:
 
 
 def reachable(settings: Settings) -> Settings:
-    """The settings with the addresses at which operators reach this API server in its certificate."""
-    endpoint = settings.k3s_api_endpoint.rpartition(":")[0].strip("[]")
-    names = [endpoint, host.data.get("ssh_hostname") or host.name, *settings.k3s_tls_sans]
+    """The settings with the addresses at which operators and nodes reach this API server in its certificate."""
+    endpoints = (settings.k3s_api_endpoint, settings.k3s_registration_endpoint)
+    names = [each.rpartition(":")[0].strip("[]") for each in endpoints]
+    names += [host.data.get("ssh_hostname") or host.name, *settings.k3s_tls_sans]
     return settings.model_copy(update={"k3s_tls_sans": sorted({name for name in names if name})})
+
+
+def server_url(settings: Settings) -> str | None:
+    """Where this host joins: the fixed registration endpoint, else the first server; None for the first server."""
+    first = servers.names()[0]
+    if host.name == first:
+        return None
+    address = (
+        wanted()[first].settings.k3s_node_ip or inventory.get_host(first).data.get("ssh_hostname") or first
+    )
+    return f"https://{settings.k3s_registration_endpoint or endpoint(address)}"
 
 
 @deploy("K3s")
 def k3s() -> None:
     """The pinned K3s runs with the wanted configuration and its node is Ready.
 
-    It is restarted exactly when the running process was started with something else, and never otherwise.
+    It is restarted exactly when the running process was started with something else, and never otherwise; servers
+    one after the other in the inventory's order, then the agents.
     """
-    wanted = plan(mine(), this_host())
-    files = [*wanted.files, wanted.environment]
+    node = plan(mine(), this_host())
+    files = [*node.files, node.environment]
     found = Snapshot(
         K3s,
-        unit=wanted.unit,
-        binary=wanted.binary,
-        role=wanted.role,
+        unit=node.unit,
+        binary=node.binary,
+        role=node.role,
         files=[*(file.path for file in files), k3s_cis.POLICIES],
     )
-    for name, source in wanted.sources.items():
+    _found[id(inventory.get_data()), host.name] = found
+    for name, source in node.sources.items():
         if name.startswith("k3s-airgap-images"):
             _place_images(name=f"Place {name}", filename=name, source=source)
         else:
             install(
-                name=f"Install {name} {wanted.settings.k3s_version}",
+                name=f"Install {name} {node.settings.k3s_version}",
                 source=source,
-                path=wanted.binary,
+                path=node.binary,
                 mode="755",
                 found_sha256=found,
             )
-    _create_token(name="Create the cluster token", found=found)
-    _profile(name="Follow the profile", wanted=wanted, found=found)
+    if node.server_url is None:
+        _create_tokens(name="Create the cluster's tokens", found=found)
+    _profile(name="Follow the profile", wanted=node, found=found)
     for file in files:
         write(name=f"Write {file.path}", file=file, found=lambda: found().files)
-    _link(name="Link the version", wanted=wanted, found=found)
-    _start(name="Start K3s and wait for a Ready node", wanted=wanted, found=found)
-    _compare(name="Compare allocatable with the reservations", wanted=wanted, found=found)
+    _link(name="Link the version", wanted=node, found=found)
+    for server in host.loop(servers.names()):
+        if server == host.name:
+            _start(name=START, wanted=node, found=found)
+    if node.role == "agent":
+        _start(name=START, wanted=node, found=found)
+    _compare(name="Compare allocatable with the reservations", wanted=node, found=found)
 
 
 @operation()
-def _create_token(found: Snapshot) -> Commands:
-    """Made on the host and never sent. A datastore that exists already keeps the password it was made with."""
-    if found().token:
-        host.noop("the token exists")
-        return
-    yield StringCommand(
-        f"umask 077 && mkdir -p {Path(TOKEN).parent} && {{ "
-        "if [ -s /var/lib/rancher/k3s/server/token ]; then sed 's/.*::server://' /var/lib/rancher/k3s/server/token; "
-        "else od -An -N 32 -t x1 /dev/urandom | tr -d ' \\n' && echo; fi; "
-        f"}} > {TOKEN}.skerry-new && sync {TOKEN}.skerry-new && mv -f {TOKEN}.skerry-new {TOKEN}"
-    )
+def _create_tokens(found: Snapshot) -> Commands:
+    """Made on the first server. A datastore that exists already keeps the password it was made with."""
+    random = "od -An -N 32 -t x1 /dev/urandom | tr -d ' \\n' && echo"
+    full = "/var/lib/rancher/k3s/server/token"
+    kept = f"if [ -s {full} ]; then sed 's/.*::server://' {full}; else {random}; fi"
+    for name, path, make in (("server", TOKEN, kept), ("agent", AGENT_TOKEN, random)):
+        if name not in found().tokens:
+            yield StringCommand(
+                f"umask 077 && mkdir -p {Path(path).parent} && {{ {make}; }} > {path}.skerry-new && "
+                f"sync {path}.skerry-new && mv -f {path}.skerry-new {path}"
+            )
 
 
 @operation()
@@ -227,19 +258,51 @@ def started_with_something_else(wanted: Node, state: K3sState) -> bool:
 
 @operation()
 def _start(wanted: Node, found: Snapshot) -> Commands:
-    change = change_needed(wanted, found())
-    if not change:
+    """Servers are gated: none is taken from an etcd that needs it, and none follows one that did not come back."""
+    state: K3sState = found()
+    change = change_needed(wanted, state)
+    failed = servers.stopped(run, host.name)
+    foreign = "" if failed or wanted.server_url is None else foreign_to(state, wanted.role)
+    if not (change or foreign):
         host.noop("K3s runs as wanted")
         return
-    arguments = [wanted.unit, str(wanted.settings.k3s_ready_timeout_seconds), change, wanted.role]
-    yield StringCommand(f"set -- {shlex.join(arguments)}\n{(TEMPLATES / 'start.sh').read_text()}")
+    if failed:
+        yield refuse(
+            f"{failed} has failed, so that K3s here was left as it was; mend that, then run it again"
+        )
+    if foreign == "cluster":
+        yield refuse("this host holds the datastore of another cluster; save it, then uninstall K3s here")
+    if foreign:
+        yield FunctionCommand(servers.take_tokens, (wanted.role,), {})
+    seconds = wanted.settings.k3s_ready_timeout_seconds
+    gated = wanted.role == "server" and wanted.settings.k3s_datastore == "etcd"
+    if gated and change == "restart" and state.active == "active":
+        yield FunctionCommand(servers.may_restart, (seconds,), {})
+    if change:
+        arguments = [wanted.unit, str(seconds), change, wanted.role]
+        yield StringCommand(f"set -- {shlex.join(arguments)}\n{(TEMPLATES / 'start.sh').read_text()}")
+    if gated and change:
+        yield FunctionCommand(servers.has_settled, (seconds,), {})
+
+
+def foreign_to(state: K3sState, role: Role) -> str:
+    """ "cluster" when a host that is to join holds another cluster's datastore, "tokens" when it lacks this one's."""
+    first = inventory.get_host(servers.names()[0])
+    with ctx_host.use(first):
+        its: K3sState = _found[id(inventory.get_data()), first.name]()
+    if state.cluster and its.cluster and state.cluster != its.cluster:
+        return "cluster"
+    theirs = {"server": its.tokens.get("join-server"), "agent": its.tokens.get("agent")}
+    if role == "agent":
+        theirs = {"server": its.tokens.get("join-agent")}
+    return (
+        "" if all(value and state.tokens.get(name) == value for name, value in theirs.items()) else "tokens"
+    )
 
 
 @operation()
 def _compare(wanted: Node, found: Snapshot) -> Commands:
     """After a start the node is read again; a node that was Ready all along was read already."""
-    from pyinfra import state as run
-
     state: K3sState = found()
     if change_needed(wanted, state):
         if not run.is_executing:

@@ -45,7 +45,9 @@ kubelet-arg:
 class Double:
     """One host's worth of the stand-in: its files, its port, its process."""
 
-    def __init__(self, folder: Path, binary: Path) -> None:
+    def __init__(self, folder: Path, binary: Path, name: str = "one") -> None:
+        folder.mkdir(exist_ok=True)
+        self.name = name
         self.folder, self.binary, self.port = folder, binary, _free_port()
         self.config, self.data, self.kubeconfig = folder / "config.yaml", folder / "data", folder / "k3s.yaml"
         self.config.write_text("cluster-init: true\n")
@@ -55,7 +57,7 @@ class Double:
         }
         self.env = {**kept, "KUBECONFIG": str(self.kubeconfig)}
         self.set(start_seconds=0.1, ready_seconds=0.1, skip_kernel=1, skip_cgroup=1, token_wait_seconds=0.2)
-        self.set(node_dir=folder / "node", file=folder / "switches.json")
+        self.set(node_dir=folder / "node", file=folder / "switches.json", etcd_port=_free_port())
 
     def set(self, **switches: object) -> None:
         self.env.update({f"SKERRY_DOUBLE_{name.upper()}": str(value) for name, value in switches.items()})
@@ -65,7 +67,7 @@ class Double:
         if command == "agent":
             return [*flags, "--node-name=two"]
         own = [f"--https-listen-port={self.port}", f"--write-kubeconfig={self.kubeconfig}"]
-        return [*flags, *own, "--bind-address=127.0.0.1", "--node-name=one"]
+        return [*flags, *own, "--bind-address=127.0.0.1", f"--node-name={self.name}"]
 
     def start(self, *extra: str, command: str = "server") -> None:
         arguments = [PYTHON, str(self.binary), command, *self.flags(command), *extra]
@@ -410,7 +412,7 @@ def test_taken_port_is_fatal(double: Double) -> None:
         ("flannel-backend: calico", "server", "unknown flannel backend"),
         ("token-file: /nowhere/token", "server", "no such file or directory"),
         ("write-kubeconfig-mode: 0600", "server", "ambiguous, quote it"),
-        ("server: https://x", "server", "cannot join a server to a server"),
+        ("server: https://x", "server", "token is required to join a cluster"),
         ("server: https://x", "agent", "--token is required"),
         ("kubelet-arg: max-pots=5", "server", "unknown flag: --max-pots"),
         ("kubelet-arg: system-reserved=cpu", "server", "malformed pair, expect string=string"),

@@ -35,6 +35,7 @@ FIT = Survey(
     firewalls=(),
     addresses=("192.0.2.10/24",),
     k3s_installed=False,
+    datastore="",
     grub=True,
     reach="ok",
 )

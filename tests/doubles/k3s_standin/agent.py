@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import ssl
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from . import VERSION
 from .client import Client
-from .cluster import read_token, secret_of
+from .cluster import read_token, write
 from .config import load
-from .log import error, fatal, info, notify, warning
+from .kubeconfig import kubeconfig
+from .log import error, fatal, info, notify
 from .node import Node
 from .switches import switch
+from .trust import JoinError, trusted
 
 RETRY_SECONDS, HEARTBEAT_SECONDS = 2, 1
-
-
-class JoinError(Exception):
-    """The server cannot be reached, is not ours, or does not want us."""
 
 
 def run(arguments: list[str]) -> NoReturn:
@@ -40,7 +36,8 @@ def run(arguments: list[str]) -> NoReturn:
     node = Node(settings, data_dir, [])
     time.sleep(float(switch("start_seconds")) / 2)
     node.check_host()
-    client = _join(url, token, node)
+    servers = Servers(url, token, node, data_dir / "agent/kubelet.kubeconfig")
+    servers.join()
     if switch("hang"):
         info("Waiting for the server's configuration")
         time.sleep(1e9)
@@ -49,53 +46,61 @@ def run(arguments: list[str]) -> NoReturn:
     notify("READY=1")
     time.sleep(float(switch("ready_seconds")))
     while True:
-        _beat(client, node)
+        servers.beat()
         time.sleep(HEARTBEAT_SECONDS)
 
 
-def _join(url: str, token: str, node: Node) -> Client:
-    while True:
-        try:
-            client = _trusted(url, token)
-            _send(client, "PUT", node.name, node.registration(ready=False))
-            return client
-        except (JoinError, OSError) as problem:
-            error(f"Failed to validate connection to cluster at {url}: {problem}")
-            time.sleep(RETRY_SECONDS)
+class Servers:
+    """The servers an agent knows: it speaks to one and turns to the next when that one is gone."""
+
+    def __init__(self, url: str, token: str, node: Node, kubeconfig: Path) -> None:
+        self.urls, self.token, self.node, self.kubeconfig = [url], token, node, kubeconfig
+        self.client: Client | None = None
+
+    def join(self) -> None:
+        """Register; what hinders it is logged and tried again, without end."""
+        while True:
+            try:
+                self._register()
+                return
+            except (JoinError, OSError) as problem:
+                error(f"Failed to validate connection to cluster at {self.urls[0]}: {problem}")
+                time.sleep(RETRY_SECONDS)
+
+    def beat(self) -> None:
+        """One heartbeat, through whichever server takes it."""
+        for _ in self.urls:
+            try:
+                if self.client is None:
+                    self.client = trusted(self.urls[0], self.token, "node")
+                    self._write_kubeconfig()
+                status = self.node.status(ready=not switch("never_ready"))
+                self._know(_send(self.client, "POST", self.node.name, status))
+                return
+            except (JoinError, OSError) as problem:
+                error(f"Error updating node status, will retry: {problem}")
+                self.urls.append(self.urls.pop(0))
+                self.client = None
+
+    def _register(self) -> None:
+        self.client = trusted(self.urls[0], self.token, "node")
+        answer = _send(self.client, "PUT", self.node.name, self.node.registration(ready=False))
+        self._know(answer)
+        self.identity = (answer["ca"], answer["certificate"], answer["key"])
+        self._write_kubeconfig()
+
+    def _know(self, answer: dict[str, Any]) -> None:
+        self.urls += [url for url in answer["servers"] if url not in self.urls]
+
+    def _write_kubeconfig(self) -> None:
+        write(self.kubeconfig, kubeconfig(self.urls[0], *self.identity))
 
 
-def _trusted(url: str, token: str) -> Client:
-    """A client that trusts the server's CA: by the hash in a full token, blindly with a short one."""
-    _, ca = Client(url).request("GET", "/cacerts")
-    actual, user = hashlib.sha256(ca.encode()).hexdigest(), "node"
-    if token.startswith("K10"):
-        expected, _, credentials = token[3:].partition("::")
-        user = credentials.partition(":")[0]
-        if expected != actual:
-            raise JoinError(
-                f"token CA hash does not match the Cluster CA certificate hash: {expected} != {actual}"
-            )
-    else:
-        warning(
-            "Cluster CA certificate is not trusted by the host CA bundle, but the token does not include a "
-            "CA hash. Use the full token from the server's node-token file to enable Cluster CA validation."
-        )
-    try:
-        return Client(url, ca, basic=f"{user}:{secret_of(token)}")
-    except ssl.SSLError as problem:
-        raise JoinError(f"failed to get CA certs: {problem}") from None
-
-
-def _send(client: Client, method: str, name: str, content: object) -> None:
+def _send(client: Client, method: str, name: str, content: object) -> dict[str, Any]:
     code, text = client.request(method, f"/v1-skerry-double/nodes/{name}", content)
     if code == 401:
         raise JoinError("failed to retrieve configuration from server: not authorized")
     if code != 200:
         raise JoinError(json.loads(text).get("message", text))
-
-
-def _beat(client: Client, node: Node) -> None:
-    try:
-        _send(client, "POST", node.name, node.status(ready=not switch("never_ready")))
-    except (JoinError, OSError) as problem:
-        error(f"Error updating node status, will retry: {problem}")
+    answer: dict[str, Any] = json.loads(text)
+    return answer

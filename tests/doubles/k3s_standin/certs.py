@@ -69,7 +69,7 @@ def issue(key: Key, name: str, organisation: str, ca: Key, ca_name: str, usage: 
     """A certificate for a server (with its names and addresses) or a client."""
     extensions = _extension("551d0f", _der(0x03, b"\x05\xa0"), critical=True)
     extensions += _extension("551d13", _der(0x30), critical=True)
-    extensions += _extension("551d25", _der(0x30, _oid(usage)))
+    extensions += _extension("551d25", _der(0x30, *map(_oid, usage.split())))
     if hosts:
         extensions += _extension("551d11", _der(0x30, *[_host(host) for host in hosts]))
     return _certificate(key, _name(name, organisation), ca, _name(ca_name), extensions)

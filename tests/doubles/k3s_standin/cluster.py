@@ -10,14 +10,16 @@ import shutil
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from . import certs
 from .config import Settings
+from .etcd import Etcd
 from .log import fatal, info
 from .switches import switch
+from .trust import bootstrap_of, secret_of
 
-AUTHORITIES = ("server-ca", "client-ca")
+AUTHORITIES = ("server-ca", "client-ca", "etcd/peer-ca")
 RESET_DONE = (
     "Managed etcd cluster membership has been reset, restart without --cluster-reset flag now. Backup and "
     "delete ${datadir}/server/db on each peer etcd server and rejoin the nodes"
@@ -55,49 +57,61 @@ def read_token(settings: Settings, prefix: str = "") -> str:
     return given
 
 
-def secret_of(token: str) -> str:
-    """The password inside a token, short or in full (`K10<hash>::<user>:<password>`)."""
-    if not token.startswith("K10"):
-        return token
-    credentials = token.partition("::")[2]
-    if ":" not in credentials:
-        fatal(
-            "failed to normalize token; must be in format K10<CA-HASH>::<USERNAME>:<PASSWORD> or <PASSWORD>"
-        )
-    return credentials.partition(":")[2]
-
-
 class Cluster:
-    """The state of one server: `state` is what etcd would hold."""
+    """The state of one server: `state` is what etcd would hold.
+
+    `etcd` is set once the server's member of it runs; until then, and with SQLite for ever, the file is all there is.
+    """
 
     def __init__(self, settings: Settings, data_dir: Path) -> None:
         self.folder = data_dir / "server"
         self.lock = threading.RLock()
+        self.etcd: Etcd | None = None
         for name in ("", "cred", "db", "tls"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
             (self.folder / name).chmod(0o700)
         etcd, sqlite = self.folder / "db/etcd/member/snap/db", self.folder / "db/state.db"
-        self.is_etcd = settings.is_set("cluster-init") or settings.is_set("cluster-reset") or etcd.exists()
+        url = settings.text("server").rstrip("/")
+        self.is_etcd = any(map(settings.is_set, ("cluster-init", "cluster-reset"))) or bool(url) or etcd.exists()
+        self.joins = url if not etcd.exists() and not settings.is_set("cluster-reset") else ""
         self.path = etcd if self.is_etcd else sqlite
         if self.is_etcd and sqlite.exists() and not etcd.exists():
             write(etcd, sqlite.read_text(encoding="utf-8"))
             sqlite.replace(sqlite.with_name("state.db.migrated"))
-        given = secret_of(read_token(settings))
+        token = read_token(settings)
+        given = secret_of(token)
+        if self.joins and not token:
+            fatal("starting kubernetes: preparing server: token is required to join a cluster")
         kept = self.folder / "token"
         self.secret = given or (
             secret_of(kept.read_text().strip()) if kept.exists() else secrets.token_hex(16)
         )
         self.agent_secret = secret_of(read_token(settings, "agent-")) or self.secret
-        self.state: dict[str, Any] = {"bootstrap": {}, "nodes": {}}
+        self.state: dict[str, Any] = {"bootstrap": {}, "nodes": {}, "members": [], "revision": [0, 0]}
         if self.path.exists():
-            self.state = json.loads(self.path.read_text(encoding="utf-8"))
+            self.state.update(json.loads(self.path.read_text(encoding="utf-8")))
+        elif self.joins:
+            self.state["bootstrap"] = bootstrap_of(self.joins, token)
         if settings.is_set("cluster-reset"):
             self._reset(settings.text("cluster-reset-restore-path"))
         self._bootstrap()
 
     def save(self) -> None:
+        """Make a change count: on a majority's disks, or on this one where there are no others. Raises NotCommitted."""
         with self.lock:
-            write(self.path, json.dumps(self.state))
+            if self.etcd:
+                self.etcd.commit()
+            else:
+                self.write()
+
+    def leave(self) -> NoReturn:
+        """End the process; every file is replaced at once, so that only the lead has to be handed over."""
+        if self.etcd:
+            self.etcd.hand_over()
+        os._exit(0)
+
+    def write(self) -> None:
+        write(self.path, json.dumps(self.state))
 
     def snapshot(self, name: str, node: str, folder: Path | None) -> Path:
         """Save the datastore beside it, as `k3s etcd-snapshot save` does."""
@@ -120,7 +134,7 @@ class Cluster:
         proof = hashlib.sha256(f"bootstrap {self.secret}".encode()).hexdigest()
         if not self.state["bootstrap"]:
             self.state["bootstrap"] = {"proof": proof, "files": self._new_authorities()}
-            self.save()
+            self.write()
         if self.state["bootstrap"]["proof"] != proof:
             fatal(
                 "starting kubernetes: preparing server: failed to bootstrap cluster data: bootstrap data "
@@ -169,7 +183,8 @@ class Cluster:
                 fatal(f"starting kubernetes: preparing server: etcd: snapshot path {snapshot}: {error}")
             shutil.rmtree(self.folder / "db/etcd", ignore_errors=True)
         self._bootstrap()
-        self.save()
+        self.state["members"] = []
+        self.write()
         write(flag, "")
         info(RESET_DONE)
         raise SystemExit(0)
@@ -177,4 +192,4 @@ class Cluster:
 
 def _common_name(name: str, key: certs.Key) -> str:
     """K3s puts the time here; this number only has to stay with the key."""
-    return f"k3s-{name}@{int.from_bytes(key.id[:4], 'big')}"
+    return f"k3s-{name.rpartition('/')[2]}@{int.from_bytes(key.id[:4], 'big')}"

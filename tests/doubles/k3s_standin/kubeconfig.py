@@ -18,7 +18,7 @@ apiVersion: v1
 clusters:
 - cluster:
     certificate-authority-data: {ca}
-    server: https://127.0.0.1:{port}
+    server: {url}
   name: default
 contexts:
 - context:
@@ -59,6 +59,14 @@ def issue_certificates(settings: Settings, cluster: Cluster, node: Node) -> None
     certificate = certs.issue(key, "system:admin", "system:masters", issuer, issuer_name, certs.CLIENT, [])
     write(tls / "client-admin.crt", certificate, 0o644)
     write(tls / "client-admin.key", key.pem())
+    if cluster.is_etcd:
+        key = certs.Key.generate()
+        issuer, issuer_name = cluster.ca("etcd/peer-ca")
+        hosts = ["localhost", "127.0.0.1", node.address]
+        both = f"{certs.SERVER} {certs.CLIENT}"
+        certificate = certs.issue(key, "etcd-peer", "etcd", issuer, issuer_name, both, hosts)
+        write(tls / "etcd/peer-server-client.crt", certificate, 0o644)
+        write(tls / "etcd/peer-server-client.key", key.pem())
 
 
 def write_kubeconfig(settings: Settings, cluster: Cluster, port: int) -> None:
@@ -67,15 +75,23 @@ def write_kubeconfig(settings: Settings, cluster: Cluster, port: int) -> None:
     mode = settings.text("write-kubeconfig-mode", "600")
     if not mode.isdigit() or set(mode) - set("01234567"):
         fatal(f'strconv.ParseInt: parsing "{mode}": invalid syntax')
-    text = TEMPLATE.format(
-        port=port,
-        ca=_encoded(tls / "server-ca.crt"),
-        certificate=_encoded(tls / "client-admin.crt"),
-        key=_encoded(tls / "client-admin.key"),
-    )
+    names = ("server-ca.crt", "client-admin.crt", "client-admin.key")
+    text = kubeconfig(f"https://127.0.0.1:{port}", *((tls / name).read_text() for name in names))
     write(path, text, int(mode, 8))
     info(f"Wrote kubeconfig {path}")
 
 
-def _encoded(path: Path) -> str:
-    return base64.b64encode(path.read_bytes()).decode()
+def kubeconfig(url: str, ca: str, certificate: str, key: str) -> str:
+    """The text of a kubeconfig."""
+    pems = {"ca": ca, "certificate": certificate, "key": key}
+    return TEMPLATE.format(url=url, **{name: base64.b64encode(pem.encode()).decode() for name, pem in pems.items()})
+
+
+def kubelet_identity(cluster: Cluster, name: str) -> dict[str, str]:
+    """What a new agent is given, so that its kubelet can speak for its node."""
+    key = certs.Key.generate()
+    issuer, issuer_name = cluster.ca("client-ca")
+    user = f"system:node:{name}"
+    certificate = certs.issue(key, user, "system:nodes", issuer, issuer_name, certs.CLIENT, [])
+    files = cluster.state["bootstrap"]["files"]
+    return {"ca": files["server-ca.crt"], "certificate": certificate, "key": key.pem()}

@@ -68,14 +68,15 @@ class Kubectl:
 
     def delete(self, words: list[str]) -> None:
         kind, *names = [part for word in words[:1] for part in word.split("/")] + words[1:]
-        if kind not in NODES:
+        paths = {**dict.fromkeys(NODES, "/api/v1/nodes"), "secret": "/api/v1/namespaces/kube-system/secrets"}
+        if kind not in paths:
             raise KubectlError(f"the stand-in cannot delete {kind}")
         for name in _names(names):
-            code, text = self._request("DELETE", f"/api/v1/nodes/{name}", None, "application/json")
+            code, text = self._request("DELETE", f"{paths[kind]}/{name}", None, "application/json")
             if code == 404 and self.options.get("ignore-not-found") == "true":
                 continue
             _successful(code, text)
-            print(f'node "{name}" deleted')
+            print(f'{"secret" if kind == "secret" else "node"} "{name}" deleted')
 
     def wait(self, words: list[str]) -> None:
         kind, *names = [part for word in words[:1] for part in word.split("/")] + words[1:]

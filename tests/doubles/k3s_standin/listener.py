@@ -1,4 +1,7 @@
-"""HTTPS on K3s's port: TLS with an optional client certificate, one thread per connection."""
+"""HTTPS on K3s's ports, TLS with a client certificate that may or must be shown; and HTTP for etcd's metrics.
+
+One thread per connection.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,13 @@ import contextlib
 import json
 import socket
 import ssl
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from .api import Api
-
+Answer = Callable[[str, str, "dict[str, str]", bytes, bool], "tuple[int, Any]"]
+"""Method, target, headers, body, and whether the client showed a certificate; to status and content."""
 HANDSHAKE_SECONDS, IDLE_SECONDS = 10, 90
 
 
@@ -21,12 +25,8 @@ class Listener(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, address: str, port: int, tls: Path, api: Api) -> None:
-        self.api = api
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(tls / "serving-kube-apiserver.crt", tls / "serving-kube-apiserver.key")
-        self.context.load_verify_locations(tls / "client-ca.crt")
-        self.context.verify_mode = ssl.CERT_OPTIONAL
+    def __init__(self, address: str, port: int, context: ssl.SSLContext | None, answer: Answer) -> None:
+        self.context, self.answer = context, answer
         super().__init__((address, port), _Handler)
 
     def server_bind(self) -> None:
@@ -37,9 +37,22 @@ class Listener(ThreadingHTTPServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Shake hands in the connection's own thread, so that a silent client holds up nobody."""
         request.settimeout(HANDSHAKE_SECONDS)
+        if self.context is None:
+            with contextlib.suppress(OSError):
+                _Handler(request, client_address, self)
+            return
         with contextlib.suppress(OSError), self.context.wrap_socket(request, server_side=True) as tls:
             tls.settimeout(IDLE_SECONDS)
             _Handler(tls, client_address, self)
+
+
+def tls(certificate: Path, key: Path, ca: Path, required: bool) -> ssl.SSLContext:
+    """A server's side of TLS that lets in, or insists on, clients with a certificate of `ca`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.load_verify_locations(ca)
+    context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
+    return context
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -51,8 +64,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {key.lower(): value for key, value in self.headers.items()}
-        certified = bool(self.connection.getpeercert())
-        code, content = self.server.api.answer(self.command, self.path, headers, body, certified)
+        certified = isinstance(self.connection, ssl.SSLSocket) and bool(self.connection.getpeercert())
+        code, content = self.server.answer(self.command, self.path, headers, body, certified)
         is_text = isinstance(content, str)
         encoded = (content if is_text else json.dumps(content)).encode()
         self.send_response(code)

@@ -39,7 +39,7 @@ class Node:
 
     def __init__(self, settings: Settings, data_dir: Path, roles: list[str]) -> None:
         self.name = (settings.text("node-name") or socket.gethostname()).lower()
-        self.roles = roles
+        self.roles, self.votes = roles, True
         self.taints = [_taint(text) for text in settings.items("node-taint")]
         self.external = settings.items("node-external-ip")
         self.address = (settings.items("node-ip") or [_default_address()])[0]
@@ -111,8 +111,9 @@ class Node:
         else:
             rows.append(("Ready", "False", "KubeletNotReady", NO_NETWORK))
         if "etcd" in self.roles:
-            text = "Node is a voting member of the etcd cluster"
-            rows.append(("EtcdIsVoter", "True", "MemberNotLearner", text))
+            state = "is a voting member" if self.votes else "has not been promoted to voting member"
+            reason = "MemberNotLearner" if self.votes else "MemberIsLearner"
+            rows.append(("EtcdIsVoter", str(self.votes), reason, f"Node {state} of the etcd cluster"))
         moment = now()
         return [
             {

@@ -24,9 +24,13 @@ class Registry:
     """All nodes by name, each with its object, its kubelet's configuration and its password's hash."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.records: dict[str, Any] = cluster.state["nodes"]
-        self.seen = {name: time.monotonic() for name in self.records}
+        self.cluster, self.begun = cluster, time.monotonic()
+        self.seen: dict[str, float] = {}
+
+    @property
+    def records(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.cluster.state["nodes"]
+        return found
 
     def register(self, registration: dict[str, Any]) -> None:
         """Take a node: new, or known with the same password; labels and taints count only the first time.
@@ -37,7 +41,7 @@ class Registry:
         proof = hashlib.sha256(registration["password"].encode()).hexdigest()
         with self.cluster.lock:
             known = self.records.get(name)
-            if known and known["proof"] != proof:
+            if known and known["proof"] not in ("", proof):
                 raise ApiError(
                     403,
                     f"unable to verify password for node {name}: hash does not match; Node password "
@@ -77,7 +81,7 @@ class Registry:
         return node
 
     def is_silent(self, name: str) -> bool:
-        return time.monotonic() - self.seen.get(name, 0.0) > SILENT_SECONDS
+        return time.monotonic() - self.seen.get(name, self.begun) > SILENT_SECONDS
 
     def patch(self, name: str, patch: dict[str, Any]) -> None:
         """RFC 7396: for maps the same as kubectl's strategic merge; lists are replaced as a whole."""
@@ -90,6 +94,17 @@ class Registry:
         with self.cluster.lock:
             self.record(name)
             del self.records[name]
+            if self.cluster.etcd:
+                self.cluster.etcd.remove(name)
+            self.cluster.save()
+
+    def forget_password(self, secret: str) -> None:
+        """Delete the Secret that holds a node's password, so that a new host may take its name."""
+        name = secret.rpartition(".node-password.k3s")[0]
+        with self.cluster.lock:
+            if not self.records.get(name, {}).get("proof"):
+                raise ApiError(404, f'secrets "{secret}" not found')
+            self.records[name]["proof"] = ""
             self.cluster.save()
 
 

@@ -69,6 +69,11 @@ def _delete_node(registry: Registry, name: str, **_: Any) -> dict[str, Any]:
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
 
 
+def _delete_secret(registry: Registry, name: str, **_: Any) -> dict[str, Any]:
+    registry.forget_password(name)
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+
+
 def _configz(registry: Registry, name: str, **_: Any) -> dict[str, Any]:
     record = registry.record(name)
     if registry.is_silent(name):
@@ -124,6 +129,7 @@ ROUTES: list[tuple[str, str, Callable[..., Any]]] = [
     ("GET", NODE, _node),
     ("PATCH", NODE, _patch_node),
     ("DELETE", NODE, _delete_node),
+    ("DELETE", r"/api/v1/namespaces/kube-system/secrets/([^/]+\.node-password\.k3s)", _delete_secret),
     ("GET", f"{NODE}/proxy/configz", _configz),
     ("GET", "/api/v1/namespaces", _namespaces),
     ("GET", rf"/api/v1/(?:namespaces/[^/]+/)?({LISTS})", _empty),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -11,12 +13,13 @@ from typing import NoReturn
 
 from . import VERSION
 from .api import Api
-from .cluster import Cluster, write
+from .cluster import Cluster, read_token, write
 from .config import Settings, load
 from .kubeconfig import issue_certificates, write_kubeconfig
-from .listener import Listener
+from .listener import Listener, tls
 from .log import fatal, info, notify
 from .node import Node
+from .peers import Peers
 from .registry import ApiError, Registry
 from .switches import switch
 
@@ -38,6 +41,9 @@ def run(arguments: list[str]) -> NoReturn:
     issue_certificates(settings, cluster, node)
     folder = settings.text("etcd-snapshot-dir")
     api = Api(cluster, Registry(cluster), node.name, Path(folder) if folder else None)
+    if cluster.is_etcd:
+        Peers(cluster, node, settings.is_set("etcd-expose-metrics")).start(read_token(settings), api.execute)
+        signal.signal(signal.SIGTERM, lambda *_: cluster.leave())
     _listen(settings, cluster, api)
     time.sleep(float(switch("start_seconds")) / 2)
     node.check_host()
@@ -48,8 +54,6 @@ def run(arguments: list[str]) -> NoReturn:
 
 
 def _refuse_wrong_values(settings: Settings) -> None:
-    if settings.text("server"):
-        fatal("the stand-in cannot join a server to a server")
     if settings.text("flannel-backend", "vxlan") not in FLANNEL:
         fatal(f"starting kubernetes: unknown flannel backend '{settings.text('flannel-backend')}'")
     if settings.text("cluster-reset-restore-path") and not settings.is_set("cluster-reset"):
@@ -65,7 +69,10 @@ def _listen(settings: Settings, cluster: Cluster, api: Api) -> None:
             '{"kind": "EncryptionConfiguration", "resources": []}',
         )
     try:
-        listener = Listener(address, port, cluster.folder / "tls", api)
+        folder = cluster.folder / "tls"
+        own, key = (folder / f"serving-kube-apiserver.{end}" for end in ("crt", "key"))
+        context = tls(own, key, folder / "client-ca.crt", required=False)
+        listener, api.port = Listener(address, port, context, api.answer), port
     except OSError as error:
         text = (
             "bind: address already in use"
@@ -86,16 +93,26 @@ def _become_ready(api: Api, node: Node) -> None:
         threading.Event().wait()
     api.ready = True
     time.sleep(float(switch("start_seconds")) / 2)
-    try:
-        api.registry.register(node.registration(ready=False))
-    except ApiError as error:
-        fatal(f"starting kubernetes: {error.message}")
+    _report(api, "PUT", node.name, node.registration(ready=False))
     info("k3s is up and running")
     notify("READY=1")
     time.sleep(float(switch("ready_seconds")))
     _beat(api, node, ready=not switch("never_ready"))
 
 
+def _report(api: Api, method: str, name: str, content: object) -> None:
+    """Register, or end the process; but wait for etcd, when that has no leader just now."""
+    while True:
+        try:
+            return api.report(method, name, content)
+        except ApiError as error:
+            if error.code < 500:
+                fatal(f"starting kubernetes: {error.message}")
+            time.sleep(0.2)
+
+
 def _beat(api: Api, node: Node, ready: bool) -> None:
-    if node.name in api.registry.records:  # deleted: the kubelet does not come back by itself
-        api.registry.beat(node.name, node.status(ready))
+    """A node that was deleted does not come back by itself; a beat that etcd has no leader for is lost."""
+    node.votes = api.cluster.etcd is None or api.cluster.etcd.is_voter()
+    with contextlib.suppress(ApiError):
+        api.report("POST", node.name, node.status(ready))

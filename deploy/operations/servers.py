@@ -1,0 +1,112 @@
+"""Servers as members of one cluster: tokens from the first to those that join it, and one restart at a time."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+import gevent
+from pyinfra import inventory
+from pyinfra.api import Host, State, StringCommand
+from pyinfra.context import ctx_host
+
+from cluster.etcd import Reports, not_to_lose, unsettled
+from cluster.files import File
+from cluster.reservations import Role
+from deploy.facts.etcd import Etcd
+from deploy.facts.script import FOLDER
+from deploy.operations.files import write_script
+
+TOKEN, AGENT_TOKEN = "/etc/rancher/k3s/token", "/etc/rancher/k3s/agent-token"
+PAUSE_SECONDS = 1.0
+
+
+def names() -> list[str]:
+    """The servers in the inventory's order; the first one starts the cluster."""
+    return [each.name for each in inventory.get_group("servers", [])]
+
+
+def stopped(state: State, server: str) -> str:
+    """Which server's failure in this run ends it for all that come after; "" while all goes well."""
+    for name in names():
+        each = inventory.get_host(name)
+        operations = [data.operation_meta for data in state.ops[each].values()]
+        failed = any(operation.is_complete() and operation.did_error() for operation in operations)
+        if name != server and (failed or each in state.failed_hosts):
+            return name
+    return ""
+
+
+def take_tokens(state: State, host: Host, role: Role) -> bool:
+    """Bring what `host` needs to join from the first server: over SSH, on standard input, never in an argument."""
+    first = inventory.get_host(names()[0])
+    full = "/var/lib/rancher/k3s/server/token"
+    script = f"cat {full} {AGENT_TOKEN}" if role == "server" else "agent_join_token"
+    command = f"{(FOLDER / 'common.sh').read_text()}\n[ -s {full} ] && [ -s {AGENT_TOKEN} ] && {script}"
+    fine, output = first.run_shell_command(StringCommand(command), _sudo=_sudo(first))
+    tokens = output.stdout_lines
+    if not fine or len(tokens) != (2 if role == "server" else 1) or not tokens[0].startswith("K10"):
+        return _say(host, f"{first.name} has no tokens to join it with; is K3s up there?")
+    files = [
+        File(path, f"{token}\n", "600") for path, token in zip((TOKEN, AGENT_TOKEN), tokens, strict=False)
+    ]
+    return all(
+        host.run_shell_command(StringCommand(write_script(file), _stdin=file.content), _sudo=_sudo(host))[0]
+        for file in files
+    )
+
+
+def may_restart(state: State, host: Host, seconds: int) -> bool:
+    """Whether etcd can be without this host's member for a while. What is just starting is waited for."""
+    return _until(
+        host, seconds, not_to_lose, "K3s here was left as it was; mend the others, then run it again"
+    )
+
+
+def has_settled(state: State, host: Host, seconds: int) -> bool:
+    """Whether this host's server is a full member again: API ready, node Ready, etcd member a healthy voter."""
+    servers = names()
+    after = servers[servers.index(host.name) + 1 :]
+    rest = f"{', '.join(after)} and the agents were left as they were; " if after else ""
+    return _until(
+        host, seconds, unsettled, f"{rest}see `journalctl -u k3s` there, mend it, then run it again"
+    )
+
+
+def _until(host: Host, seconds: int, problem_of: Callable[[str, Reports], str], go_on: str) -> bool:
+    end = time.monotonic() + seconds
+    while problem := problem_of(host.name, reports()):
+        if time.monotonic() > end:
+            return _say(host, f"{problem}, also after {seconds} s; {go_on}")
+        time.sleep(PAUSE_SECONDS)
+    return True
+
+
+def reports() -> Reports:
+    """What the servers of this run say of their etcd, all asked at once."""
+    jobs = {name: gevent.spawn(_report, inventory.get_host(name)) for name in names()}
+    gevent.joinall(list(jobs.values()))
+    return {name: job.value for name, job in jobs.items()}
+
+
+def _report(server: Host) -> object:
+    if not server.connected:
+        return None
+    try:
+        with ctx_host.use(server):
+            fine, output = server.run_shell_command(
+                StringCommand(Etcd().command()), _sudo=_sudo(server), _timeout=60
+            )
+    except Exception:  # the host went away: it says nothing
+        return None
+    return Etcd().process(output.stdout_lines) if fine else None
+
+
+def _sudo(host: Host) -> bool:
+    return bool(host.data.get("_sudo"))
+
+
+def _say(host: Host, problem: str) -> bool:
+    print(f"{host.name}: {problem}", file=sys.stderr)
+    return False
