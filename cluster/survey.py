@@ -22,7 +22,7 @@ class Listener:
 class Survey:
     """One host as found. Memory in KiB, disk in bytes, times in seconds since the epoch.
 
-    `datastore`: "etcd" or "sqlite" where a server has run, else "".
+    `datastore`: "etcd" or "sqlite" where a server has run, else "". `server_state`: of its unit, as systemd says it.
     """
 
     hostname: str
@@ -48,6 +48,7 @@ class Survey:
     addresses: tuple[str, ...]
     k3s_installed: bool
     datastore: str
+    server_state: str
     grub: bool
     reach: str
 
@@ -111,6 +112,7 @@ def parse(lines: Iterable[str]) -> Survey:
         addresses=tuple(raw["addresses"]),
         k3s_installed=first("k3s_installed") == "yes",
         datastore=first("datastore"),
+        server_state=first("server_state"),
         grub=first("grub") == "yes",
         reach=first("reach"),
     )

@@ -5,7 +5,7 @@ from lab.creation import up
 from lab.host import Host, LabError
 from lab.power import power_off, reboot, reset, start
 from lab.removal import down
-from lab.snapshots import restore, snapshot
+from lab.snapshots import restore, share, snapshot
 
 __all__ = [
     "Host",
@@ -20,6 +20,7 @@ __all__ = [
     "reset",
     "restore",
     "run",
+    "share",
     "snapshot",
     "ssh_command",
     "start",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lab import backends, place, power, processes
+from lab import backends, nspawn, place, power, processes
 from lab.host import FRESH, Host, LabError
 
 
@@ -21,6 +21,16 @@ def snapshot(name: str, label: str) -> None:
         backends.get(record.backend).save(here, record, label)
     if processes.main(record.machine) is not None:
         power.await_boot(here, record)
+
+
+def share(name: str, label: str, other: str) -> None:
+    """Another nspawn host has the snapshot, too, and stays who it is; LabError for any other backend."""
+    here = place.current()
+    with here.lock():
+        giver, taker = here.record(name), here.record(other)
+        if {giver.backend, taker.backend} != {"nspawn"}:
+            raise LabError("only nspawn hosts can share a snapshot")
+        nspawn.share(here, giver, label, taker)
 
 
 def restore(name: str, label: str) -> Host:

@@ -54,6 +54,7 @@ section k3s_installed; [ -e /usr/local/bin/k3s ] && echo yes || echo no
 section datastore
 db=/var/lib/rancher/k3s/server/db
 if [ -e $db/etcd/member ]; then echo etcd; elif [ -e $db/state.db ]; then echo sqlite; fi
+section server_state; systemctl is-active k3s 2>/dev/null
 section grub; command -v update-grub > /dev/null && [ -d /etc/default ] && [ -f /boot/grub/grub.cfg ] && echo yes || echo no
 
 # "ok", "unknown" (no tool to try with), or why not.

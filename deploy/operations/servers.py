@@ -51,10 +51,13 @@ def take_tokens(state: State, host: Host, role: Role) -> bool:
     files = [
         File(path, f"{token}\n", "600") for path, token in zip((TOKEN, AGENT_TOKEN), tokens, strict=False)
     ]
-    return all(
-        host.run_shell_command(StringCommand(write_script(file), _stdin=file.content), _sudo=_sudo(host))[0]
-        for file in files
-    )
+    for file in files:
+        fine, output = host.run_shell_command(
+            StringCommand(write_script(file)), _stdin=file.content, _sudo=_sudo(host)
+        )
+        if not fine:
+            return _say(host, output.stderr)
+    return True
 
 
 def may_restart(state: State, host: Host, seconds: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -34,7 +35,7 @@ from deploy.operations import Commands, servers
 from deploy.operations.artifact import Source, install
 from deploy.operations.files import write
 from deploy.operations.servers import AGENT_TOKEN, TOKEN
-from deploy.phases.preflight import this_host
+from deploy.phases.preflight import all_hosts, this_host
 from deploy.wanted import BadInput, Wanted, mine, wanted
 
 TEMPLATES = Path(__file__).parent.parent / "templates" / "k3s"
@@ -184,15 +185,53 @@ def k3s() -> None:
     if node.server_url is None:
         _create_tokens(name="Create the cluster's tokens", found=found)
     _profile(name="Follow the profile", wanted=node, found=found)
-    for file in files:
-        write(name=f"Write {file.path}", file=file, found=lambda: found().files)
+    if node.role == "server":  # called at two places, because pyinfra takes what stands at one for one operation
+        _write(files, found)
+    else:
+        _write(files, found)
     _link(name="Link the version", wanted=node, found=found)
-    for server in host.loop(servers.names()):
+    if is_down():
+        _start_at_once(name="Start the servers that are down, all at once", wanted=node)
+    for server in host.loop(in_turn(servers.names(), all_hosts())):
         if server == host.name:
             _start(name=START, wanted=node, found=found)
     if node.role == "agent":
         _start(name=START, wanted=node, found=found)
     _compare(name="Compare allocatable with the reservations", wanted=node, found=found)
+
+
+def _write(files: list[File], found: Snapshot) -> None:
+    for file in files:
+        write(name=f"Write {file.path}", file=file, found=lambda: found().files)
+
+
+def is_down() -> bool:
+    """Whether this host has one of several servers, which does not run."""
+    survey = this_host()
+    return len(servers.names()) > 1 and bool(survey.datastore) and survey.server_state in ("inactive", "failed")
+
+
+def in_turn(names: Sequence[str], surveys: Mapping[str, Survey]) -> list[str]:
+    """The servers in the order in which they are seen to: first what is not up, then what runs, then what is new.
+
+    etcd may need those that are not up before it can be without one that is; a server with a new version must not
+    join one with an old one.
+    """
+
+    def place(name: str) -> int:
+        survey = surveys[name]
+        return 2 if not survey.datastore else int(survey.server_state == "active")
+
+    return sorted((name for name in names if name in surveys), key=place)
+
+
+@operation()
+def _start_at_once(wanted: Node) -> Commands:
+    """Started one by one, each would wait for a majority that never comes."""
+    unit = wanted.unit
+    yield StringCommand(
+        f"systemctl daemon-reload && systemctl enable --quiet {unit} && systemctl start --no-block {unit}"
+    )
 
 
 @operation()
@@ -276,7 +315,9 @@ def _start(wanted: Node, found: Snapshot) -> Commands:
         yield FunctionCommand(servers.take_tokens, (wanted.role,), {})
     seconds = wanted.settings.k3s_ready_timeout_seconds
     gated = wanted.role == "server" and wanted.settings.k3s_datastore == "etcd"
-    if gated and change == "restart" and state.active == "active":
+    if change == "restart" and wanted.role == "server" and is_down():
+        change = "wait"  # it was started beside all others that were down
+    if gated and change == "restart" and state.active in ("active", "activating"):
         yield FunctionCommand(servers.may_restart, (seconds,), {})
     if change:
         arguments = [wanted.unit, str(seconds), change, wanted.role]

@@ -33,6 +33,11 @@ def preflight() -> None:
 
 def this_host() -> HostSurvey:
     """The survey of the host at hand, once every host has passed."""
+    return all_hosts()[host.name]
+
+
+def all_hosts() -> dict[str, HostSurvey]:
+    """The surveys of all hosts of the run, once every one has passed."""
     key = id(inventory.get_data())
     if key not in _surveys:
         _surveys[key] = AsyncResult()
@@ -41,7 +46,7 @@ def this_host() -> HostSurvey:
         except Exception as error:
             _surveys[key].set_exception(error)
     surveys: dict[str, HostSurvey] = _surveys[key].get()
-    return surveys[host.name]
+    return surveys
 
 
 def _survey_all() -> dict[str, HostSurvey]:

@@ -30,19 +30,25 @@ Start = Callable[..., Running]
 
 
 @pytest.fixture(scope="session")
-def lab_hosts() -> Iterator[dict[str, lab.Host]]:
-    """Fresh hosts by name, taken down at the end."""
+def lab_alone() -> Iterator[None]:
+    """No other test run on this machine has hosts of the same names meanwhile."""
     if os.geteuid() != 0:
         pytest.skip("lab hosts are containers, which need root")
     here = place.current()
     here.root.mkdir(parents=True, exist_ok=True)
     with (here.root / "tests.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # another test run on this machine has hosts of the same names
-        _take_down()  # what a killed test run has left
-        try:
-            yield {host.name: host for host in lab.up(backend="nspawn", names=NAMES)}
-        finally:
-            _take_down()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def lab_hosts(lab_alone: None) -> Iterator[dict[str, lab.Host]]:
+    """Fresh hosts by name, taken down at the end."""
+    _take_down()  # what a killed test run has left
+    try:
+        yield {host.name: host for host in lab.up(backend="nspawn", names=NAMES)}
+    finally:
+        _take_down()
 
 
 def _take_down() -> None:

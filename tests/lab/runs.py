@@ -130,7 +130,28 @@ class Running:
 
 def write_inventory(folder: Path, host: lab.Host, artifacts: Path, settings: dict[str, Any]) -> Path:
     """An inventory with one server, and the project's defaults beside it. What a lab cannot have is off."""
-    data = {
+    return write_cluster(folder, [host], [], artifacts, settings)
+
+
+def write_cluster(
+    folder: Path, servers: list[lab.Host], agents: list[lab.Host], artifacts: Path, settings: dict[str, Any]
+) -> Path:
+    """An inventory with these servers and agents."""
+    groups = {
+        name: [(host.name, _data(folder, host, artifacts, settings)) for host in hosts]
+        for name, hosts in (("servers", servers), ("agents", agents))
+    }
+    folder.mkdir(exist_ok=True)
+    defaults = folder / "group_data"
+    if not defaults.exists():
+        defaults.symlink_to(PROJECT / "inventories" / "group_data")
+    path = folder / "harbour.py"
+    path.write_text("".join(f"{name} = {hosts!r}\n" for name, hosts in groups.items()))
+    return path
+
+
+def _data(folder: Path, host: lab.Host, artifacts: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    return {
         "ssh_hostname": host.address,
         "ssh_port": host.port,
         "ssh_user": host.user,
@@ -144,10 +165,3 @@ def write_inventory(folder: Path, host: lab.Host, artifacts: Path, settings: dic
         "artifact_lock": str(folder / "artifacts.lock.yaml"),
         **settings,
     }
-    folder.mkdir(exist_ok=True)
-    defaults = folder / "group_data"
-    if not defaults.exists():
-        defaults.symlink_to(PROJECT / "inventories" / "group_data")
-    path = folder / "harbour.py"
-    path.write_text(f"servers = [({host.name!r}, {data!r})]\n")
-    return path

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from tests.doubles.make_artifacts import build
-from tests.unit.test_k3s_double import PATIENCE_SECONDS, VERSION, Double, _ended
+from tests.unit.test_k3s_double import VERSION, Double, _ended
 
 NAMES = ("one", "two", "three")
+PATIENCE_SECONDS = 30.0  # three at once on a busy machine
 
 
 def until(true: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> None:
@@ -74,7 +75,7 @@ def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
     trio = Trio(folder, build(VERSION, folder / "artifacts"))
     with _ended(*trio.servers):
         for number in range(3):
-            trio.start(number).until_ready(NAMES[number])
+            trio.start(number).until_ready(NAMES[number], seconds=PATIENCE_SECONDS)
         yield trio
 
 
@@ -96,7 +97,7 @@ def test_what_was_acknowledged_survives_the_leader(trio: Trio) -> None:
     until(lambda: trio.label(2, "no"), "a write with two of three")
     trio.start(0)
     until(lambda: trio.health(0) == "true", "the member that was killed")
-    node = trio.servers[0].until_ready("one")
+    node = trio.servers[0].until_ready("one", seconds=PATIENCE_SECONDS)
     assert not node["spec"].get("unschedulable")
 
 
@@ -108,7 +109,7 @@ def test_without_a_majority_nothing_is_acknowledged(trio: Trio) -> None:
     assert trio.servers[0].ask("/readyz") is None
     trio.start(1)
     until(lambda: trio.label(0, "yes"), "quorum")
-    trio.start(2).until_ready("three")
+    trio.start(2).until_ready("three", seconds=PATIENCE_SECONDS)
 
 
 def test_a_wrong_token_and_another_ca_are_refused(trio: Trio) -> None:

@@ -36,6 +36,7 @@ FIT = Survey(
     addresses=("192.0.2.10/24",),
     k3s_installed=False,
     datastore="",
+    server_state="inactive",
     grub=True,
     reach="ok",
 )

@@ -21,8 +21,9 @@ from .switches import switch
 if TYPE_CHECKING:
     from .cluster import Cluster
 
+    Member = dict[str, Any]
+
 BEAT_SECONDS, RPC_SECONDS = 0.4, 2.0
-Member = dict[str, Any]
 
 
 class NotCommitted(Exception):

@@ -9,13 +9,16 @@ import contextlib
 import json
 import socket
 import ssl
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-Answer = Callable[[str, str, "dict[str, str]", bytes, bool], "tuple[int, Any]"]
-"""Method, target, headers, body, and whether the client showed a certificate; to status and content."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # Method, target, headers, body, and whether the client showed a certificate; to status and content.
+    Answer = Callable[[str, str, dict[str, str], bytes, bool], tuple[int, Any]]
+
 HANDSHAKE_SECONDS, IDLE_SECONDS = 10, 90
 
 

@@ -6,17 +6,21 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .cluster import Cluster, write
 from .etcd import Etcd, NotCommitted, member
-from .listener import Answer, Listener, tls
+from .listener import Listener, tls
 from .log import fatal, info
 from .node import Node
 from .switches import switch
 from .trust import JoinError, trusted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .listener import Answer
 
 JOIN_SECONDS, SAY_SECONDS = 2.0, 5.0
 
