@@ -13,7 +13,7 @@ from lab.command import as_root, run, until
 from lab.host import LabError, Record, Spec
 from lab.place import Place
 
-_STATE = ("upper", "work", "root", "var-lib", "seeded")  # what a host has written, and its mount point
+_STATE = ("upper", "work", "root", "var-lib", "shared", "seeded")  # what a host has written, and its mount point
 # udev would replay the machine's devices, and networkd waits for udev's word about an interface.
 _MASKED = (
     "systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket",
@@ -124,6 +124,7 @@ def share(place: Place, record: Record, label: str, other: Record) -> None:
     run(as_root(["cp", "-a", "--reflink=auto", f"{source}/.", str(target)]), timeout=600)
     identity = [target / "seeded", *(target / part / "etc/machine-id" for part in ("upper", "root"))]
     run(as_root(["rm", "-f", *map(str, identity)]))
+    run(as_root(["mv", str(target / "var-lib"), str(target / "shared")]))
 
 
 def settled(place: Place, record: Record) -> None:

@@ -55,4 +55,5 @@ section node
 if [ "$(show ActiveState)" = active ]; then
   [ "$role" = agent ] && set -- --kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig || set --
   timeout 15 k3s kubectl "$@" get --raw "/api/v1/nodes/$(hostname | tr '[:upper:]' '[:lower:]')" 2>/dev/null
+  echo # what comes next starts a line of its own
 fi

@@ -23,7 +23,9 @@ if [ -d upper ]; then
 fi
 if [ ! -e seeded ]; then
     mkdir -p var-lib
-    cp -a root/var/lib/. var-lib/
+    from=root/var/lib
+    if [ -d shared ]; then from=shared; fi # a snapshot of another host
+    cp -a "$from/." var-lib/
     tar -x -f seed.tar -C root --no-overwrite-dir
     touch seeded
 fi
