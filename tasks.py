@@ -161,6 +161,21 @@ def uninstall(context: Context, inventory: str, delete_volumes: bool = False, ye
 
 
 @task(
+    name="node-remove",
+    help=INVENTORY
+    | {"name": "the host or node", "delete_volumes": "give up the data in local volumes", "yes": "do not ask"},
+)
+@plain_errors
+def node_remove(
+    context: Context, inventory: str, name: str, delete_volumes: bool = False, yes: bool = False
+) -> None:
+    """Drain a node, take it out of the cluster and of etcd, and clear its host."""
+    from controller.node_remove import remove
+
+    sys.exit(remove(inventory, name, delete_volumes, yes))
+
+
+@task(
     name="lab-up",
     help={
         "hosts": "how many (default 1)",

@@ -173,6 +173,7 @@ def main() -> int:
     parser.add_argument("action", choices=("show", "run"))
     parser.add_argument("inventory", type=Path)
     parser.add_argument("deploy", type=Path, nargs="?")
+    parser.add_argument("--only", default="", help="the one host to change; the others are not connected to")
     parser.add_argument("--data", type=json.loads, default={}, help="settings that override the inventory's")
     arguments = parser.parse_args()
     pyinfra.is_cli = True
@@ -196,7 +197,8 @@ def main() -> int:
     if arguments.action == "show":
         print(json.dumps(show(inventory), default=str))
         return 0
-    state.init(inventory, config)
+    only = [inventory.get_host(arguments.only)] if arguments.only else None
+    state.init(inventory, config, initial_limit=only)
     with Journal.open(arguments.inventory, arguments.deploy, inventory) as journal:
         try:
             return run(state, arguments.deploy, journal)

@@ -44,8 +44,11 @@ def timed(name: str, work: Callable[[], Stage]) -> Stage:
     return replace(stage, seconds=time.monotonic() - begun)
 
 
-def deploy(inventory: str, script: str, data: dict[str, object]) -> tuple[int, list[Stage]]:
-    """Run a deploy in pyinfra's own process. Returns its exit code and a stage for each phase it came to."""
+def deploy(inventory: str, script: str, data: dict[str, object], only: str = "") -> tuple[int, list[Stage]]:
+    """Run a deploy in pyinfra's own process, on one host alone if `only` names it.
+
+    Returns its exit code and a stage for each phase it came to.
+    """
     begun = time.time()
     command = [
         sys.executable,
@@ -56,6 +59,8 @@ def deploy(inventory: str, script: str, data: dict[str, object]) -> tuple[int, l
         script,
         "--data",
         json.dumps(data),
+        "--only",
+        only,
     ]
     code = subprocess.run(command, cwd=PROJECT, check=False).returncode
     return code, phases(read(Path(inventory), begun))  # none if it ended before it began: bad input

@@ -1,0 +1,111 @@
+"""Taking one node out of a cluster: drained, deleted, out of etcd, forgotten, and its host cleared."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from cluster.errors import InputError
+from cluster.k3s_host import unit
+from cluster.node_removal import check, members_of, node_of
+from controller import ssh, trust
+from controller.inventory import Host, load
+from controller.servers import answering, kubectl, nodes, reports, servers, shell
+from controller.up import deploy, print_stages
+
+MEMBER_SECONDS = 60
+
+
+def remove(inventory_path: str, name: str, delete_volumes: bool, yes: bool) -> int:
+    """Returns the exit code. Raises InputError, nothing touched, when the node is unknown or cannot be spared."""
+    inventory = load(inventory_path)
+    host = next((each for each in inventory.hosts if each.name == name), None)
+    others = servers(inventory, without=name)
+    if not others:
+        raise InputError(f"{name}: is the last server; `invoke uninstall` takes down the whole cluster")
+    server = answering(others)
+    known = nodes(server)
+    addresses = [host.address, host.settings.k3s_node_ip] if host else []
+    node = node_of(name, addresses, known)
+    is_server = "node-role.kubernetes.io/control-plane" in known[node]["metadata"]["labels"]
+    check(node, is_server, reports(others) if is_server else {})
+    reachable = host is not None and _is_reachable(host, delete_volumes)
+    if not yes and not trust.ask(f"Remove {node} from {inventory.name}, and K3s and its data from its host?"):
+        raise InputError("nothing was removed; confirm at a terminal, or say --yes")
+
+    seconds = (host or server).settings.reboot_drain_seconds
+    _say(f"draining {node}, for up to {seconds} s")
+    kubectl(
+        server,
+        "drain",
+        node,
+        "--ignore-daemonsets",
+        "--delete-emptydir-data",
+        "--force",
+        f"--timeout={seconds}s",
+    )
+    if host and reachable and not is_server:
+        shell(host, f"systemctl disable --quiet --now {unit(host.role)}")
+    _delete(server, node)
+    if is_server:
+        _await_removal(server, node)
+    if host and reachable and is_server:  # only now: with two members, etcd needed both to agree
+        shell(host, f"systemctl disable --quiet --now {unit(host.role)}")
+        _delete(server, node)  # it may have come back meanwhile, as a member with another name
+        _await_removal(server, node)
+    kubectl(
+        server, "-n", "kube-system", "delete", "secret", f"{node}.node-password.k3s", "--ignore-not-found"
+    )
+    _say(f"{node} is no node of {inventory.name} any more")
+    if not host or not reachable:
+        _say(
+            f"its host was not cleared: {'not in the inventory' if not host else 'not reached'}; do not let it rejoin"
+        )
+        return 0
+    data: dict[str, object] = {"uninstall_delete_volumes": True} if delete_volumes else {}
+    code, stages = deploy(inventory_path, "deploy/uninstall.py", data, only=name)
+    following = f"take {name} out of {inventory_path}, then invoke up {inventory_path}"
+    print_stages(
+        stages, following if code == 0 else f"invoke uninstall, or clear {name} by hand", as_json=False
+    )
+    return code
+
+
+def _is_reachable(host: Host, delete_volumes: bool) -> bool:
+    """Whether the host answers. Raises InputError when it holds data in local volumes that nobody gave up."""
+    try:
+        with ssh.connect(host) as connection:
+            held = ssh.run(connection, host, "ls -A /var/lib/rancher/k3s/storage 2>/dev/null || true").split()
+    except InputError as error:
+        _say(f"{error}; it is removed from the cluster all the same")
+        return False
+    if held and not delete_volumes:
+        raise InputError(
+            f"{host.name}: {len(held)} local volume(s) hold data in /var/lib/rancher/k3s/storage; nothing was removed; "
+            "save them, or say --delete-volumes"
+        )
+    return True
+
+
+def _delete(server: Host, node: str) -> None:
+    """K3s takes a deleted server's member out of etcd by itself (pkg/etcd, onRemove)."""
+    kubectl(server, "delete", "node", node, "--ignore-not-found", "--wait=false")
+
+
+def _await_removal(server: Host, node: str) -> None:
+    """Raises RuntimeError when etcd still lists the node's member after MEMBER_SECONDS."""
+    end = time.monotonic() + MEMBER_SECONDS
+    while True:
+        report = reports([server])[server.name]
+        if report and not members_of(node, report.members):
+            return
+        if time.monotonic() > end:
+            raise RuntimeError(
+                f"{node}: etcd still lists its member {MEMBER_SECONDS} s after its node was deleted; see "
+                f"`journalctl -u k3s` on {server.name}, then run it again"
+            )
+        time.sleep(1)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,125 @@
+"""When a server counts as a full member of etcd, and when etcd can be without one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from cluster.errors import InputError
+from cluster.etcd import Member, Report, not_to_lose, parse, unsettled
+from cluster.node_removal import check, members_of, node_of
+
+NAMES = ("a-00000001", "b-00000002", "c-00000003")
+MEMBERS = tuple(Member(number, name, learner=False) for number, name in enumerate(NAMES, start=1))
+
+
+def report(name: str, members: tuple[Member, ...] = MEMBERS, **changes: object) -> Report:
+    healthy = Report(name, True, False, True, True, "True", members)
+    return replace(healthy, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def reports() -> dict[str, Report | None]:
+    return {name[0]: report(name) for name in NAMES}
+
+
+def test_output_of_a_server_is_understood() -> None:
+    node = {"status": {"conditions": [{"type": "Ready", "status": "True"}, {"type": "EtcdIsVoter", "status": "False"}]}}
+    members = [{"id": 2**63 + 1, "name": "a-1", "isLearner": True}, {"id": 7, "peerURLs": ["https://x:2380"]}]
+    lines = ["@name", "a-1", "@health", '{"health":"true","reason":""}', "@leader", "0", "@members"]
+    lines += [json.dumps(members), "@ready", "ok", "@node", json.dumps(node)]
+    found = parse(lines)
+    assert found == Report(
+        "a-1", True, False, True, True, "False", (Member(2**63 + 1, "a-1", True), Member(7, "", False))
+    )
+
+
+@pytest.mark.parametrize("body", ['{"health":"false","reason":"RAFT NO LEADER"}', "", "404 page not found"])
+def test_anything_but_health_is_not_healthy(body: str) -> None:
+    lines = ["@name", "a-1", "@health", body, "@leader", "@members", "[]", "@ready", "@node"]
+    found = parse(lines)
+    assert found
+    assert (found.healthy, found.api_ready, found.node_ready, found.leader) == (False,) * 4
+
+
+def test_no_etcd_no_report() -> None:
+    assert parse(["@name", "@health", "", "@leader", "@members", "", "@ready", "", "@node"]) is None
+
+
+def test_a_full_member_has_settled(reports: dict[str, Report | None]) -> None:
+    assert unsettled("a", reports) == ""
+    reports["b"] = None  # another that is down is no fault of this one
+    assert unsettled("a", reports) == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"api_ready": False}, "API server is not ready"),
+        ({"node_ready": False}, "node is not Ready"),
+        ({"healthy": False}, "not healthy"),
+        ({"voter": "False"}, "no vote yet"),
+        ({"name": "a-other"}, "not in its own list"),
+        ({"members": (replace(MEMBERS[0], learner=True), *MEMBERS[1:])}, "no vote yet"),
+        ({"members": MEMBERS[:2]}, "do not agree"),
+        ({"members": (Member(9, NAMES[0], False),)}, "another etcd cluster than b"),
+    ],
+)
+def test_what_a_member_lacks(reports: dict[str, Report | None], changes: dict[str, object], words: str) -> None:
+    reports["a"] = replace(report(NAMES[0]), **changes)  # type: ignore[arg-type]
+    assert words in unsettled("a", reports)
+
+
+def test_a_server_that_says_nothing_has_not_settled(reports: dict[str, Report | None]) -> None:
+    reports["a"] = None
+    assert "does not answer" in unsettled("a", reports)
+
+
+def test_one_of_three_can_be_spared_only_while_the_others_are_healthy(reports: dict[str, Report | None]) -> None:
+    assert not_to_lose("a", reports) == ""
+    for down in (None, report(NAMES[1], healthy=False)):
+        assert "needs 2, without a it would have 1; not healthy: b-00000002" in not_to_lose("a", reports | {"b": down})
+        assert not_to_lose("b", reports | {"b": None}) == ""  # it is not there: nothing is lost
+
+
+def test_learners_do_not_count_and_members_nobody_knows_do(reports: dict[str, Report | None]) -> None:
+    learner = (*MEMBERS[:2], replace(MEMBERS[2], learner=True))
+    two = {name[0]: report(name, learner) for name in NAMES}
+    assert "2 voters and needs 2, without a it would have 1" in not_to_lose("a", two)
+    assert not_to_lose("c", two) == ""
+    stranger = (*MEMBERS, Member(4, "", False))
+    four = {name[0]: report(name, stranger) for name in NAMES}
+    assert "not healthy: one that never started" in not_to_lose("a", four)
+
+
+def test_a_single_server_may_be_restarted() -> None:
+    alone = (MEMBERS[0],)
+    assert not_to_lose("a", {"a": report(NAMES[0], alone)}) == ""
+
+
+def test_five_can_spare_one_while_one_is_down() -> None:
+    members = (*MEMBERS, Member(4, "d-00000004", False), Member(5, "e-00000005", False))
+    five = {each.name[0]: report(each.name, members) for each in members}
+    assert not_to_lose("a", five | {"e": None}) == ""
+    assert "needs 3, without a it would have 2" in not_to_lose("a", five | {"e": None, "d": None})
+
+
+def test_a_node_is_found_by_name_or_address_and_its_member_by_name() -> None:
+    nodes = {"a": {"status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.1"}]}}}
+    assert node_of("A", [], nodes) == "a"
+    assert node_of("oslo-1", ["192.0.2.1"], nodes) == "a"
+    with pytest.raises(InputError, match="no node of this cluster; there are a"):
+        node_of("oslo-2", ["192.0.2.2"], nodes)
+    assert members_of("a", [*MEMBERS, Member(9, "a-b-00000009", False)]) == [MEMBERS[0]]
+
+
+def test_what_etcd_needs_is_not_removed(reports: dict[str, Report | None]) -> None:
+    others = {name: reports[name] for name in ("b", "c")}
+    check("a", True, others)
+    check("agent", False, {})
+    with pytest.raises(InputError, match=r"1 healthy of 2 voters and needs 2 \(not healthy: c-00000003\)"):
+        check("a", True, others | {"c": None})
+    with pytest.raises(InputError, match="last server"):
+        check("a", True, {"b": None, "c": None})
