@@ -160,6 +160,16 @@ def uninstall(context: Context, inventory: str, delete_volumes: bool = False, ye
     sys.exit(run_uninstall(inventory, delete_volumes, yes))
 
 
+@task(help=INVENTORY | {"host": "this host alone (default: all, servers first)"})
+@plain_errors
+def reboot(context: Context, inventory: str, host: str = "") -> None:
+    """Reboot the hosts one by one, drained before and proven after."""
+    from controller.reboot import reboot as roll
+
+    roll(inventory, host)
+    print(f"Next: invoke status {inventory}")
+
+
 @task(
     name="node-remove",
     help=INVENTORY

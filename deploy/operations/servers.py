@@ -21,6 +21,8 @@ from deploy.operations.files import write_script
 TOKEN, AGENT_TOKEN = "/etc/rancher/k3s/token", "/etc/rancher/k3s/agent-token"
 PAUSE_SECONDS = 1.0
 
+_stopped: dict[int, str] = {}  # by inventory: the server that failed first; those after it only follow
+
 
 def names() -> list[str]:
     """The servers in the inventory's order; the first one starts the cluster."""
@@ -29,13 +31,14 @@ def names() -> list[str]:
 
 def stopped(state: State, server: str) -> str:
     """Which server's failure in this run ends it for all that come after; "" while all goes well."""
-    for name in names():
+    key = id(inventory.get_data())
+    for name in [] if key in _stopped else names():
         each = inventory.get_host(name)
         operations = [data.operation_meta for data in state.ops[each].values()]
         failed = any(operation.is_complete() and operation.did_error() for operation in operations)
         if name != server and (failed or each in state.failed_hosts):
-            return name
-    return ""
+            _stopped[key] = name
+    return _stopped.get(key, "")
 
 
 def take_tokens(state: State, host: Host, role: Role) -> bool:

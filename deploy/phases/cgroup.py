@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyinfra import host
+from pyinfra import host, inventory
 from pyinfra.api import StringCommand, deploy, operation
 from pyinfra.operations import server
 
@@ -10,8 +10,10 @@ from cluster.files import File
 from cluster.versions import K3sVersion, accepts_cgroup_v1
 from deploy.facts.cgroup import Cgroup, CgroupState
 from deploy.facts.script import Snapshot
+from deploy.hardening import refuse
 from deploy.operations import Commands
 from deploy.operations.files import write_script
+from deploy.phases.preflight import all_hosts
 from deploy.wanted import mine
 
 # Kubernetes 1.35 and later refuse cgroup v1 (kubernetes/enhancements#5573). The last word on the kernel
@@ -52,6 +54,8 @@ def _reboot(found: Snapshot, seconds: int) -> Commands:
     if state.v2:
         host.noop("the host runs cgroup v2")
         return
+    if len(inventory) > 1 and all_hosts()[host.name].server_state == "active":
+        yield refuse("it runs cgroup v1 and has to boot for v2: run `invoke reboot`, one host after the other")
     yield from server.reboot._inner(delay=5, reboot_timeout=seconds)
     yield StringCommand(
         '[ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || { echo "the host still runs cgroup v1 after its reboot: '
