@@ -9,8 +9,8 @@ metrics=$(first listen-metrics-urls) peer=$(first initial-advertise-peer-urls)
 section name; first name
 section health; [ -n "$metrics" ] && curl -s --max-time 6 "$metrics/health"; echo
 section leader; [ -n "$metrics" ] && curl -s --max-time 6 "$metrics/metrics" | sed -n 's/^etcd_server_is_leader //p'
-section members
-[ -n "$peer" ] && curl -s --max-time 6 --cacert $tls/peer-ca.crt --cert $tls/peer-server-client.crt \
+section members # HTTP/1.1: what speaks HTTP/2 at the peer port is taken for gRPC
+[ -n "$peer" ] && curl -s --http1.1 --max-time 6 --cacert $tls/peer-ca.crt --cert $tls/peer-server-client.crt \
   --key $tls/peer-server-client.key "$peer/members"
 echo
 section ready; timeout 10 k3s kubectl get --raw /readyz 2>/dev/null; echo

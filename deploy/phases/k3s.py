@@ -190,8 +190,8 @@ def k3s() -> None:
     else:
         _write(files, found)
     _link(name="Link the version", wanted=node, found=found)
-    if is_down():
-        _start_at_once(name="Start the servers that are down, all at once", wanted=node)
+    # On every host, also where there is nothing to do: pyinfra orders operations by how many come before them.
+    _start_at_once(name="Start the servers that are down, all at once", wanted=node)
     for server in host.loop(in_turn(servers.names(), all_hosts())):
         if server == host.name:
             _start(name=START, wanted=node, found=found)
@@ -228,6 +228,9 @@ def in_turn(names: Sequence[str], surveys: Mapping[str, Survey]) -> list[str]:
 @operation()
 def _start_at_once(wanted: Node) -> Commands:
     """Started one by one, each would wait for a majority that never comes."""
+    if not is_down():
+        host.noop("no server here is down")
+        return
     unit = wanted.unit
     yield StringCommand(
         f"systemctl daemon-reload && systemctl enable --quiet {unit} && systemctl start --no-block {unit}"

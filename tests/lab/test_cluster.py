@@ -261,20 +261,20 @@ def test_no_server_is_taken_while_another_is_not_healthy(cluster: Cluster) -> No
     cluster.shell("c3", "systemctl kill -s STOP k3s")
     before = cluster.starts()
     try:
-        refused = cluster.run(max_pods=60, k3s_ready_timeout_seconds=10)
+        refused = cluster.run(max_pods=50, k3s_ready_timeout_seconds=10)
     finally:
         cluster.shell("c3", "systemctl kill -s CONT k3s")
     assert refused.code == 1
     assert "etcd has 3 voters and needs 2, without c1 it would have 1; not healthy: c3-" in refused.stderr
     assert cluster.starts() == before
-    mended = cluster.run(max_pods=60)
+    mended = cluster.run(max_pods=50)
     assert mended.code == 0, mended.stderr
 
 
 def test_servers_that_are_all_down_are_started_together(cluster: Cluster) -> None:
     for name in SERVERS:
         cluster.shell(name, "systemctl stop k3s")
-    result = cluster.run(max_pods=60)
+    result = cluster.run(max_pods=50)
     assert result.code == 0, result.stderr
     assert cluster.nodes("c3") == dict.fromkeys(NAMES, "True")
 
