@@ -9,14 +9,16 @@ from cluster.quantity import parse_cpu, parse_memory
 from cluster.reservations import allocatable, reservations
 from cluster.settings import Settings
 
-SECRETS = ("/etc/rancher/k3s/config.yaml", "/etc/rancher/k3s/token", "/etc/rancher/k3s/k3s.yaml")
+SECRETS = ("/etc/rancher/k3s/config.yaml", "/etc/rancher/k3s/token")
+SERVERS_SECRETS = ("/etc/rancher/k3s/k3s.yaml", "/etc/rancher/k3s/agent-token")
+KUBELET = "--kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig"  # an agent's only access: to its own node
 
 
 @pytest.fixture(scope="session")
-def node(host: Any) -> dict[str, Any]:
-    name = host.check_output("hostname").lower()
+def node(host: Any, role: str) -> dict[str, Any]:
+    name, access = host.check_output("hostname").lower(), KUBELET if role == "agent" else ""
     found: dict[str, Any] = json.loads(
-        host.check_output(f"/usr/local/bin/k3s kubectl get --raw /api/v1/nodes/{name}")
+        host.check_output(f"/usr/local/bin/k3s kubectl {access} get --raw /api/v1/nodes/{name}")
     )
     return found
 
@@ -37,8 +39,10 @@ def test_the_binary_still_has_its_checksum(host: Any, settings: Settings) -> Non
     assert installed.sha256sum == recorded
 
 
-@pytest.mark.parametrize("path", SECRETS)
-def test_secret_is_for_root_alone(host: Any, path: str) -> None:
+@pytest.mark.parametrize("path", [*SECRETS, *SERVERS_SECRETS])
+def test_secret_is_for_root_alone(host: Any, path: str, role: str) -> None:
+    if role == "agent" and path in SERVERS_SECRETS:
+        pytest.skip("an agent has none")
     file = host.file(path)
     assert (file.user, file.group, oct(file.mode)) == ("root", "root", "0o600")
 
@@ -73,8 +77,12 @@ def test_allocatable_is_capacity_less_reservations_and_eviction(
     assert abs(parse_memory(found["memory"]) - expected_memory) < 1024
 
 
-def test_the_kubelet_evicts_as_configured(host: Any, node: dict[str, Any], settings: Settings) -> None:
+def test_the_kubelet_evicts_as_configured(
+    host: Any, node: dict[str, Any], settings: Settings, role: str
+) -> None:
     """K3s's own default leaves memory out; what counts is what the kubelet says it runs with."""
+    if role == "agent":
+        pytest.skip("an agent may not ask for its kubelet's configuration")
     name = node["metadata"]["name"]
     configz = json.loads(
         host.check_output(f"/usr/local/bin/k3s kubectl get --raw /api/v1/nodes/{name}/proxy/configz")

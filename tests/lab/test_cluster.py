@@ -155,7 +155,7 @@ class Writer:
     PAUSE_SECONDS = 0.25
 
     def __init__(self, cluster: Cluster) -> None:
-        text = yaml.safe_load(cluster.shell("c1", "cat /etc/rancher/k3s/k3s.yaml"))
+        text = yaml.safe_load(cluster.shell(SERVERS[0], "cat /etc/rancher/k3s/k3s.yaml"))
         files = {}
         for name, found in {**text["clusters"][0]["cluster"], **text["users"][0]["user"]}.items():
             if name.endswith("-data"):

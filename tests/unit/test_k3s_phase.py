@@ -6,14 +6,17 @@ import re
 import string
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from cluster.quantity import MIB
 from cluster.reservations import RECIPE
+from cluster.survey import Survey
 from deploy.facts.k3s import K3s, K3sState
 from deploy.operations.artifact import Source
-from deploy.phases.k3s import TEMPLATES, Node, change_needed, compare
+from deploy.phases.k3s import TEMPLATES, Node, change_needed, compare, in_turn
 from tests.unit.conftest import MakeSettings
 
 STARTED = 1_700_000_000  # 2023-11-14T22:13:20Z
@@ -152,3 +155,30 @@ def test_output_of_a_host_without_k3s_is_understood() -> None:
     ]
     state = K3s().process(lines)
     assert (state.binary, state.active, state.enabled, state.node) == ("", "inactive", False, {})
+
+
+def survey(datastore: str, state: str) -> Survey:
+    known = {"datastore": datastore, "server_state": state}
+    return cast(Survey, SimpleNamespace(**known))
+
+
+def test_servers_are_seen_to_in_an_order_that_etcd_can_bear() -> None:
+    """What is not up comes first, what runs next, what is new last; else as the inventory has them."""
+    fresh, runs, down = survey("", "inactive"), survey("etcd", "active"), survey("etcd", "failed")
+    names = ["a", "b", "c"]
+    assert in_turn(names, dict.fromkeys(names, fresh)) == names
+    assert in_turn(names, dict.fromkeys(names, runs)) == names
+    assert in_turn(names, {"a": runs, "b": fresh, "c": down}) == ["c", "a", "b"]
+    assert in_turn(names, {"a": runs, "b": runs, "c": survey("etcd", "activating")}) == ["c", "a", "b"]
+    assert in_turn(names, {"a": runs, "b": runs}) == ["a", "b"]  # the third is not of this run
+
+
+def test_a_node_that_joins_has_the_address_and_no_init(wanted: Node) -> None:
+    config = {each.path: each.content for each in replace(wanted, server_url="https://192.0.2.1:6443").files}
+    text = config["/etc/rancher/k3s/config.yaml"]
+    assert "server: https://192.0.2.1:6443\n" in text
+    assert "cluster-init" not in text
+    first = {each.path: each.content for each in wanted.files}["/etc/rancher/k3s/config.yaml"]
+    assert "cluster-init: true\n" in first
+    for each in (text, first):
+        assert "agent-token-file: /etc/rancher/k3s/agent-token\n" in each

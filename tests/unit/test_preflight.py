@@ -148,3 +148,18 @@ def test_a_cloned_machine_id_is_told_of_both_hosts(make_settings: MakeSettings) 
 
 def test_a_finding_is_one_line() -> None:
     assert str(Finding("a", "error", "no", "do")) == "a: error: no; do"
+
+
+def test_a_fresh_host_must_not_come_first_where_a_cluster_is(make_settings: MakeSettings) -> None:
+    settings, roles = make_settings(), {"new": "server", "b": "server", "c": "server"}
+    hosts = {
+        name: replace(FIT, hostname=name, machine_id=name * 3, datastore="" if name == "new" else "etcd")
+        for name in roles
+    }
+    found = findings(hosts, dict.fromkeys(roles, settings), roles, dict.fromkeys(roles, NOW))  # type: ignore[arg-type]
+    assert [str(each) for each in found if each.host == "new"] == [
+        "new: error: is first in servers but has no datastore, while b has: it would start another cluster; "
+        "put b first in the inventory"
+    ]
+    whole = hosts | {"new": replace(hosts["new"], datastore="etcd")}
+    assert not findings(whole, dict.fromkeys(roles, settings), roles, dict.fromkeys(roles, NOW))  # type: ignore[arg-type]

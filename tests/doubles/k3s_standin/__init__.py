@@ -8,14 +8,22 @@ What the real K3s does and this does not:
 
 - Containers, images, pods, CNI, services, storage, Helm charts, manifests: none. `crictl` and `ctr` exit 1,
   pods and volumes are empty lists, `drain` finds nothing to evict, air-gap images are not read.
-- etcd and SQLite: the datastore is one JSON file at the place where the real file would be. A server
-  cannot join a server (refused loudly). Snapshots and `--cluster-reset` carry that JSON file.
-  No etcd metrics on 2381: a made-up latency would look measured.
+- etcd and SQLite: the datastore is one JSON file at the place where the real file would be. Servers share it as
+  `etcd.py` says: the whole file goes to every member, and a write counts once a majority has it on disk; terms and
+  votes are Raft's, a log there is none. Members join as learners and are promoted once they have what the leader
+  has; one that is removed ends its process and does not come back. Elections take about a second, etcd's under K3s
+  five to ten. Snapshots and `--cluster-reset` carry the file, without the members.
+- etcd's ports: 2380 takes `/members` and words of its own, HTTP/1 alone (etcd's speaks gRPC, too, and takes HTTP/2
+  for it); 2381 has `/health` and who leads, but no latency: a made-up one would look measured; 2379 and 2382 are
+  not listened on, no etcdctl. `/health` says what the member last heard of its leader; etcd's asks a majority.
+- Every request is answered by the server whose member leads, asked by the one that got it: real API servers each
+  answer for themselves. Settings that must be alike on all servers are not compared.
 - The API knows nodes (get, list, merge patch, delete), empty lists and discovery: no watch, no create, no
-  RBAC, no Secrets, no admission, no audit. Clients with a certificate from its client CA may do all.
+  RBAC, no admission, no audit; of Secrets only that a node's password can be deleted, which goes with its node. Clients with a certificate from its client CA may do all.
 - The kubelet is arithmetic: reservations, eviction, maxPods, labels, kernel flags and cgroup are checked
   and reported, never enforced or set. It listens on no port, reads no drop-ins (refused loudly).
-- Agents register over a private path, send a heartbeat, and nothing else; no tunnel, no port 10250.
+- Agents and joining servers register over private paths; agents send a heartbeat to one server after another and
+  nothing else; no tunnel, no port 10250, no load balancer on 6444: kubelet.kubeconfig names a server.
 - Flags and kubelet arguments that concern the above are checked for their name and type, then ignored;
   `secrets-encryption` leaves an encryption-config.json without providers.
 - It listens on IPv4 only, does not insist on root, and every certificate is valid for ten years.
