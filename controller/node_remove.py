@@ -10,7 +10,8 @@ from cluster.k3s_host import unit
 from cluster.node_removal import check, members_of, node_of
 from controller import ssh, trust
 from controller.inventory import Host, load
-from controller.servers import answering, kubectl, nodes, reports, servers, shell
+from controller.journal import lock
+from controller.servers import answering, is_ready, kubectl, nodes, reports, servers, shell
 from controller.up import deploy, print_stages
 
 MEMBER_SECONDS = 60
@@ -33,29 +34,10 @@ def remove(inventory_path: str, name: str, delete_volumes: bool, yes: bool) -> i
     if not yes and not trust.ask(f"Remove {node} from {inventory.name}, and K3s and its data from its host?"):
         raise InputError("nothing was removed; confirm at a terminal, or say --yes")
 
-    seconds = (host or server).settings.reboot_drain_seconds
-    _say(f"draining {node}, for up to {seconds} s")
-    kubectl(
-        server,
-        "drain",
-        node,
-        "--ignore-daemonsets",
-        "--delete-emptydir-data",
-        "--force",
-        f"--timeout={seconds}s",
-    )
-    if host and reachable and not is_server:
-        shell(host, f"systemctl disable --quiet --now {unit(host.role)}")
-    _delete(server, node)
-    if is_server:
-        _await_removal(server, node)
-    if host and reachable and is_server:  # only now: with two members, etcd needed both to agree
-        shell(host, f"systemctl disable --quiet --now {unit(host.role)}")
-        _delete(server, node)  # it may have come back meanwhile, as a member with another name
-        _await_removal(server, node)
-    kubectl(
-        server, "-n", "kube-system", "delete", "secret", f"{node}.node-password.k3s", "--ignore-not-found"
-    )
+    with lock(inventory.path):
+        if is_ready(known[node]):
+            _drain(server, node, (host or server).settings.reboot_drain_seconds)
+        _leave(server, node, host if reachable else None, is_server)
     _say(f"{node} is no node of {inventory.name} any more")
     if not host or not reachable:
         _say(
@@ -69,6 +51,34 @@ def remove(inventory_path: str, name: str, delete_volumes: bool, yes: bool) -> i
         stages, following if code == 0 else f"invoke uninstall, or clear {name} by hand", as_json=False
     )
     return code
+
+
+def _drain(server: Host, node: str, seconds: int) -> None:
+    """Evicts pods as their PodDisruptionBudgets allow; a node that is not Ready could end none. Raises RuntimeError."""
+    _say(f"draining {node}, for up to {seconds} s")
+    options = ("--ignore-daemonsets", "--delete-emptydir-data", "--force", f"--timeout={seconds}s")
+    try:
+        kubectl(server, "drain", node, *options)
+    except RuntimeError as error:
+        kubectl(server, "uncordon", node)
+        why = str(error).splitlines()[-1]
+        raise RuntimeError(f"{node}: was not drained in {seconds} s ({why}); nothing was removed") from None
+
+
+def _leave(server: Host, node: str, host: Host | None, is_server: bool) -> None:
+    """The node is deleted and forgotten, and K3s on its host, if that is there, has stopped."""
+    if host and not is_server:
+        shell(host, f"systemctl disable --quiet --now {unit(host.role)}")
+    _delete(server, node)
+    if is_server:
+        _await_removal(server, node)
+    if host and is_server:  # only now: with two members, etcd needed both to agree
+        shell(host, f"systemctl disable --quiet --now {unit(host.role)}")
+        _delete(server, node)  # it may have come back meanwhile, as a member with another name
+        _await_removal(server, node)
+    kubectl(
+        server, "-n", "kube-system", "delete", "secret", f"{node}.node-password.k3s", "--ignore-not-found"
+    )
 
 
 def _is_reachable(host: Host, delete_volumes: bool) -> bool:

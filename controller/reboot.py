@@ -85,19 +85,20 @@ def _check(inventory: Inventory, host: Host) -> None:
 
 def _drain(host: Host, server: Host, node: str) -> None:
     """Evicts pods as their PodDisruptionBudgets allow. Raises Stopped, the node as before, past the deadline."""
-    known = nodes(server)
-    if node not in known or known[node]["spec"].get("unschedulable"):
-        return  # cordoned by somebody else: it stays so
-    seconds = host.settings.reboot_drain_seconds
-    shell(host, f"mkdir -p /var/lib/skerry && echo {node} > {MARK}")
+    known, seconds = nodes(server), host.settings.reboot_drain_seconds
+    if node not in known:
+        return
+    if not known[node]["spec"].get(
+        "unschedulable"
+    ):  # else somebody else's wish, or a former call's, marked then
+        shell(host, f"mkdir -p /var/lib/skerry && echo {node} > {MARK}")
     _say(host, f"is drained, for up to {seconds} s")
     try:
         kubectl(
             server, "drain", node, "--ignore-daemonsets", "--delete-emptydir-data", f"--timeout={seconds}s"
         )
     except RuntimeError as error:
-        kubectl(server, "uncordon", node)
-        shell(host, f"rm -f {MARK}")
+        _let_back(server, host)
         raise Stopped(host, f"was not drained in {seconds} s ({str(error).splitlines()[-1]})") from None
 
 
@@ -107,11 +108,15 @@ def _finish(inventory: Inventory, host: Host) -> None:
         return
     seconds = host.settings.k3s_ready_timeout_seconds
     _await(host, seconds, lambda: _problem(inventory, host))
-    node = shell(host, f"cat {MARK} 2>/dev/null || true").strip()
-    if node:
-        kubectl(answering(servers(inventory)), "uncordon", node)
-        shell(host, f"rm -f {MARK}")
+    _let_back(answering(servers(inventory)), host)
     _say(host, "is back")
+
+
+def _let_back(server: Host, host: Host) -> None:
+    """Uncordon the node if it was a roll that cordoned it."""
+    if node := shell(host, f"cat {MARK} 2>/dev/null || true").strip():
+        kubectl(server, "uncordon", node)
+        shell(host, f"rm -f {MARK}")
 
 
 def _has_booted(host: Host, before: str) -> str:

@@ -19,7 +19,8 @@ What the real K3s does and this does not:
 - Every request is answered by the server whose member leads, asked by the one that got it: real API servers each
   answer for themselves. Settings that must be alike on all servers are not compared.
 - The API knows nodes (get, list, merge patch, delete), empty lists and discovery: no watch, no create, no
-  RBAC, no admission, no audit; of Secrets only that a node's password can be deleted, which goes with its node. Clients with a certificate from its client CA may do all.
+  RBAC, no admission, no audit; of Secrets only that a node's password can be deleted, which goes with its node.
+  Clients with a certificate from its client CA may do all.
 - The kubelet is arithmetic: reservations, eviction, maxPods, labels, kernel flags and cgroup are checked
   and reported, never enforced or set. It listens on no port, reads no drop-ins (refused loudly).
 - Agents and joining servers register over private paths; agents send a heartbeat to one server after another and
