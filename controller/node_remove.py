@@ -6,6 +6,7 @@ import sys
 import time
 
 from cluster.errors import InputError
+from cluster.etcd import not_to_lose, unsettled
 from cluster.k3s_host import unit
 from cluster.node_removal import check, members_of, node_of
 from controller import ssh, trust
@@ -13,8 +14,6 @@ from controller.inventory import Host, load
 from controller.journal import lock
 from controller.servers import answering, is_ready, kubectl, nodes, reports, servers, shell
 from controller.up import deploy, print_stages
-
-MEMBER_SECONDS = 60
 
 
 def remove(inventory_path: str, name: str, delete_volumes: bool, yes: bool) -> int:
@@ -37,7 +36,8 @@ def remove(inventory_path: str, name: str, delete_volumes: bool, yes: bool) -> i
     with lock(inventory.path):
         if is_ready(known[node]):
             _drain(server, node, (host or server).settings.reboot_drain_seconds)
-        _leave(server, node, host if reachable else None, is_server)
+        stays = others if is_server and inventory.first_server.settings.k3s_datastore == "etcd" else []
+        _leave(server, node, host if reachable else None, stays)
     _say(f"{node} is no node of {inventory.name} any more")
     if not host or not reachable:
         _say(
@@ -65,17 +65,22 @@ def _drain(server: Host, node: str, seconds: int) -> None:
         raise RuntimeError(f"{node}: was not drained in {seconds} s ({why}); nothing was removed") from None
 
 
-def _leave(server: Host, node: str, host: Host | None, is_server: bool) -> None:
-    """The node is deleted and forgotten, and K3s on its host, if that is there, has stopped."""
-    if host and not is_server:
+def _leave(server: Host, node: str, host: Host | None, stays: list[Host]) -> None:
+    """The node is deleted and forgotten, K3s on its host, if that is there, has stopped, and etcd goes on in `stays`.
+
+    A server stops before it is removed, so that it cannot come back as a new member and etcd elects a leader once;
+    only where the others alone are no majority, it is removed first, as it has to agree.
+    """
+    said = reports([*stays, *([host] if host else [])]) if stays else {}
+    first = host is not None and not not_to_lose(host.name, said)
+    if host and first:
         shell(host, f"systemctl disable --quiet --now {unit(host.role)}")
-    _delete(server, node)
-    if is_server:
-        _await_removal(server, node)
-    if host and is_server:  # only now: with two members, etcd needed both to agree
+        _await_settled(stays)
+    _delete(server, node, stays)
+    if host and not first:
         shell(host, f"systemctl disable --quiet --now {unit(host.role)}")
-        _delete(server, node)  # it may have come back meanwhile, as a member with another name
-        _await_removal(server, node)
+        _await_settled(stays)
+        _delete(server, node, stays)  # it may have come back meanwhile, as a member with another name
     kubectl(
         server, "-n", "kube-system", "delete", "secret", f"{node}.node-password.k3s", "--ignore-not-found"
     )
@@ -97,24 +102,32 @@ def _is_reachable(host: Host, delete_volumes: bool) -> bool:
     return True
 
 
-def _delete(server: Host, node: str) -> None:
-    """K3s takes a deleted server's member out of etcd by itself (pkg/etcd, onRemove)."""
+def _delete(server: Host, node: str, stays: list[Host]) -> None:
+    """Delete the Node object: K3s then takes a server's member out of etcd by itself (pkg/etcd, onRemove)."""
     kubectl(server, "delete", "node", node, "--ignore-not-found", "--wait=false")
+    _await_settled(stays, without=node)
 
 
-def _await_removal(server: Host, node: str) -> None:
-    """Raises RuntimeError when etcd still lists the node's member after MEMBER_SECONDS."""
-    end = time.monotonic() + MEMBER_SECONDS
-    while True:
-        report = reports([server])[server.name]
-        if report and not members_of(node, report.members):
-            return
+def _await_settled(stays: list[Host], without: str = "") -> None:
+    """The servers that stay are all well, and none lists a member of `without`. Raises RuntimeError after a while.
+
+    K3s may restart by itself meanwhile: when a leader of etcd goes, its lease as a controller may run out.
+    """
+    end = time.monotonic() + max((host.settings.k3s_ready_timeout_seconds for host in stays), default=0)
+    while why := _unsettled(stays, without):
         if time.monotonic() > end:
-            raise RuntimeError(
-                f"{node}: etcd still lists its member {MEMBER_SECONDS} s after its node was deleted; see "
-                f"`journalctl -u k3s` on {server.name}, then run it again"
-            )
+            raise RuntimeError(f"{why}; see `journalctl -u k3s` there, mend it, then run it again")
         time.sleep(1)
+
+
+def _unsettled(stays: list[Host], without: str) -> str:
+    said = reports(stays)
+    for name, report in said.items():
+        if report and without and members_of(without, report.members):
+            return f"{name}: etcd still lists a member of {without}"
+        if why := unsettled(name, said):
+            return f"{name}: {why}"
+    return ""
 
 
 def _say(text: str) -> None:
