@@ -173,7 +173,11 @@ def reboot(context: Context, inventory: str, host: str = "") -> None:
 @task(
     name="node-remove",
     help=INVENTORY
-    | {"name": "the host or node", "delete_volumes": "give up the data in local volumes", "yes": "do not ask"},
+    | {
+        "name": "the host or node",
+        "delete_volumes": "give up the data in local volumes",
+        "yes": "do not ask",
+    },
 )
 @plain_errors
 def node_remove(

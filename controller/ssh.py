@@ -56,9 +56,14 @@ def _reason(host: Host, error: Exception) -> str:
 
 
 def run(connection: fabric.Connection, host: Host, command: str) -> str:
-    """The command's standard output, run as root. Raises RuntimeError with its standard error."""
+    """The command's standard output, run as root. Raises RuntimeError with its standard error, or when cut off."""
     prefix = "sudo -n " if host.sudo else ""
-    result = connection.run(f"{prefix}sh -c {shlex.quote(command)}", hide=True, warn=True, in_stream=False)
+    try:
+        result = connection.run(
+            f"{prefix}sh -c {shlex.quote(command)}", hide=True, warn=True, in_stream=False
+        )
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise RuntimeError(f"{host.name}: the connection was lost: {error}") from None
     if not result.ok:
         raise RuntimeError(f"{host.name}: {result.stderr.strip() or f'exit code {result.exited}'}")
     return str(result.stdout)

@@ -13,7 +13,14 @@ from lab.command import as_root, run, until
 from lab.host import LabError, Record, Spec
 from lab.place import Place
 
-_STATE = ("upper", "work", "root", "var-lib", "shared", "seeded")  # what a host has written, and its mount point
+_STATE = (
+    "upper",
+    "work",
+    "root",
+    "var-lib",
+    "shared",
+    "seeded",
+)  # what a host has written, and its mount point
 # udev would replay the machine's devices, and networkd waits for udev's word about an interface.
 _MASKED = (
     "systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket",

@@ -55,7 +55,9 @@ def _reboot(found: Snapshot, seconds: int) -> Commands:
         host.noop("the host runs cgroup v2")
         return
     if len(inventory) > 1 and all_hosts()[host.name].server_state == "active":
-        yield refuse("it runs cgroup v1 and has to boot for v2: run `invoke reboot`, one host after the other")
+        yield refuse(
+            "it runs cgroup v1 and has to boot for v2: run `invoke reboot`, one host after the other"
+        )
     yield from server.reboot._inner(delay=5, reboot_timeout=seconds)
     yield StringCommand(
         '[ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || { echo "the host still runs cgroup v1 after its reboot: '

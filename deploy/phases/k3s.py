@@ -185,7 +185,9 @@ def k3s() -> None:
     if node.server_url is None:
         _create_tokens(name="Create the cluster's tokens", found=found)
     _profile(name="Follow the profile", wanted=node, found=found)
-    if node.role == "server":  # called at two places, because pyinfra takes what stands at one for one operation
+    if (
+        node.role == "server"
+    ):  # called at two places, because pyinfra takes what stands at one for one operation
         _write(files, found)
     else:
         _write(files, found)
@@ -208,7 +210,9 @@ def _write(files: list[File], found: Snapshot) -> None:
 def is_down() -> bool:
     """Whether this host has one of several servers, which does not run."""
     survey = this_host()
-    return len(servers.names()) > 1 and bool(survey.datastore) and survey.server_state in ("inactive", "failed")
+    return (
+        len(servers.names()) > 1 and bool(survey.datastore) and survey.server_state in ("inactive", "failed")
+    )
 
 
 def in_turn(names: Sequence[str], surveys: Mapping[str, Survey]) -> list[str]:

@@ -47,13 +47,24 @@ users: dict[str, dict[str, object]] = {}
 sshd_root_login = "prohibit-password"  # or "no", when `ssh_user` is another
 sshd_extra: dict[str, str] = {}  # further options of sshd_config(5), such as {"AllowUsers": "ada root"}
 firewall_ssh_from = ["0.0.0.0/0", "::/0"]  # networks that may reach SSH; yours must be among them
-firewall_api_from = ["0.0.0.0/0", "::/0"]  # networks that may reach the API server; members and pods always do
-firewall_members: list[str] = []  # further networks of the cluster's hosts, beside k3s_node_ip and ssh_hostname
-firewall_open: list[str] = []  # what else of the host is open to all: "tcp/9100", "udp/60000-61000"; pods need nothing
-firewall_takeover = False  # True: an active ufw, firewalld or nftables.service is switched off; False: refused
+firewall_api_from = [
+    "0.0.0.0/0",
+    "::/0",
+]  # networks that may reach the API server; members and pods always do
+firewall_members: list[
+    str
+] = []  # further networks of the cluster's hosts, beside k3s_node_ip and ssh_hostname
+firewall_open: list[
+    str
+] = []  # what else of the host is open to all: "tcp/9100", "udp/60000-61000"; pods need nothing
+firewall_takeover = (
+    False  # True: an active ufw, firewalld or nftables.service is switched off; False: refused
+)
 login_banner = "Authorised use only. What you do here is recorded."
 journal_max_mib = 1024  # the journal's limit on disk
-reboot_window = "Sun 03:00"  # UTC unless the host says otherwise; "daily 03:00"; "": never. 30 min later per host
+reboot_window = (
+    "Sun 03:00"  # UTC unless the host says otherwise; "daily 03:00"; "": never. 30 min later per host
+)
 reboot_drain_seconds = 600  # how long the node may take to drain; else the reboot waits for the next window
 
 # K3s.
@@ -67,9 +78,7 @@ k3s_node_ip = ""  # empty: K3s takes the address of the default route
 k3s_api_endpoint = (
     ""  # "address:port" at which you reach the API server; empty: the first server's, port 6443
 )
-k3s_registration_endpoint = (
-    ""  # "address:port" at which nodes join: a load balancer, virtual IP or name; empty: the first server's, 6443
-)
+k3s_registration_endpoint = ""  # "address:port" at which nodes join: a load balancer, virtual IP or name; empty: the first server's, 6443
 k3s_tls_sans: list[str] = []  # further names and addresses in the API server's certificate
 k3s_disable: list[str] = []  # bundled components to leave out: "traefik", "servicelb", "metrics-server", ...
 k3s_node_labels: list[str] = []  # "key=value"; applied when the node registers, not later

@@ -11,7 +11,9 @@ from cluster.settings import Settings
 
 SECRETS = ("/etc/rancher/k3s/config.yaml", "/etc/rancher/k3s/token")
 SERVERS_SECRETS = ("/etc/rancher/k3s/k3s.yaml", "/etc/rancher/k3s/agent-token")
-KUBELET = "--kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig"  # an agent's only access: to its own node
+KUBELET = (
+    "--kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig"  # an agent's only access: to its own node
+)
 
 
 @pytest.fixture(scope="session")

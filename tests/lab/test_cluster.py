@@ -250,7 +250,9 @@ def test_no_server_is_taken_from_an_etcd_that_needs_it(cluster: Cluster) -> None
     refused = cluster.run(max_pods=70, k3s_ready_timeout_seconds=10)
     assert refused.code == 1
     assert refused.stderr.count("c3 has failed, so that K3s here was left as it was") == 3
-    assert [cluster.starts()[name] for name in ("c1", "c2", AGENT)] == [before[name] for name in ("c1", "c2", AGENT)]
+    assert [cluster.starts()[name] for name in ("c1", "c2", AGENT)] == [
+        before[name] for name in ("c1", "c2", AGENT)
+    ]
     cluster.shell("c3", f"rm {SWITCHES}; systemctl kill -s KILL k3s")
     mended = cluster.run(max_pods=70)
     assert mended.code == 0, mended.stderr
@@ -293,7 +295,9 @@ def test_a_reboot_rolls_through_the_hosts_and_loses_no_write(cluster: Cluster) -
     with Writer(cluster) as writer:
         rolled = invoke(cluster, "reboot")
     assert rolled.returncode == 0, rolled.stderr
-    steps = [line.split(": ") for line in rolled.stderr.splitlines() if line.endswith((": reboots", ": is back"))]
+    steps = [
+        line.split(": ") for line in rolled.stderr.splitlines() if line.endswith((": reboots", ": is back"))
+    ]
     assert [(name.strip(), what) for name, what in steps] == [
         (name, what) for name in NAMES for what in ("reboots", "is back")
     ]

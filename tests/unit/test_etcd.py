@@ -26,7 +26,11 @@ def reports() -> dict[str, Report | None]:
 
 
 def test_output_of_a_server_is_understood() -> None:
-    node = {"status": {"conditions": [{"type": "Ready", "status": "True"}, {"type": "EtcdIsVoter", "status": "False"}]}}
+    node = {
+        "status": {
+            "conditions": [{"type": "Ready", "status": "True"}, {"type": "EtcdIsVoter", "status": "False"}]
+        }
+    }
     members = [{"id": 2**63 + 1, "name": "a-1", "isLearner": True}, {"id": 7, "peerURLs": ["https://x:2380"]}]
     lines = ["@name", "a-1", "@health", '{"health":"true","reason":""}', "@leader", "0", "@members"]
     lines += [json.dumps(members), "@ready", "ok", "@node", json.dumps(node)]
@@ -67,7 +71,9 @@ def test_a_full_member_has_settled(reports: dict[str, Report | None]) -> None:
         ({"members": (Member(9, NAMES[0], False),)}, "another etcd cluster than b"),
     ],
 )
-def test_what_a_member_lacks(reports: dict[str, Report | None], changes: dict[str, object], words: str) -> None:
+def test_what_a_member_lacks(
+    reports: dict[str, Report | None], changes: dict[str, object], words: str
+) -> None:
     reports["a"] = replace(report(NAMES[0]), **changes)  # type: ignore[arg-type]
     assert words in unsettled("a", reports)
 
@@ -77,10 +83,14 @@ def test_a_server_that_says_nothing_has_not_settled(reports: dict[str, Report | 
     assert "does not answer" in unsettled("a", reports)
 
 
-def test_one_of_three_can_be_spared_only_while_the_others_are_healthy(reports: dict[str, Report | None]) -> None:
+def test_one_of_three_can_be_spared_only_while_the_others_are_healthy(
+    reports: dict[str, Report | None],
+) -> None:
     assert not_to_lose("a", reports) == ""
     for down in (None, report(NAMES[1], healthy=False)):
-        assert "needs 2, without a it would have 1; not healthy: b-00000002" in not_to_lose("a", reports | {"b": down})
+        assert "needs 2, without a it would have 1; not healthy: b-00000002" in not_to_lose(
+            "a", reports | {"b": down}
+        )
         assert not_to_lose("b", reports | {"b": None}) == ""  # it is not there: nothing is lost
 
 

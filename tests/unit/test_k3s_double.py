@@ -103,9 +103,7 @@ class Double:
     def node(self, name: str = "one") -> Any:
         return self.ask(f"/api/v1/nodes/{name}")
 
-    def until_ready(
-        self, name: str = "one", status: str = "True", seconds: float = PATIENCE_SECONDS
-    ) -> Any:
+    def until_ready(self, name: str = "one", status: str = "True", seconds: float = PATIENCE_SECONDS) -> Any:
         """Wait until a node's Ready condition is as wanted; the node."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

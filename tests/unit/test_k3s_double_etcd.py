@@ -47,11 +47,15 @@ class Trio:
         """What a member's peer port says, asked with the server's own certificate."""
         server = self.servers[number]
         tls, config = server.data / "server/tls/etcd", server.data / "server/db/etcd/config"
-        url = dict(line.split(": ", 1) for line in config.read_text().splitlines())["initial-advertise-peer-urls"]
+        url = dict(line.split(": ", 1) for line in config.read_text().splitlines())[
+            "initial-advertise-peer-urls"
+        ]
         own = [f"--{kind}={tls}/peer-server-client.{end}" for kind, end in (("cert", "crt"), ("key", "key"))]
         command = ["curl", "-sf", f"--cacert={tls}/peer-ca.crt", *own, f"{url}/members"]
         command = [part for each in command for part in each.split("=", 1)]
-        found: list[dict[str, Any]] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        found: list[dict[str, Any]] = json.loads(
+            subprocess.run(command, capture_output=True, check=True).stdout
+        )
         return found
 
     def health(self, number: int) -> str:
@@ -65,7 +69,10 @@ class Trio:
 
     def label(self, number: int, value: str) -> bool:
         """Write through one of the servers; whether it was acknowledged."""
-        return self.servers[number].run("kubectl", "cordon" if value == "yes" else "uncordon", "one").returncode == 0
+        return (
+            self.servers[number].run("kubectl", "cordon" if value == "yes" else "uncordon", "one").returncode
+            == 0
+        )
 
 
 @pytest.fixture(scope="module")

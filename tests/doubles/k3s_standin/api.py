@@ -18,7 +18,10 @@ from .resources import ROUTES
 PRIVATE = "/v1-skerry-double/"  # between stand-ins only
 HEALTH = ("/readyz", "/livez", "/healthz")
 LOCAL = (*HEALTH, "/version", f"{PRIVATE}bootstrap")  # answered by whoever is asked
-SUPERVISED = (f"{PRIVATE}bootstrap", f"{PRIVATE}members")  # of the supervisor, which is up before the API server
+SUPERVISED = (
+    f"{PRIVATE}bootstrap",
+    f"{PRIVATE}members",
+)  # of the supervisor, which is up before the API server
 REASONS = {
     400: "BadRequest",
     401: "Unauthorized",
@@ -64,7 +67,10 @@ class Api:
     ) -> tuple[int, Any]:
         """The answer of the server whose member leads etcd, also to what another server was asked."""
         parts = urlsplit(target)
-        path, query = unquote(parts.path), {key: values[-1] for key, values in parse_qs(parts.query, True).items()}
+        path, query = (
+            unquote(parts.path),
+            {key: values[-1] for key, values in parse_qs(parts.query, True).items()},
+        )
         try:
             if path.startswith(PRIVATE):
                 return 200, self._private(method, path[len(PRIVATE) :], headers, body, certified)
@@ -85,7 +91,13 @@ class Api:
         assert self.cluster.etcd
         method, target, headers, body, certified = request
         kept = {key: headers[key] for key in ("accept", "content-type", "authorization") if key in headers}
-        passed = {"method": method, "target": target, "headers": kept, "body": body.decode(), "certified": certified}
+        passed = {
+            "method": method,
+            "target": target,
+            "headers": kept,
+            "body": body.decode(),
+            "certified": certified,
+        }
         try:
             client = self.cluster.etcd.client(self.cluster.etcd.leader_url())
             _, text = client.request("POST", "/request", passed)
@@ -96,8 +108,12 @@ class Api:
 
     def report(self, method: str, name: str, content: Any) -> None:
         """What the server's own kubelet says, registration (PUT) or heartbeat (POST). Raises ApiError."""
-        headers = {"authorization": "Basic " + base64.b64encode(f"server:{self.cluster.secret}".encode()).decode()}
-        code, answer = self.answer(method, f"{PRIVATE}nodes/{name}", headers, json.dumps(content).encode(), False)
+        headers = {
+            "authorization": "Basic " + base64.b64encode(f"server:{self.cluster.secret}".encode()).decode()
+        }
+        code, answer = self.answer(
+            method, f"{PRIVATE}nodes/{name}", headers, json.dumps(content).encode(), False
+        )
         if code != 200:
             raise ApiError(code, answer.get("message", ""))
 

@@ -72,7 +72,9 @@ class Cluster:
             (self.folder / name).chmod(0o700)
         etcd, sqlite = self.folder / "db/etcd/member/snap/db", self.folder / "db/state.db"
         url = settings.text("server").rstrip("/")
-        self.is_etcd = any(map(settings.is_set, ("cluster-init", "cluster-reset"))) or bool(url) or etcd.exists()
+        self.is_etcd = (
+            any(map(settings.is_set, ("cluster-init", "cluster-reset"))) or bool(url) or etcd.exists()
+        )
         self.joins = url if not etcd.exists() and not settings.is_set("cluster-reset") else ""
         self.path = etcd if self.is_etcd else sqlite
         if self.is_etcd and sqlite.exists() and not etcd.exists():

@@ -40,7 +40,9 @@ class Etcd:
         self.term, self.voted = kept["term"], kept["voted"]
         self.leader = 0  # a member's id; 0: nobody known
         self.heard = time.monotonic() if len(self.voters()) > 1 else 0.0
-        self.acknowledged: dict[int, tuple[float, list[int]]] = {}  # when each member answered last, and what it has
+        self.acknowledged: dict[
+            int, tuple[float, list[int]]
+        ] = {}  # when each member answered last, and what it has
         self.identity = (cluster.folder / "tls/etcd/peer-server-client.crt").read_text()
         self.identity += (cluster.folder / "tls/etcd/peer-server-client.key").read_text()
 
@@ -289,7 +291,12 @@ class Etcd:
 
 def member(name: str, peer_url: str, client_url: str, learner: bool) -> Member:
     """A member as etcd lists it."""
-    one: Member = {"id": random.getrandbits(63), "peerURLs": [peer_url], "name": name, "clientURLs": [client_url]}
+    one: Member = {
+        "id": random.getrandbits(63),
+        "peerURLs": [peer_url],
+        "name": name,
+        "clientURLs": [client_url],
+    }
     return {**one, "isLearner": True, "added": time.time()} if learner else one
 
 

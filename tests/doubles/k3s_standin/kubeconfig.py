@@ -84,7 +84,9 @@ def write_kubeconfig(settings: Settings, cluster: Cluster, port: int) -> None:
 def kubeconfig(url: str, ca: str, certificate: str, key: str) -> str:
     """The text of a kubeconfig."""
     pems = {"ca": ca, "certificate": certificate, "key": key}
-    return TEMPLATE.format(url=url, **{name: base64.b64encode(pem.encode()).decode() for name, pem in pems.items()})
+    return TEMPLATE.format(
+        url=url, **{name: base64.b64encode(pem.encode()).decode() for name, pem in pems.items()}
+    )
 
 
 def kubelet_identity(cluster: Cluster, name: str) -> dict[str, str]:

@@ -32,7 +32,10 @@ class Peers:
         self.cluster, self.node = cluster, node
         self.port = int(switch("etcd_port"))
         self.peer, self.client = (f"https://{node.address}:{self.port - offset}" for offset in (0, 1))
-        self.metrics = ["127.0.0.1", *([node.address] if expose_metrics and node.address != "127.0.0.1" else [])]
+        self.metrics = [
+            "127.0.0.1",
+            *([node.address] if expose_metrics and node.address != "127.0.0.1" else []),
+        ]
 
     def start(self, token: str, forwarded: Answer) -> None:
         """Listen, join or go on, and lead or follow in a thread of its own."""
@@ -98,7 +101,9 @@ class Peers:
 
 
 def _peer_answer(etcd: Etcd, forwarded: Answer) -> Answer:
-    def answer(method: str, target: str, headers: dict[str, str], body: bytes, certified: bool) -> tuple[int, Any]:
+    def answer(
+        method: str, target: str, headers: dict[str, str], body: bytes, certified: bool
+    ) -> tuple[int, Any]:
         if (method, target) == ("GET", "/members"):
             return 200, [{key: each[key] for key in each if key != "added"} for each in etcd.members]
         message = json.loads(body)
@@ -114,11 +119,19 @@ def _peer_answer(etcd: Etcd, forwarded: Answer) -> Answer:
 
 
 def _metrics_answer(etcd: Etcd) -> Answer:
-    def answer(method: str, target: str, headers: dict[str, str], body: bytes, certified: bool) -> tuple[int, Any]:
+    def answer(
+        method: str, target: str, headers: dict[str, str], body: bytes, certified: bool
+    ) -> tuple[int, Any]:
         if target == "/health":
             fine = etcd.is_healthy()
-            return (200 if fine else 503), {"health": str(fine).lower(), "reason": "" if fine else "RAFT NO LEADER"}
-        lines = (f"etcd_server_has_leader {int(bool(etcd.leader))}", f"etcd_server_is_leader {int(etcd.leads)}")
+            return (200 if fine else 503), {
+                "health": str(fine).lower(),
+                "reason": "" if fine else "RAFT NO LEADER",
+            }
+        lines = (
+            f"etcd_server_has_leader {int(bool(etcd.leader))}",
+            f"etcd_server_is_leader {int(etcd.leads)}",
+        )
         return 200, "\n".join([*lines, ""])
 
     return answer
@@ -129,6 +142,9 @@ def _guarded(answer: Callable[..., tuple[int, Any]]) -> Answer:
         try:
             return answer(*request)
         except NotCommitted as error:
-            return 200, {"code": 500, "content": {"kind": "Status", "message": str(error), "reason": "InternalError"}}
+            return 200, {
+                "code": 500,
+                "content": {"kind": "Status", "message": str(error), "reason": "InternalError"},
+            }
 
     return guarded
