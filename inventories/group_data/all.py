@@ -78,7 +78,9 @@ k3s_node_ip = ""  # empty: K3s takes the address of the default route
 k3s_api_endpoint = (
     ""  # "address:port" at which you reach the API server; empty: the first server's, port 6443
 )
-k3s_registration_endpoint = ""  # "address:port" at which nodes join: a load balancer, virtual IP or name; empty: the first server's, 6443
+k3s_registration_endpoint = (
+    ""  # "address:port" where nodes join (balancer, virtual IP); empty: first server, 6443
+)
 k3s_tls_sans: list[str] = []  # further names and addresses in the API server's certificate
 k3s_disable: list[str] = []  # bundled components to leave out: "traefik", "servicelb", "metrics-server", ...
 k3s_node_labels: list[str] = []  # "key=value"; applied when the node registers, not later
