@@ -131,6 +131,35 @@ def status(context: Context, inventory: str, json_output: bool = False) -> None:
     sys.exit(0 if all(each.fine for each in found) else 3)
 
 
+@task(help=INVENTORY | JSON)
+@plain_errors
+def audit(context: Context, inventory: str, json_output: bool = False) -> None:
+    """List every control with what was found, and where data lie; exit code 3 when one fails or has expired."""
+    from rich.console import Console
+
+    from controller import audit as cluster_audit
+    from controller.inventory import load
+
+    cluster = load(inventory)
+    found = cluster_audit.audit(cluster)
+    page = cluster_audit.write_page(cluster, found)
+    if json_output:
+        print(cluster_audit.as_text(found))
+    else:
+        Console().print(cluster_audit.table(found))
+        print(f"For auditors: {page}")
+    sys.exit(0 if all(each.fine for each in found) else 3)
+
+
+@task(help=INVENTORY | {"yes": "do not ask"})
+@plain_errors
+def unharden(context: Context, inventory: str, yes: bool = False) -> None:
+    """Put back what was on the hosts before Skerry hardened them."""
+    from controller.uninstall import unharden as run_unharden
+
+    sys.exit(run_unharden(inventory, yes))
+
+
 @task(name="artifacts-fetch", help=INVENTORY | {"arch": "amd64 or arm64"})
 @plain_errors
 def artifacts_fetch(context: Context, inventory: str, arch: str = "amd64") -> None:

@@ -88,7 +88,11 @@ class Snapshot:
     def _read_all(self, stage: bool) -> None:
         from pyinfra import host
 
-        waiting = [each for each in self._siblings if stage not in each._values and issubclass(each._fact, ScriptFact)]
+        waiting = [
+            each
+            for each in self._siblings
+            if stage not in each._values and issubclass(each._fact, ScriptFact)
+        ]
         if self not in waiting:
             self._values[stage] = host.get_fact(self._fact, **self._arguments)
             return
@@ -105,5 +109,6 @@ def _changed() -> bool:
     from pyinfra import host, state
 
     return any(
-        data.operation_meta.is_complete() and data.operation_meta.executed for data in state.ops[host].values()
+        data.operation_meta.is_complete() and data.operation_meta.executed
+        for data in state.ops[host].values()
     )

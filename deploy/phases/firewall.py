@@ -7,10 +7,11 @@ from pyinfra.api import StringCommand, deploy, operation
 
 from cluster.hardening.firewall import RULES, SERVICE, UNIT
 from deploy.facts.script import Snapshot
-from deploy.hardening import Plan, keep, part, snapshot
+from deploy.hardening import keep, part, snapshot
 from deploy.operations import Commands
 from deploy.operations.guard import guarded
 from deploy.phases.packages import install_script
+from deploy.plan import Plan
 
 REMEDY = "see firewall_ssh_from: is your own address in it?"
 RELOAD = f"systemctl daemon-reload && systemctl enable --quiet {UNIT} && systemctl reload-or-restart {UNIT}"

@@ -14,10 +14,11 @@ from cluster.hardening.sshd import DROP_IN, HostKey
 from cluster.hardening.system import SUDO
 from deploy.facts.hardening import HardeningState
 from deploy.facts.script import Snapshot
-from deploy.hardening import GUARD_FILES, Plan, keep, keys_path, part, refuse, snapshot
+from deploy.hardening import keep, part, refuse, snapshot
 from deploy.operations import Commands
 from deploy.operations.files import write
 from deploy.operations.guard import guarded
+from deploy.plan import GUARD_FILES, Plan, keys_path
 
 # -D would hold the connection; reload re-reads everything, and a socket-activated sshd reads it anew anyway.
 RELOAD = "systemctl try-reload-or-restart ssh.service"

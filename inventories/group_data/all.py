@@ -47,13 +47,24 @@ users: dict[str, dict[str, object]] = {}
 sshd_root_login = "prohibit-password"  # or "no", when `ssh_user` is another
 sshd_extra: dict[str, str] = {}  # further options of sshd_config(5), such as {"AllowUsers": "ada root"}
 firewall_ssh_from = ["0.0.0.0/0", "::/0"]  # networks that may reach SSH; yours must be among them
-firewall_api_from = ["0.0.0.0/0", "::/0"]  # networks that may reach the API server; members and pods always do
-firewall_members: list[str] = []  # further networks of the cluster's hosts, beside k3s_node_ip and ssh_hostname
-firewall_open: list[str] = []  # what else of the host is open to all: "tcp/9100", "udp/60000-61000"; pods need nothing
-firewall_takeover = False  # True: an active ufw, firewalld or nftables.service is switched off; False: refused
+firewall_api_from = [
+    "0.0.0.0/0",
+    "::/0",
+]  # networks that may reach the API server; members and pods always do
+firewall_members: list[
+    str
+] = []  # further networks of the cluster's hosts, beside k3s_node_ip and ssh_hostname
+firewall_open: list[
+    str
+] = []  # what else of the host is open to all: "tcp/9100", "udp/60000-61000"; pods need nothing
+firewall_takeover = (
+    False  # True: an active ufw, firewalld or nftables.service is switched off; False: refused
+)
 login_banner = "Authorised use only. What you do here is recorded."
 journal_max_mib = 1024  # the journal's limit on disk
-reboot_window = "Sun 03:00"  # UTC unless the host says otherwise; "daily 03:00"; "": never. 30 min later per host
+reboot_window = (
+    "Sun 03:00"  # UTC unless the host says otherwise; "daily 03:00"; "": never. 30 min later per host
+)
 reboot_drain_seconds = 600  # how long the node may take to drain; else the reboot waits for the next window
 
 # K3s.
