@@ -72,7 +72,7 @@ def up(
     sys.exit(code)
 
 
-@task(help=INVENTORY | {"extent": "prepare (the host part) or k3s (everything)"})
+@task(help=INVENTORY | {"extent": "prepare (the host part), harden or k3s (everything)"})
 @plain_errors
 def verify(context: Context, inventory: str, extent: str = "k3s") -> None:
     """Run the acceptance checks of tests/host/ against the hosts."""

@@ -58,7 +58,7 @@ def install_script(missing: tuple[str, ...]) -> str:
     """
     names = shlex.join(missing)
     return (
-        f"mkdir -p {RECORD.rpartition('/')[0]} && printf '%s\\n' {names} >> {RECORD} && {{ {PATIENTLY}"
+        f"umask 022 && mkdir -p {RECORD.rpartition('/')[0]} && printf '%s\\n' {names} >> {RECORD} && {{ {PATIENTLY}"
         "patiently apt-get -q -o Acquire::Retries=3 update && "
         "patiently apt-get -q -y -o Acquire::Retries=3 -o Dpkg::Options::=--force-confold "
         f"install --no-install-recommends {names}; }}"
