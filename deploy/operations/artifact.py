@@ -58,7 +58,9 @@ def install(
     if isinstance(source.location, Path):
         # Removed first: the SFTP server of a connection that was cut may still have it open, and the kernel
         # runs no file that someone has open for writing.
-        yield StringCommand(f"umask 022 && mkdir -p {shlex.quote(str(Path(path).parent))} && rm -f {shlex.quote(part)}")
+        yield StringCommand(
+            f"umask 022 && mkdir -p {shlex.quote(str(Path(path).parent))} && rm -f {shlex.quote(part)}"
+        )
         yield Upload(str(source.location), part)
         yield StringCommand(place_script(part, path, mode, source, ":", stamped))
     else:

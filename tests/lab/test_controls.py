@@ -78,10 +78,13 @@ def _edited(path: str, expression: str) -> tuple[str, str]:
     return f"cp -a {path} /root/kept && sed -i '{expression}' {path}", f"mv /root/kept {path}"
 
 
-def by_hand(control: Control) -> list[Check]:
+def by_hand(host: Any, control: Control) -> list[Check]:
     """The checks of a control that a hand can undo in a container, one of each kind."""
     able = {
-        check.kind: check for check in control.checks if check.key not in CONTAINER and check.kind != "mount"
+        check.kind: check
+        for check in control.checks
+        if check.key not in CONTAINER and check.kind != "mount"
+        if check.kind != "mode" or host.file(check.key).exists
     }
     if {"package", "unit"} < set(able) and able["package"].wanted == "installed":
         del able["package"]  # its service is undone instead: an archive is not always in reach
