@@ -61,7 +61,10 @@ def _load(found: Snapshot) -> Commands:
     if not _wanted(plan):
         host.noop("FW-01 is waived")
         return
-    files = [file for file in (plan.rules, SERVICE) if state.files.get(file.path) != file.state]
+    # An unproven change was taken back by the SSH phase: what was found of it does not count.
+    files = [
+        file for file in (plan.rules, SERVICE) if state.armed or state.files.get(file.path) != file.state
+    ]
     loaded = state.found["firewall", "table inet skerry"] == "as written"
     enabled = state.found.get(("unit", UNIT.removesuffix(".service"))) == "active"
     rivals = [c.key for c in plan.wrong if c.kind == "unit" and c.key in TAKE_OVER]

@@ -297,11 +297,7 @@ kubelet-arg:
 @users
 ada 1000 1000 /home/ada
 @virtualisation
-kvm
-@apparmor
-Y
-@audit
-yes"""
+kvm"""
 
 
 def test_the_fact_is_read_into_places(part: Part) -> None:
@@ -343,7 +339,8 @@ def test_residence_says_what_leaves_the_country(make_settings: MakeSettings) -> 
 def test_the_page_shows_what_is_found_and_runs_none_of_it() -> None:
     check = {"kind": "sysctl", "key": "a", "wanted": "1|2", "found": "<script>"}
     control = {"id": "KRN-01", "title": "T", "source": "S", "cis_ubuntu_20_04": "1.1", "cis_debian_11": "2.2",
-               "gdpr": "32(1)(b) integrity", "k3s": "safe", "verdict": "fail", "why": "a <b>", "checks": [check]}  # fmt: skip
+               "gdpr": "32(1)(b) integrity", "k3s": "safe", "verdict": "fail", "why": "a <b>",
+               "checks": [check]}  # fmt: skip
     answer = {"question": "Q", "answer": "A", "attention": True}
     text = page("oslo", "now", [{"host": "h", "problem": "", "controls": [control], "residence": [answer]},
                                 {"host": "gone", "problem": "no way", "controls": [], "residence": []}])  # fmt: skip

@@ -20,8 +20,8 @@ from cluster.hardening import catalogue
 from cluster.hardening.catalogue import Part
 from controller.inventory import load
 from controller.verify import ssh_config_entry
-from tests.host.readings import wrong
 from tests.doubles import make_artifacts
+from tests.host.readings import wrong
 from tests.lab.runs import PROJECT, Result, Running, write_inventory
 
 NAME = "vm1"
