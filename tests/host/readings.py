@@ -16,7 +16,10 @@ from cluster.hardening.control import Check, Control
 from cluster.hardening.firewall import RULES, Ports, compose
 
 CONTAINER = {"auditd", "apparmor", "skerry-shm"}  # what a container's kernel cannot have
-PERSISTED = "cat $(ls /etc/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf /run/sysctl.d/*.conf 2>/dev/null | sort -t / -k 4)"
+PERSISTED = (  # by name across folders, as systemd-sysctl reads them: the last word counts
+    "cat $(ls /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf 2>/dev/null"
+    " | awk -F/ '{ print $NF, $0 }' | sort | cut -d ' ' -f 2)"
+)
 
 
 class Once:

@@ -47,7 +47,7 @@ def undo(check: Check) -> tuple[str, str]:
             "ssh-keygen -q -t ecdsa -N '' -f /etc/ssh/ssh_host_ecdsa_key",
             "rm /etc/ssh/ssh_host_ecdsa_key*",
         ),
-        "sysctl": _edited(SYSCTL_FILE, f"s/^-{key} = .*/-{key} = 7/"),
+        "sysctl": _edited(SYSCTL_FILE, f"s/^-*{key} = .*/{key} = 7/"),
         "module": _edited(MODULES_FILE, f"/{key}/d"),
         "file": (f"cp -a {key} /root/kept && echo '# by hand' >> {key}", f"mv /root/kept {key}"),
         "mode": (f"stat -c %a {key} > /root/mode; chmod o+rwx {key}", f"chmod $(cat /root/mode) {key}"),
@@ -68,7 +68,8 @@ def undo(check: Check) -> tuple[str, str]:
     return table[check.kind]
 
 
-OTHER = {"allowtcpforwarding": "yes", "permitrootlogin": "yes", "loglevel": "QUIET", "maxauthtries": "6",
+OTHER = {"x11forwarding": "yes", "allowtcpforwarding": "yes",
+         "permitrootlogin": "yes", "loglevel": "QUIET", "maxauthtries": "6",
          "logingracetime": "300", "kexalgorithms": "diffie-hellman-group14-sha256", "ciphers": "aes256-cbc",
          "macs": "hmac-sha1", "hostkeyalgorithms": "ecdsa-sha2-nistp256", "banner": "none", "clientalivecountmax": "9",
          "pubkeyacceptedkeytypes": "ssh-rsa"}  # fmt: skip
@@ -82,7 +83,7 @@ def by_hand(host: Any, control: Control) -> list[Check]:
     """The checks of a control that a hand can undo in a container, one of each kind."""
     able = {
         check.kind: check
-        for check in control.checks
+        for check in reversed(control.checks)  # the first of a kind: of modes it is not sshd's own key
         if check.key not in CONTAINER and check.kind != "mount"
         if check.kind != "mode" or host.file(check.key).exists
     }
