@@ -16,7 +16,7 @@ import lab
 from cluster.hardening import catalogue
 from cluster.hardening.catalogue import Part
 from cluster.hardening.control import Check, Control
-from cluster.hardening.kernel import MODULES_FILE, SYSCTL_FILE
+from cluster.hardening.kernel import MODULES_FILE
 from controller.inventory import load
 from controller.verify import ssh_config_entry
 from tests.host.readings import CONTAINER, wrong
@@ -47,10 +47,10 @@ def undo(check: Check) -> tuple[str, str]:
             "ssh-keygen -q -t ecdsa -N '' -f /etc/ssh/ssh_host_ecdsa_key",
             "rm /etc/ssh/ssh_host_ecdsa_key*",
         ),
-        "sysctl": _edited(SYSCTL_FILE, f"s/^-*{key} = .*/{key} = 7/"),
+        "sysctl": (f"echo '{key} = 7' > /etc/sysctl.d/zzz.conf", "rm /etc/sysctl.d/zzz.conf"),
         "module": _edited(MODULES_FILE, f"/{key}/d"),
         "file": (f"cp -a {key} /root/kept && echo '# by hand' >> {key}", f"mv /root/kept {key}"),
-        "mode": (f"stat -c %a {key} > /root/mode; chmod o+rwx {key}", f"chmod $(cat /root/mode) {key}"),
+        "mode": (f"stat -c %a {key} > /root/mode; chmod o+rx {key}", f"chmod $(cat /root/mode) {key}"),
         "line": _edited(key.split()[0], f"s/^{key.split()[-1]}.*/{key.split()[-1]} 022/"),
         "firewall": ("nft add rule inet skerry input accept", "systemctl reload skerry-firewall"),
         "k3s": _edited(K3S, f"/{key.split()[-1]}/d"),
