@@ -73,7 +73,19 @@ NEWER = {
 }  # fmt: skip
 
 # Each is an attack surface that no host of ours uses: file systems of foreign disks, rare network protocols.
-BLOCKED = ("cramfs", "dccp", "freevxfs", "hfs", "hfsplus", "jffs2", "rds", "tipc", "udf", "usb-storage")
+BLOCKED = (
+    "cramfs",
+    "dccp",
+    "firewire-core",
+    "freevxfs",
+    "hfs",
+    "hfsplus",
+    "jffs2",
+    "rds",
+    "tipc",
+    "udf",
+    "usb-storage",
+)
 
 
 def controls() -> list[Control]:
@@ -115,5 +127,5 @@ def sysctl_file(active: list[Control]) -> File:
 def modules_file(active: list[Control]) -> File:
     """The file that blocks modules: neither by name nor by alias."""
     names = [check.key for control in active for check in control.checks if check.kind == "module"]
-    lines = [f"install {name} /bin/false\nblacklist {name}" for name in names]
+    lines = [f"install {name} /bin/true\nblacklist {name}" for name in names]
     return File(MODULES_FILE, "\n".join(["# Written by Skerry.", *lines, ""]))

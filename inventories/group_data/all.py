@@ -60,7 +60,9 @@ firewall_open: list[
 firewall_takeover = (
     False  # True: an active ufw, firewalld or nftables.service is switched off; False: refused
 )
-login_banner = "Authorised use only. What you do here is recorded."
+login_banner = (
+    "Authorised use of this system only. Access is monitored and recorded, misuse is prohibited by law."
+)
 journal_max_mib = 1024  # the journal's limit on disk
 reboot_window = (
     "Sun 03:00"  # UTC unless the host says otherwise; "daily 03:00"; "": never. 30 min later per host

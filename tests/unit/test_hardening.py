@@ -148,8 +148,8 @@ def test_members_are_known_by_every_address_that_is_one(make_settings: MakeSetti
 def test_sysctl_and_module_files_leave_out_what_is_waived() -> None:
     active = [control for control in kernel.controls() if control.id != "KRN-09"]
     assert "kexec" not in kernel.sysctl_file(active).content
-    assert "-kernel.kptr_restrict = 2\n" in kernel.sysctl_file(active).content
-    assert "install dccp /bin/false\n" in kernel.modules_file(active).content
+    assert "\nkernel.kptr_restrict = 2\n" in kernel.sysctl_file(active).content
+    assert "install dccp /bin/true\n" in kernel.modules_file(active).content
 
 
 @pytest.mark.parametrize(
