@@ -35,7 +35,7 @@ def undo(check: Check) -> tuple[str, str]:
     first = "/etc/ssh/sshd_config.d/00-a.conf"
     services = f"/etc/systemd/system/{key}.service"
     deb = (
-        f"umask 022; d=$(mktemp -d) && mkdir $d/DEBIAN && printf 'Package: {key}\\nVersion: 1\\nArchitecture: all\\n"
+        f"umask 022; d=$(mktemp -d) && mkdir $d/DEBIAN && printf 'Package: {key}\\nVersion: 99\\nArchitecture: all\\n"
         f"Maintainer: a\\nDescription: a\\n' > $d/DEBIAN/control && dpkg-deb -b $d $d.deb && dpkg -i $d.deb"
     )
     table: dict[str, tuple[str, str]] = {
