@@ -13,6 +13,7 @@ The load is what strace shows of etcd under `etcdctl check perf --load=s`:
 
 from __future__ import annotations
 
+import bisect
 import ctypes
 import gc
 import json
@@ -44,6 +45,7 @@ LONGEST = 24 * 3600  # seconds of all phases together
 GRACE = 60  # seconds by which a phase may be late before it is given up
 MILLISECOND, SECOND = 10**6, 10**9
 LIMITS_MS = (1, 2, 4, 8, 10, 16, 25, 32, 64, 128, 256, 500, 1000)  # exceedances are counted exactly for these
+LIMITS_NS = [limit * MILLISECOND for limit in LIMITS_MS]
 ROWS = 3600  # of a series over time at most
 NETWORK = {"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "fuse", "fuseblk", "afs", "virtiofs"}
 
@@ -70,6 +72,8 @@ class Series:
         self._row_ns, self._row_end = row_ns, begin + row_ns
         self._row: List[int] = []
         self._over = [0] * len(LIMITS_MS)
+        self._level = 0  # how many limits the last time was over
+        self.bursts = [0] * len(LIMITS_MS)  # runs of consecutive times over each limit
         self.histogram: Dict[int, int] = {}
         self.rows: List[List[int]] = []
         self.n = self.sum = self.squares = self.max = 0
@@ -85,10 +89,11 @@ class Series:
         self.sum += ns
         self.squares += ns * ns
         self.max = max(self.max, ns)
-        for place, limit in enumerate(LIMITS_MS):
-            if ns <= limit * MILLISECOND:
-                break
+        level = bisect.bisect_left(LIMITS_NS, ns)
+        for place in range(level):
             self._over[place] += 1
+            self.bursts[place] += place >= self._level
+        self._level = level
 
     def close_row(self) -> None:
         values = sorted(self._row)
@@ -100,7 +105,7 @@ class Series:
     def result(self) -> Dict[str, Any]:
         if self._row:
             self.close_row()
-        fields = ("n", "sum", "squares", "max", "histogram", "rows")
+        fields = ("n", "sum", "squares", "max", "bursts", "histogram", "rows")
         return {**{name: getattr(self, name) for name in fields}, "row_seconds": self._row_ns / SECOND}
 
 
@@ -404,13 +409,13 @@ def _journals(disk: str) -> bool:
     return any(name.startswith(f"{disk}-") for name in os.listdir(folder)) if os.path.isdir(folder) else False
 
 
-def virtualisation() -> str:
+def said_by(*command: str) -> str:
+    """What a command prints; "" where it is missing or hangs."""
     try:
-        command = ["systemd-detect-virt"]
         said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10).stdout
         return said.decode().strip()
     except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
+        return ""
 
 
 def environment(path: str) -> Dict[str, Any]:
@@ -422,7 +427,7 @@ def environment(path: str) -> Dict[str, Any]:
         "path": path,
         "filesystem": mount["type"],
         "mount": mount,
-        "fsid": f"{status.f_fsid:x}",
+        "fsid": said_by("stat", "-f", "-c", "%i", path),
         "free_bytes": status.f_bavail * status.f_frsize,
         "size_bytes": status.f_blocks * status.f_frsize,
         "journal": journal_of(mount["type"], disk),
@@ -431,7 +436,7 @@ def environment(path: str) -> Dict[str, Any]:
         "write_cache": text(f"{queue}/write_cache"),
         "rotational": text(f"{queue}/rotational"),
         "scheduler": scheduler[scheduler.find("[") + 1 : scheduler.find("]")] if "[" in scheduler else scheduler,
-        "virtualisation": virtualisation(),
+        "virtualisation": said_by("systemd-detect-virt") or "unknown",
         "kernel": os.uname().release,
         "machine": text("/sys/class/dmi/id/sys_vendor") + " " + text("/sys/class/dmi/id/product_name"),
         "cores": os.cpu_count(),

@@ -26,7 +26,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.criteria import check_perf
+from bench.verdict import check_perf
 from bench.metrics import Histogram, parse
 
 PROJECT = Path(__file__).parents[2]
