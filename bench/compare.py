@@ -47,7 +47,9 @@ def compare(before: Result, after: Result) -> list[Change]:
         if phase["name"] in earlier
         for series in SERIES
         if series in phase and series in earlier[phase["name"]]
-        for change in _differences(phase["name"], series, earlier[phase["name"]][series], phase[series], after["limits_ms"])
+        for change in _differences(
+            phase["name"], series, earlier[phase["name"]][series], phase[series], after["limits_ms"]
+        )
     ]
 
 
@@ -71,9 +73,11 @@ def merge(results: Sequence[Result]) -> Result:
     names = [phase["name"] for phase in loads(results[-1])]
     found = [{phase["name"]: phase for phase in loads(result)} for result in results]
     phases = [
-        {"name": name, "sync": None}
+        {"name": name}
         | {
-            series: reduce(_merge_series, [each[name][series] for each in found if name in each and series in each[name]])
+            series: reduce(
+                _merge_series, [each[name][series] for each in found if name in each and series in each[name]]
+            )
             for series in (*SERIES, "response")
             if series in found[-1][name]
         }

@@ -32,7 +32,10 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 SCHEMA = 1
 RATE = 150  # records a second: `check perf --load=s`
 RECORD = 1392  # bytes of a WAL record that holds a 256 B key and a 1 KiB value
-COMPUTING = {"server": 0.20, "client": 0.15}  # cores that etcd 3.4 and etcdctl use meanwhile on a 2-core AMD EPYC
+COMPUTING = {
+    "server": 0.20,
+    "client": 0.15,
+}  # cores that etcd 3.4 and etcdctl use meanwhile on a 2-core AMD EPYC
 BURST_US = 200
 GROUP = 50  # records in one sync at most: the clients of `check perf --load=s`
 SEGMENT = 64_000_000  # bytes; etcd's server/storage/wal SegmentSizeBytes
@@ -174,7 +177,9 @@ class CpuWait:
 
 # --- etcd's load ----------------------------------------------------------------------------------------------
 
-SHARED = struct.Struct("=6Q")  # commit begun, commit ended, records, syncs over 10 ms, commits, of them over 25 ms
+SHARED = struct.Struct(
+    "=6Q"
+)  # commit begun, commit ended, records, syncs over 10 ms, commits, of them over 25 ms
 
 
 class Board:
@@ -198,7 +203,9 @@ def unnamed(path: str) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_TMPFILE, 0o600)
     except OSError as error:
-        raise Refused(f"{path}: its file system cannot make unnamed files ({error.strerror}); use ext4 or xfs") from None
+        raise Refused(
+            f"{path}: its file system cannot make unnamed files ({error.strerror}); use ext4 or xfs"
+        ) from None
 
 
 def new_segment(path: str) -> int:
@@ -214,7 +221,8 @@ def write_log(path: str, begin: int, end: int, row_ns: int, board: Board) -> Dic
     series = {name: Series(begin, row_ns) for name in names}
     record, segment, position = os.urandom(RECORD) * GROUP, new_segment(path), 0
     period = SECOND // RATE
-    sent, blocked = 0, []  # records written; and those whose commit holds up their answer
+    sent = 0  # records
+    blocked: List[Tuple[int, int, int]] = []  # those that are written, and whose answer a commit holds up
     while True:
         due = begin + sent * period
         if due >= end or now() >= end:
@@ -253,7 +261,9 @@ def write_log(path: str, begin: int, end: int, row_ns: int, board: Board) -> Dic
         sent += count
     for _, synced, arrival in blocked:
         series["response"].add(synced, synced - arrival)
-    for place in range(sent, (end - begin) // period):  # what a slow disk has not come to waited at least so long
+    for place in range(
+        sent, (end - begin) // period
+    ):  # what a slow disk has not come to waited at least so long
         series["response"].add(end, end - begin - place * period)
     os.close(segment)
     return {"records": sent, **{name: each.result() for name, each in series.items()}}
@@ -268,7 +278,9 @@ def answer(response: Series, blocked: List[Tuple[int, int, int]], board: Board) 
     return [each for each in blocked if ended <= each[0]]
 
 
-def write_database(path: str, begin: int, end: int, row_ns: int, board: Board, pause_ms: int) -> Dict[str, Any]:
+def write_database(
+    path: str, begin: int, end: int, row_ns: int, board: Board, pause_ms: int
+) -> Dict[str, Any]:
     """The backend: a commit, a pause, and so on."""
     now, wait = time.monotonic_ns, CpuWait()
     commits, less_cpu = Series(begin, row_ns), Series(begin, row_ns)
@@ -277,7 +289,9 @@ def write_database(path: str, begin: int, end: int, row_ns: int, board: Board, p
     while now() < end:
         if (top + PAGES_NEW) * PAGE > DATABASE:
             top = 2 + 3 * PAGES_NEW
-        old = [number for number in range(top - 2 * PAGES_NEW, top - 2 * PAGES_NEW + PAGES_OLD) if number >= 2]
+        old = [
+            number for number in range(top - 2 * PAGES_NEW, top - 2 * PAGES_NEW + PAGES_OLD) if number >= 2
+        ]
         waited, start = wait(), now()
         board[Board.COMMIT_BEGUN] = start
         for number in (*old, *range(top, top + PAGES_NEW)):
@@ -330,7 +344,9 @@ def pull_images(path: str, begin: int, end: int) -> Dict[str, Any]:
             os.pwrite(kept[-1], block, position)
             written += len(block)
         os.fsync(kept[-1])
-        begin = max(begin, time.monotonic_ns() - written * SECOND // PULL_RATE)  # a slow disk is not caught up with
+        begin = max(
+            begin, time.monotonic_ns() - written * SECOND // PULL_RATE
+        )  # a slow disk is not caught up with
     return {"bytes": written}
 
 
@@ -350,7 +366,9 @@ def fill(file: int) -> None:
 def start_fio(name: str, path: str, *options: str) -> subprocess.Popen[bytes]:
     """fio on an unnamed file, its jobs threads of one process that dies with us."""
     command = ["fio", f"--name={name}", f"--filename={path}", "--thread", "--output-format=json+", *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=die_with_parent)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=die_with_parent
+    )
 
 
 RANDOM = ("--rw=randrw", "--bs=4k", "--ioengine=libaio", "--iodepth=16", "--numjobs=4", "--direct=1",
@@ -401,7 +419,8 @@ def journal_of(kind: str, disk: str) -> str:
     options = text(f"/proc/fs/ext4/{disk}/options").splitlines()
     if not os.path.isdir("/proc/fs/ext4"):
         return ""
-    return next((line for line in options if line.startswith("data=")), "none") if _journals(disk) else "none"
+    mode = [line for line in options if line.startswith("data=")] or [""]
+    return mode[0] if _journals(disk) else "none"
 
 
 def _journals(disk: str) -> bool:
@@ -435,7 +454,9 @@ def environment(path: str) -> Dict[str, Any]:
         "model": text(f"{queue}/../device/model"),
         "write_cache": text(f"{queue}/write_cache"),
         "rotational": text(f"{queue}/rotational"),
-        "scheduler": scheduler[scheduler.find("[") + 1 : scheduler.find("]")] if "[" in scheduler else scheduler,
+        "scheduler": scheduler[scheduler.find("[") + 1 : scheduler.find("]")]
+        if "[" in scheduler
+        else scheduler,
         "virtualisation": said_by("systemd-detect-virt") or "unknown",
         "kernel": os.uname().release,
         "machine": text("/sys/class/dmi/id/sys_vendor") + " " + text("/sys/class/dmi/id/product_name"),
@@ -455,12 +476,18 @@ def counters(disk: str) -> Dict[str, int]:
     ticks = [int(field) for field in text("/proc/stat").splitlines()[0].split()[1:]]
     found["cpu_ticks"], found["idle_ticks"], found["iowait_ticks"] = sum(ticks[:8]), ticks[3], ticks[4]
     found["steal_ticks"] = ticks[7]
-    fields = next((line.split()[3:] for line in text("/proc/diskstats").splitlines() if line.split()[2] == disk), [])
+    fields = next(
+        (line.split()[3:] for line in text("/proc/diskstats").splitlines() if line.split()[2] == disk), []
+    )
     if len(fields) >= 11:
         found["disk_writes"], found["disk_write_ms"] = int(fields[4]), int(fields[7])
         found["disk_write_sectors"], found["disk_busy_ms"] = int(fields[6]), int(fields[9])
-    whole = os.path.basename(os.path.dirname(queue_of(disk))) if disk else ""  # a flush is counted for the disk alone
-    fields = next((line.split()[3:] for line in text("/proc/diskstats").splitlines() if line.split()[2] == whole), [])
+    whole = (
+        os.path.basename(os.path.dirname(queue_of(disk))) if disk else ""
+    )  # a flush is counted for the disk alone
+    fields = next(
+        (line.split()[3:] for line in text("/proc/diskstats").splitlines() if line.split()[2] == whole), []
+    )
     if len(fields) >= 17:
         found["disk_flushes"], found["disk_flush_ms"] = int(fields[15]), int(fields[16])
     return found
@@ -491,7 +518,11 @@ def needed_bytes(phases: List[Dict[str, Any]]) -> int:
     """The most that the phases hold on disk at one time."""
     most = 0
     for phase in phases:
-        load = 2 * SEGMENT + (DATABASE if phase.get("commit_pause_ms") else 0) if phase["kind"] == "etcd" else FIO_FILE
+        load = (
+            2 * SEGMENT + (DATABASE if phase.get("commit_pause_ms") else 0)
+            if phase["kind"] == "etcd"
+            else FIO_FILE
+        )
         beside = {"pull": (LAYERS + 1) * LAYER, "random": FIO_FILE}.get(phase.get("neighbour", ""), 0)
         most = max(most, load + beside)
     return most
@@ -572,7 +603,13 @@ class Run:
             measured = getattr(self, f"_{phase['kind']}")(phase)
             phases.append({**phase, **measured, "counters": difference(before, counters(found["disk"]))})
             self._before += phase.get("seconds", 0)
-        return {"schema": SCHEMA, "begun": begun, "limits_ms": LIMITS_MS, "environment": found, "phases": phases}
+        return {
+            "schema": SCHEMA,
+            "begun": begun,
+            "limits_ms": LIMITS_MS,
+            "environment": found,
+            "phases": phases,
+        }
 
     def _etcd(self, phase: Dict[str, Any]) -> Dict[str, Any]:
         seconds, pause = float(phase["seconds"]), phase.get("commit_pause_ms", 0)
@@ -597,8 +634,10 @@ class Run:
         self._watch(phase["name"], list(children.values()), board, begin, seconds + GRACE)
         answers = {name: child.result() for name, child in children.items()}
         if fio:
-            answers["random"] = fio_result(fio)
+            answers["random"] = found = fio_result(fio)
             os.close(file)
+            if "error" in found:
+                raise OSError(f"phase {phase['name']}: fio: {found['error']}")
         result: Dict[str, Any] = {}
         for name in ("wal", "backend"):
             result.update(answers.pop(name, {}))
@@ -617,7 +656,9 @@ class Run:
                 told = time.monotonic()
                 done = max((time.monotonic_ns() - begin) / SECOND, 0)
                 if done > limit:
-                    raise OSError(f"the disk did not answer for {GRACE} s and more after phase {name} was over")
+                    raise OSError(
+                        f"the disk did not answer for {GRACE} s and more after phase {name} was over"
+                    )
                 self._progress(name, done, board)
 
     def _progress(self, name: str, done: float, board: Optional[Board] = None) -> None:
@@ -631,8 +672,7 @@ class Run:
         begun = told = time.monotonic()
         while fio.poll() is None:
             # Its output is small (KiB) until the end, and then is read below.
-            select.select([fio.stdout], [], [], 0.25)
-            if fio.stdout and select.select([fio.stdout], [], [], 0)[0]:
+            if fio.stdout and select.select([fio.stdout], [], [], 0.25)[0]:
                 break
             self._listener.check()
             if time.monotonic() - begun > limit:
@@ -678,9 +718,13 @@ def fio_result(fio: subprocess.Popen[bytes]) -> Dict[str, Any]:
     out, error = fio.communicate()
     try:
         found: Dict[str, Any] = json.loads(out[out.index(b"{") :])
-        return found
     except ValueError:
-        return {"error": (error.decode(errors="replace").strip() or "fio said nothing").splitlines()[-1]}
+        found = {}
+    if fio.returncode == 0 and found.get("jobs"):
+        return found
+    return {
+        "error": (error.decode(errors="replace").strip() or f"exit code {fio.returncode}").splitlines()[-1]
+    }
 
 
 def main(plan: Dict[str, Any]) -> int:

@@ -35,16 +35,16 @@ def merge(some: Iterable[Counts]) -> Counts:
 def percentile(histogram: Counts, percent: float) -> int:
     """The time that `percent` of the observations do not exceed, 0.8 % too high at most; 0 for none."""
     wanted = sum(histogram.values()) * percent / 100
-    for (index, _), reached in zip(
-        histogram.items(), itertools.accumulate(histogram.values()), strict=True
-    ):
+    for (index, _), reached in zip(histogram.items(), itertools.accumulate(histogram.values()), strict=True):
         if reached >= wanted:
             return upper_edge(index)
     return 0
 
 
 def exceedance(histogram: Counts) -> list[tuple[int, float]]:
-    """(time, share of observations above it) at each bucket's upper edge: one less the cumulative distribution."""
+    """(time, share of observations at or above it) at each bucket's lower edge: one less the distribution."""
     total = sum(histogram.values())
-    reached = itertools.accumulate(histogram.values())
-    return [(upper_edge(index), 1 - sum_ / total) for index, sum_ in zip(histogram, reached, strict=True)]
+    reached = itertools.accumulate(histogram.values(), initial=0)
+    return [
+        (upper_edge(index - 1), 1 - below / total) for index, below in zip(histogram, reached, strict=False)
+    ]

@@ -17,15 +17,20 @@ NEIGHBOURS = {"pull": "beside an image pull", "random": "beside random I/O"}
 
 
 def _load(name: str, seconds: float, pause: int = COMMIT_PAUSE_MS, neighbour: str = "") -> Phase:
-    return {"name": name, "kind": "etcd", "seconds": seconds, "commit_pause_ms": pause, "neighbour": neighbour}
+    return {
+        "name": name,
+        "kind": "etcd",
+        "seconds": seconds,
+        "commit_pause_ms": pause,
+        "neighbour": neighbour,
+    }
 
 
 QUICK = [_load("with commits", 20, QUICK_PAUSE_MS)]
 STANDARD = [
     _load("WAL alone", 10, pause=0),
     _load("with commits", 33),
-    _load(NEIGHBOURS["pull"], 33),
-    _load(NEIGHBOURS["random"], 33),
+    *(_load(name, 33, neighbour=neighbour) for neighbour, name in NEIGHBOURS.items()),
     {"name": "fio recipe", "kind": "recipe", "seconds": 5, "limit_seconds": 60},
     {"name": "random 4k", "kind": "iops", "seconds": 8},
 ]
@@ -48,7 +53,7 @@ def phases(profile: str, minutes: float = 30, fio: bool = True) -> list[Phase]:
 
 def needs_fio(phase: Phase) -> bool:
     """Whether the engine calls fio for a phase."""
-    return phase["kind"] != "etcd" or phase["neighbour"] == "random"
+    return bool(phase["kind"] != "etcd" or phase["neighbour"] == "random")
 
 
 def plan(path: str, chosen: list[Phase], force: bool = False, silence_seconds: float = 0) -> dict[str, Any]:

@@ -54,7 +54,9 @@ class Run:
             judgement = each.judgement
             return (judgement is None, *(judgement.rank if judgement else (0, 0.0)))
 
-        return Run(self.inventory, self.profile, self.begun, tuple(sorted(self.hosts, key=rank, reverse=True)))
+        return Run(
+            self.inventory, self.profile, self.begun, tuple(sorted(self.hosts, key=rank, reverse=True))
+        )
 
     def as_json(self) -> dict[str, Any]:
         """For machines: verdicts and findings beside the raw result, whose histogram counts can be added up."""
@@ -83,7 +85,9 @@ def load(path: Path) -> Run:
     try:
         read = json.loads(path.read_text())
         if read["schema"] != SCHEMA:
-            raise InputError(f"{path}: is of schema {read['schema']}, this version reads {SCHEMA}; measure again")
+            raise InputError(
+                f"{path}: is of schema {read['schema']}, this version reads {SCHEMA}; measure again"
+            )
         names = HostRun.__dataclass_fields__
         hosts = tuple(HostRun(**{name: each[name] for name in names}) for each in read["hosts"])
         return Run(read["inventory"], read["profile"], read["begun"], hosts)

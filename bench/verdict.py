@@ -74,7 +74,9 @@ def judge(result: Result, datastore: str, dedicated: bool = False) -> Judgement:
     findings = [*_suspicions(result)]
     for phase in loads(result):
         judged = not (dedicated and phase.get("neighbour"))
-        findings += _judge_phase(phase, result["limits_ms"], criteria.DATASTORES[datastore], bool(datastore), judged)
+        findings += _judge_phase(
+            phase, result["limits_ms"], criteria.DATASTORES[datastore], bool(datastore), judged
+        )
     findings.sort(key=lambda each: (-each.judged, -each.verdict.rank, -each.headroom))
     decisive = [each.verdict for each in findings if each.judged]
     verdict = max(decisive, key=lambda each: each.rank) if decisive else Verdict.INCONCLUSIVE
@@ -191,7 +193,9 @@ def _suspicions(result: Result) -> Iterator[Finding]:
     found = result["environment"]
     for phase in loads(result):
         for doubt in _doubts(found, phase):
-            yield Finding(phase["name"], "a sync reaches the disk", Verdict.SUSPECT, doubt, "bench/criteria.py")
+            yield Finding(
+                phase["name"], "a sync reaches the disk", Verdict.SUSPECT, doubt, "bench/criteria.py"
+            )
 
 
 def _doubts(found: dict[str, Any], phase: Phase) -> Iterator[str]:
@@ -208,7 +212,11 @@ def _doubts(found: dict[str, Any], phase: Phase) -> Iterator[str]:
         yield f"{syncs} syncs, but {found['disk']} was written to {counted['disk_writes']} times"
     # Stacked devices (dm, md) count no flushes of their own.
     stacked = found["disk"].startswith(("dm-", "md"))
-    if found["write_cache"] == "write back" and not stacked and counted.get("disk_flushes", syncs) < syncs / 2:
+    if (
+        found["write_cache"] == "write back"
+        and not stacked
+        and counted.get("disk_flushes", syncs) < syncs / 2
+    ):
         yield f"{syncs} syncs, but {found['disk']} flushed its write cache {counted['disk_flushes']} times"
 
 

@@ -53,7 +53,10 @@ def admit(record: DiskRecord | None, fsid: str, gate: str, measure: bool) -> Ans
         remedy = 'choose another disk and measure again, or set disk_gate = "warn"'
         problem = f"the datastore's disk: {record.verdict}: {record.reason}; {remedy}"
     elif record.verdict != "PASS":
-        return "warn", f"the datastore's disk: {record.verdict}: {record.reason}; `invoke bench-disk` measures again"
+        return (
+            "warn",
+            f"the datastore's disk: {record.verdict}: {record.reason}; `invoke bench-disk` measures again",
+        )
     else:
         return "fine", ""
     return ("warn" if gate == "warn" else "refuse"), problem

@@ -51,7 +51,9 @@ def chosen(inventory: Inventory, options: Options) -> list[Host]:
         return [host for host in inventory.hosts if options.agents or host.role == "server"]
     named, known = options.hosts.split(","), {host.name: host for host in inventory.hosts}
     if unknown := [name for name in named if name not in known]:
-        raise InputError(f"--hosts: {', '.join(unknown)} not in {inventory.path}; there are {', '.join(known)}")
+        raise InputError(
+            f"--hosts: {', '.join(unknown)} not in {inventory.path}; there are {', '.join(known)}"
+        )
     return [known[name] for name in named]
 
 
@@ -62,14 +64,18 @@ def bench(inventory: Inventory, options: Options, show: bool = True) -> Run:
     if options.path and not options.path.startswith("/"):
         raise InputError(f"--path is {options.path!r}; write an absolute path on the hosts")
     hosts = chosen(inventory, options)
-    wanted = plan(options.path or DATASTORE, phases(options.profile, options.minutes, options.fio), options.force)
+    wanted = plan(
+        options.path or DATASTORE, phases(options.profile, options.minutes, options.fio), options.force
+    )
     trust.trust(inventory, trust.ask)
     past = history.runs(inventory.name)
     begun = time.time()
     with Board(hosts, wanted, show) as board:
         measured = _all(hosts, wanted, options, board)
     done = tuple(
-        replace(each, since=history.since(each.host, each.result, options.profile, past)) if each.result else each
+        replace(each, since=history.since(each.host, each.result, options.profile, past))
+        if each.result
+        else each
         for each in measured
     )
     run = Run(inventory.name, options.profile, begun, done).ranked()
@@ -93,7 +99,9 @@ def _all(hosts: list[Host], wanted: dict[str, Any], options: Options, board: Boa
     return [job.result() for job in jobs]
 
 
-def _one(host: Host, wanted: dict[str, Any], options: Options, board: Board, stop: threading.Event) -> HostRun:
+def _one(
+    host: Host, wanted: dict[str, Any], options: Options, board: Board, stop: threading.Event
+) -> HostRun:
     settings = host.settings
     datastore = settings.k3s_datastore if host.role == "server" else ""
     run = HostRun(host.name, host.role, datastore, settings.disk_dedicated)
@@ -149,7 +157,9 @@ class Board:
             if not self._console.is_terminal:
                 self.say(f"{host}: {line['phase']}")
         slow = f": {line['slow_syncs']} of {line['syncs']} syncs over 10 ms" if "syncs" in line else ""
-        self._progress.update(self._tasks[host], completed=line["seconds"], description=f"{line['phase']}{slow}")
+        self._progress.update(
+            self._tasks[host], completed=line["seconds"], description=f"{line['phase']}{slow}"
+        )
 
     def end(self, host: str, word: str) -> None:
         colour = COLOURS.get(word, "red")
@@ -186,7 +196,9 @@ def table(run: Run) -> Table:
 def _p99(host: HostRun, series: str) -> str:
     """The worst phase's, in ms."""
     assert host.result is not None
-    found = [percentile(counts(phase[series]["histogram"]), 99) for phase in loads(host.result) if series in phase]
+    found = [
+        percentile(counts(phase[series]["histogram"]), 99) for phase in loads(host.result) if series in phase
+    ]
     return f"{max(found) / 1e6:.1f} ms" if found else ""
 
 

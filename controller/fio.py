@@ -17,11 +17,13 @@ RECORD = "/var/lib/skerry/bench-packages"
 _NEW = "apt-get -s install --no-install-recommends fio | sed -n 's/^Inst \\([^ ]*\\).*/\\1/p'"
 INSTALL = (
     f"mkdir -p /var/lib/skerry; {PATIENTLY}"
-    f"[ -n \"$({_NEW})\" ] || patiently apt-get -q -o Acquire::Retries=3 update; "
+    f'[ -n "$({_NEW})" ] || patiently apt-get -q -o Acquire::Retries=3 update; '
     f"{_NEW} >> {RECORD}.new; mv -f {RECORD}.new {RECORD}; "
     "patiently apt-get -q -y -o Acquire::Retries=3 install --no-install-recommends fio"
 )
-REMOVE = f"[ ! -e {RECORD} ] || {{ {PATIENTLY} patiently apt-get -q -y purge $(cat {RECORD}) && rm -f {RECORD}; }}"
+REMOVE = (
+    f"[ ! -e {RECORD} ] || {{ {PATIENTLY} patiently apt-get -q -y purge $(cat {RECORD}) && rm -f {RECORD}; }}"
+)
 
 
 def install(connection: fabric.Connection, host: Host, progress: Callable[[dict[str, Any]], None]) -> str:

@@ -6,6 +6,9 @@ import json
 import os
 from pathlib import Path
 
+from rich.console import Console
+from rich.table import Table
+
 from bench.compare import compare, merge
 from bench.run import HostRun, Run, load
 from bench.verdict import Result
@@ -69,3 +72,31 @@ def differences(before: Run, after: Run) -> dict[str, list[str]]:
     if not found:
         raise InputError("the two runs have no measured host in common")
     return found
+
+
+def show_differences(before: str, after: str, as_json: bool) -> int:
+    """Print what has changed. Returns 3 when something has become worse, else 0."""
+    found = differences(find(before), find(after))
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        for host, changes in found.items():
+            print(f"{host}: {'; '.join(changes) or 'no clear difference'}")
+    return 3 if any(change.startswith("worse") for changes in found.values() for change in changes) else 0
+
+
+def show(inventory: str, host: str) -> None:
+    """Print the runs of every host, or of one, oldest first. Raises InputError when there are none."""
+    table = Table("host", "run", "profile", "verdict", "why")
+    lines = [
+        (each.host, f"{inventory}/{run.title}", run.profile, judgement.verdict.value, judgement.reason)
+        for run in runs(inventory)
+        for each in run.hosts
+        if host in ("", each.host) and (judgement := each.judgement)
+    ]
+    if not lines:
+        raise InputError(f"no run of {host or inventory} is kept; `invoke bench-disk` makes one")
+    for line in sorted(lines):
+        table.add_row(*line)
+    Console(highlight=False).print(table)
+    print(f"Next: invoke bench-compare {lines[0][1]} {lines[-1][1]}")

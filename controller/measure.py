@@ -125,7 +125,11 @@ def _why_it_ended(channel: Any, errors: bytes) -> str:
         pass
     said = errors.decode(errors="replace").strip().splitlines()
     last = said[-1] if said else "the engine ended without a word; was it killed?"
-    return "python3 is missing; apt install python3-minimal" if "python3: " in last and "not found" in last else last
+    return (
+        "python3 is missing; apt install python3-minimal"
+        if "python3: " in last and "not found" in last
+        else last
+    )
 
 
 def keep_record(host: Host, file: File) -> None:

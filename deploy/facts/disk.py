@@ -10,7 +10,9 @@ from typing import Any
 from pyinfra.api.facts import FactBase
 
 ENGINE = Path(__file__).parents[2] / "bench" / "engine.py"
-MISSING = json.dumps({"event": "refused", "reason": "python3 is missing on the host; apt install python3-minimal"})
+MISSING = json.dumps(
+    {"event": "refused", "reason": "python3 is missing on the host; apt install python3-minimal"}
+)
 
 
 class Disk(FactBase[dict[str, Any]]):
@@ -26,5 +28,7 @@ class Disk(FactBase[dict[str, Any]]):
         )
 
     def process(self, output: list[str]) -> dict[str, Any]:
-        last: dict[str, Any] = json.loads(output[-1]) if output else {"event": "failed", "reason": "no answer"}
+        last: dict[str, Any] = (
+            json.loads(output[-1]) if output else {"event": "failed", "reason": "no answer"}
+        )
         return last

@@ -74,6 +74,9 @@ def _measure(settings: Settings) -> Commands:
 def verdict_on(record: DiskRecord | None, reason: str, settings: Settings) -> Answer:
     """What a measurement means for the server; `reason`: why there is no record."""
     if record is None:
-        action: Answer = ("warn" if settings.disk_gate == "warn" else "refuse", f"the disk was not measured: {reason}")
+        action: Answer = (
+            "warn" if settings.disk_gate == "warn" else "refuse",
+            f"the disk was not measured: {reason}",
+        )
         return action
     return admit(record, record.fsid, settings.disk_gate, measure=False)

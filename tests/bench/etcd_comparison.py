@@ -26,8 +26,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.verdict import check_perf
 from bench.metrics import Histogram, parse
+from bench.verdict import check_perf
 
 PROJECT = Path(__file__).parents[2]
 ENGINE = PROJECT / "bench" / "engine.py"
@@ -177,7 +177,13 @@ def one_round(folder: Path, neighbour: str, etcd_first: bool) -> Round:
 def table(rounds: list[Round]) -> Table:
     """Every round, and under each neighbour the mean of its rounds."""
     result = Table("neighbour", "round", "side")
-    for heading in (*(f">{limit} ms" for limit in LIMITS_MS), "mean ms", "commit ms", "slowest s", "check perf"):
+    for heading in (
+        *(f">{limit} ms" for limit in LIMITS_MS),
+        "mean ms",
+        "commit ms",
+        "slowest s",
+        "check perf",
+    ):
         result.add_column(heading, justify="right")
     for neighbour in NEIGHBOURS:
         some = [each for each in rounds if each.neighbour == neighbour]
@@ -187,7 +193,9 @@ def table(rounds: list[Round]) -> Table:
             result.add_section()
         if some:
             for side in ("etcd", "bench"):
-                result.add_row(neighbour or "idle", "mean", side, *_mean([getattr(one, side) for one in some]))
+                result.add_row(
+                    neighbour or "idle", "mean", side, *_mean([getattr(one, side) for one in some])
+                )
             result.add_row(neighbour or "idle", "mean", "bench - etcd", *_difference(some))
             result.add_section()
     return result
@@ -238,11 +246,19 @@ def load(path: Path) -> list[Round]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--path", type=Path, default=Path("/var/lib"), help="folder on the file system to compare on")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--path", type=Path, default=Path("/var/lib"), help="folder on the file system to compare on"
+    )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--neighbour", action="append", choices=["idle", "pull", "random"], help="default: all")
-    parser.add_argument("--results", type=Path, help="JSON file to which rounds are added, and from which they are shown")
+    parser.add_argument(
+        "--neighbour", action="append", choices=["idle", "pull", "random"], help="default: all"
+    )
+    parser.add_argument(
+        "--results", type=Path, help="JSON file to which rounds are added, and from which they are shown"
+    )
     parser.add_argument("--show", action="store_true", help="only show the results")
     arguments = parser.parse_args()
     missing = [tool for tool in ("etcd", "etcdctl", "fio") if not shutil.which(tool)]
