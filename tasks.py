@@ -234,10 +234,10 @@ def etcd_latency(
     context: Context, inventory: str, url: str = "http://127.0.0.1:2381/metrics", json_output: bool = False
 ) -> None:
     """Set what K3s's etcd has seen of its disk against what was predicted; exit code 3 when it is too slow."""
-    from controller import etcd_latency as latency
+    from controller.etcd_latency import show
     from controller.inventory import load
 
-    sys.exit(latency.show(load(inventory), url, json_output))
+    sys.exit(show(load(inventory), url, json_output))
 
 
 @task(

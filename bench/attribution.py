@@ -60,7 +60,7 @@ def recipe(phase: Phase) -> Recipe | None:
     """None where fio has not run.
 
     fio sends the next request when the last has come back, so that a stall of a second counts once. A request
-    that arrives at a random moment waits over x with probability Σ max(0, Dᵢ − x) / Σ Dᵢ.
+    that arrives at a random moment waits over x with probability Σ max(0, Dᵢ - x) / Σ Dᵢ.
     """
     fio: dict[str, Any] = phase.get("fio") or {}
     if "jobs" not in fio:

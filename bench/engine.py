@@ -508,7 +508,8 @@ def running_datastore() -> str:
         if names[0] == "etcd" or text(f"/proc/{pid}/comm") == "etcd":
             return f"etcd (pid {pid})"
         if text(f"/proc/{pid}/comm") == "k3s-server" or any(
-            a == "k3s" and b == "server" for a, b in zip(names, names[1:])
+            a == "k3s" and b == "server"
+            for a, b in zip(names, names[1:])  # noqa: B905, RUF007  Python 3.8
         ):
             return f"K3s server (pid {pid})"
     return ""
@@ -530,7 +531,7 @@ def needed_bytes(phases: List[Dict[str, Any]]) -> int:
 
 def check(plan: Dict[str, Any]) -> str:
     """The folder to measure in: the datastore's, or the nearest above it that exists. Raises Refused."""
-    path = plan["path"]
+    path: str = plan["path"]
     while not os.path.isdir(path):
         path = os.path.dirname(path)
     path = os.path.realpath(path)
@@ -552,8 +553,8 @@ def check(plan: Dict[str, Any]) -> str:
     wanted = max(2 << 30, 3 * need, size // 10)
     if free < wanted:
         raise Refused(
-            f"{path} has {free / 2**30:.1f} GiB free of {size / 2**30:.1f}; the bench writes {need / 2**30:.1f} GiB and "
-            f"wants {wanted / 2**30:.1f} free (2 GiB, three times its need, a tenth of the disk); free some"
+            f"{path} has {free / 2**30:.1f} GiB free of {size / 2**30:.1f}; the bench writes {need / 2**30:.1f} GiB "
+            f"and wants {wanted / 2**30:.1f} free (2 GiB, three times its need, a tenth of the disk); free some"
         )
     if status.f_files and status.f_favail < 1000:
         raise Refused(f"{path} has {status.f_favail} inodes left; remove some files")

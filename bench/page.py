@@ -25,7 +25,8 @@ table { border-collapse: collapse; width: 100%; } .wide { overflow-x: auto; }
 th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--grid); vertical-align: top; }
 th { color: var(--faint); font-weight: 500; white-space: nowrap; }
 .verdict { font-weight: 600; white-space: nowrap; }
-.PASS { color: var(--pass); } .FAIL, .SUSPECT, .failed { color: var(--fail); } .INCONCLUSIVE, .CPU-BOUND { color: var(--warn); }
+.PASS { color: var(--pass); }
+.FAIL, .SUSPECT, .failed { color: var(--fail); } .INCONCLUSIVE, .CPU-BOUND { color: var(--warn); }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 32rem), 1fr)); gap: 1.5rem; }
 svg { width: 100%; height: auto; } svg text { font-family: system-ui, sans-serif; }
 details { margin: .3rem 0; } summary { cursor: pointer; }
@@ -36,8 +37,8 @@ def page(run: Run) -> str:
     """The whole page."""
     body = [
         f"<h1>Disks of {escape(run.inventory)}</h1>",
-        f'<p class="faint">{escape(run.title)} UTC, profile {escape(run.profile)}. Times are of fdatasync as etcd calls it; '
-        "the lines show which share of them took longer than a time.</p>",
+        f'<p class="faint">{escape(run.title)} UTC, profile {escape(run.profile)}. Times are of '
+        "fdatasync as etcd calls it; the lines show which share of them took longer than a time.</p>",
         _summary(run),
         '<div class="charts">',
         *(f"<figure style='margin:0'>{svg(each)}</figure>" for each in charts(run)),

@@ -15,7 +15,8 @@ SMOOTH = 2  # drawn so much larger still, because Pillow's lines have steps
 MARGIN, ROW, MOST_CHARTS, MOST_HOSTS = 16, 20, 3, 20
 COLOURS = {
     "back": "#ffffff", "text": "#1b1f24", "faint": "#59636e", "grid": "#e4e8ec", "axis": "#9aa4af", "limit": "#c2255c",
-    "other": "#b6bec7", "c0": "#0b62b8", "c1": "#d9480f", "c2": "#2b8a3e", "c3": "#8b3fc7", "c4": "#b8860b", "c5": "#0d8f94",
+    "other": "#b6bec7", "c0": "#0b62b8", "c1": "#d9480f", "c2": "#2b8a3e", "c3": "#8b3fc7",
+    "c4": "#b8860b", "c5": "#0d8f94",
     "PASS": "#1a7f37", "INCONCLUSIVE": "#8a5a00", "CPU-BOUND": "#8a5a00", "SUSPECT": "#c2255c", "FAIL": "#c2255c",
     "failed": "#c2255c",
 }  # fmt: skip

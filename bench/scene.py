@@ -24,7 +24,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Text:
-    """`anchor`: which part of the text is at x: "start", "middle" or "end". `role`: "text", "faint", "limit" or a line's."""
+    """`anchor`: what of the text is at x: "start", "middle" or "end". `role`: "text", "faint", "limit" or a line's."""
 
     x: float
     y: float
@@ -98,7 +98,7 @@ class Chart:
         """Names beside a stroke of their colour, in up to two rows."""
         shapes: list[Shape] = []
         x, y = float(LEFT), 42.0
-        named = [curve for curve in self.curves[:COLOURS]]
+        named = self.curves[:COLOURS]
         entries = [(curve.name, curve.role or f"c{number}") for number, curve in enumerate(named)]
         if len(self.curves) > COLOURS:
             entries.append((f"{len(self.curves) - COLOURS} others", "other"))

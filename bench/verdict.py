@@ -103,7 +103,8 @@ def _judge_share(phase: Phase, limits_ms: list[int], criterion: Criterion, judge
     found = share_over(phase[criterion.series], limits_ms, criterion.limit_ms)
     verdict = _compare(found, criterion.share)
     starved = starvation(phase, limits_ms)
-    measured = f"{_percent(found.value)} over {criterion.limit_ms} ms (95 % bounds {_percent(found.lower)} to {_percent(found.upper)})"
+    bounds = f"95 % bounds {_percent(found.lower)} to {_percent(found.upper)}"
+    measured = f"{_percent(found.value)} over {criterion.limit_ms} ms ({bounds})"
     if verdict is not Verdict.PASS:
         less = share_over(phase[f"{criterion.series}_less_cpu"], limits_ms, criterion.limit_ms)
         if _compare(less, criterion.share) is Verdict.PASS:
@@ -226,10 +227,11 @@ def _notes(result: Result) -> Iterator[str]:
     for phase in loads(result):
         stalls = share_over(phase["sync"], limits, 128).over
         if stalls:
-            yield f"{phase['name']}: {stalls} sync(s) took over 128 ms, more than etcd's heartbeat interval of {criteria.STALL_MS} ms"
+            yield f"{phase['name']}: {stalls} syncs took over 128 ms; etcd's heartbeat comes every {criteria.STALL_MS}"
         median = percentile(counts(phase["sync"]["histogram"]), 50) / 1e6
         if median > criteria.K3S_MEDIAN_MS:
-            yield f"{phase['name']}: half of the syncs take over {median:.1f} ms; K3s wants etcd's under {criteria.K3S_MEDIAN_MS} ms ({criteria.K3S_PROFILING})"
+            wanted = f"K3s wants etcd's under {criteria.K3S_MEDIAN_MS} ms ({criteria.K3S_PROFILING})"
+            yield f"{phase['name']}: half of the syncs take over {median:.1f} ms; {wanted}"
         if starved := starvation(phase, limits):
             yield f"{phase['name']}: {starved}"
 

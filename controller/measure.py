@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import threading
@@ -79,10 +80,8 @@ def run_engine(
 
 
 def _send(channel: Any, code: bytes) -> None:
-    try:
+    with contextlib.suppress(OSError):  # it ended already; what it said tells why
         channel.sendall(code)
-    except OSError:  # it ended already; what it said tells why
-        pass
 
 
 def _listen(channel: Any, host: Host, progress: Progress, stop: threading.Event) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Measure the disks of servers that have no verdict yet, and refuse bad ones: pyinfra inventories/oslo.py deploy/disk.py"""
+"""Measure the disks of new servers, and refuse bad ones: pyinfra inventories/oslo.py deploy/disk.py"""
 
 from deploy.phases.disk import disk
 from deploy.phases.preflight import preflight

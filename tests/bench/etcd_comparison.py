@@ -62,7 +62,7 @@ class Round:
 def measure_etcd(folder: Path, neighbour: str) -> Figures:
     """`check perf` on a fresh etcd, and its own histograms."""
     with running_etcd(folder), beside(folder, neighbour):
-        before = parse(scrape(), (WAL, COMMIT))
+        before = parse(get("metrics"), (WAL, COMMIT))
         said = subprocess.run(
             ["etcdctl", f"--endpoints={CLIENT}", "check", "perf", "--load=s"],
             env={**os.environ, "ETCDCTL_API": "3"},
@@ -70,7 +70,7 @@ def measure_etcd(folder: Path, neighbour: str) -> Figures:
             text=True,
             check=False,
         ).stdout
-        found = parse(scrape(), (WAL, COMMIT))
+        found = parse(get("metrics"), (WAL, COMMIT))
     wal, commit = (found[name].since(before[name]) for name in (WAL, COMMIT))
     slowest = re.search(r"Slowest request took(?: too long:)? ([0-9.]+)", said)
     return Figures(
@@ -151,15 +151,15 @@ def _until_healthy(etcd: subprocess.Popen[bytes]) -> None:
         if etcd.poll() is not None:
             raise SystemExit(f"etcd ended with code {etcd.returncode}; is port 32379 taken?")
         try:
-            urllib.request.urlopen(f"{CLIENT}/health", timeout=5).close()
+            get("health")
             return
         except OSError:
             continue
     raise SystemExit("etcd did not start within 10 s")
 
 
-def scrape() -> str:
-    with urllib.request.urlopen(f"{CLIENT}/metrics", timeout=10) as answer:
+def get(page: str) -> str:
+    with urllib.request.urlopen(f"{CLIENT}/{page}", timeout=10) as answer:  # noqa: S310  our own etcd
         body: bytes = answer.read()
     return body.decode()
 
@@ -224,10 +224,12 @@ def _difference(some: list[Round]) -> list[str]:
         f"{100 * _average([one.bench.over[place] - one.etcd.over[place] for one in some]):+.1f} points"
         for place in range(len(LIMITS_MS))
     ]
-    ratios = [
-        f"{_average([getattr(one.bench, name) for one in some]) / _average([getattr(one.etcd, name) for one in some]) - 1:+.0%}"
-        for name in ("mean", "commit_mean")
-    ]
+    ratios = []
+    for name in ("mean", "commit_mean"):
+        bench, etcd = (
+            _average([getattr(getattr(one, side), name) for one in some]) for side in ("bench", "etcd")
+        )
+        ratios.append(f"{bench / etcd - 1:+.0%}")
     same = sum(one.bench.passed == one.etcd.passed for one in some)
     return [*points, *ratios, "", f"{same} of {len(some)} alike"]
 
