@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 from bench.bounds import Share, share
@@ -66,34 +64,3 @@ def _differences(
 def _share(series: dict[str, Any], place: int) -> Share:
     rows = [(row[0], row[3 + place]) for row in series["rows"]]
     return share(rows, series["bursts"][place], CONFIDENCE)
-
-
-def merge(results: Sequence[Result]) -> Result:
-    """Several measurements of one host as one: rows in order, histograms added. All must have the same limits."""
-    names = [phase["name"] for phase in loads(results[-1])]
-    found = [{phase["name"]: phase for phase in loads(result)} for result in results]
-    phases = [
-        {"name": name}
-        | {
-            series: reduce(
-                _merge_series, [each[name][series] for each in found if name in each and series in each[name]]
-            )
-            for series in (*SERIES, "response")
-            if series in found[-1][name]
-        }
-        for name in names
-    ]
-    return {**results[-1], "phases": phases}
-
-
-def _merge_series(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "n": one["n"] + other["n"],
-        "sum": one["sum"] + other["sum"],
-        "squares": one["squares"] + other["squares"],
-        "max": max(one["max"], other["max"]),
-        "bursts": [a + b for a, b in zip(one["bursts"], other["bursts"], strict=True)],
-        "histogram": dict(Counter(one["histogram"]) + Counter(other["histogram"])),
-        "rows": one["rows"] + other["rows"],
-        "row_seconds": one["row_seconds"],
-    }

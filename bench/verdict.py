@@ -17,6 +17,9 @@ Result = dict[str, Any]
 Phase = dict[str, Any]
 
 
+SOAK_SECONDS, STRETCHES = 600, 10
+
+
 class Verdict(str, Enum):
     """In order: the later is the worse."""
 
@@ -61,6 +64,13 @@ class Judgement:
         return str(self.findings[0]) if self.findings else "nothing was judged"
 
     @property
+    def unclear(self) -> set[str]:
+        """The phases that a longer measurement may decide; none once the verdict is worse anyway."""
+        if self.verdict is not Verdict.INCONCLUSIVE:
+            return set()
+        return {each.phase for each in self.findings if each.judged and each.verdict is Verdict.INCONCLUSIVE}
+
+    @property
     def rank(self) -> tuple[int, float]:
         return self.verdict.rank, max((each.headroom for each in self.findings if each.judged), default=0.0)
 
@@ -94,6 +104,8 @@ def _judge_phase(
     for criterion in wanted:
         if criterion.series in phase:
             yield _judge_share(phase, limits_ms, criterion, judged)
+            if phase["seconds"] >= SOAK_SECONDS:
+                yield _judge_worst_stretch(phase, limits_ms, criterion, judged)
     yield _judge_hangs(phase, judged)
     if is_server:
         yield _judge_answers(phase, limits_ms, judged)
@@ -116,6 +128,27 @@ def _judge_share(phase: Phase, limits_ms: list[int], criterion: Criterion, judge
     allowed = f"at most {criterion.share:.0%}"
     return Finding(phase["name"], criterion.name, verdict, f"{measured}, {allowed}", criterion.source, judged,
                    found.upper / criterion.share)  # fmt: skip
+
+
+def _judge_worst_stretch(phase: Phase, limits_ms: list[int], criterion: Criterion, judged: bool) -> Finding:
+    """The worst tenth of a long phase by itself: a disk whose burst credits are gone is slow from then on."""
+    series, place = phase[criterion.series], limits_ms.index(criterion.limit_ms)
+    rows = [(row[0], row[3 + place]) for row in series["rows"]]
+    wide = -(-len(rows) // STRETCHES)
+    # Bursts are counted for the whole phase alone; the variance between the rows tells of them here.
+    shares = [
+        share(rows[at : at + wide], sum(over > 0 for _, over in rows[at : at + wide]), 1 - 0.05 / STRETCHES)
+        for at in range(0, len(rows), wide)
+    ]
+    worst = max(range(len(shares)), key=lambda number: shares[number].lower)
+    found, minutes = shares[worst], worst * wide * series["row_seconds"] / 60
+    when = f"from minute {minutes:.0f} on, surely over {_percent(found.lower)}"
+    measured = f"{_percent(found.value)} over {criterion.limit_ms} ms {when}"
+    verdict = Verdict.FAIL if found.lower > criterion.share else Verdict.PASS
+    return Finding(
+        phase["name"], f"{criterion.name}, worst tenth", verdict, measured, criterion.source, judged,
+        found.lower / criterion.share,
+    )  # fmt: skip
 
 
 def share_over(series: dict[str, Any], limits_ms: list[int], limit_ms: int) -> Share:

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from bench.histogram import counts, percentile
+from bench.merging import add
 from bench.profiles import phases, plan
 from bench.record import describe
 from bench.run import HostRun, Run
-from bench.verdict import Verdict, loads
+from bench.verdict import Judgement, Result, Verdict, loads
 from cluster.disk import DATASTORE
 from cluster.errors import InputError
 from controller import history, trust
@@ -108,10 +110,14 @@ def _one(
     try:
         if stop.is_set():
             raise Stopped
-        result = measure(host, wanted, lambda line: board.update(host.name, line), stop, options.keep_fio)
-        run = replace(run, result=result)
-        judgement = run.judgement
-        assert judgement is not None
+        progress = partial(board.update, host.name)
+        result = measure(host, wanted, progress, stop, options.keep_fio)
+        run, judgement = _judged(run, result)
+        if unclear := judgement.unclear:
+            board.say(f"{host.name}: inconclusive, measuring on: {', '.join(sorted(unclear))}")
+            again = {**wanted, "phases": [phase for phase in wanted["phases"] if phase["name"] in unclear]}
+            result = add(result, measure(host, again, progress, stop, options.keep_fio))
+            run, judgement = _judged(run, result)
         if not options.path:  # elsewhere than the datastore's place is no verdict on that
             keep_record(host, describe(result, judgement, options.profile).file())
         board.end(host.name, judgement.verdict.value)
@@ -122,6 +128,13 @@ def _one(
     except Stopped:
         return replace(run, error="stopped")
     return run
+
+
+def _judged(run: HostRun, result: Result) -> tuple[HostRun, Judgement]:
+    run = replace(run, result=result)
+    judgement = run.judgement
+    assert judgement is not None
+    return run, judgement
 
 
 class Board:

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from rich.console import Console
 from rich.table import Table
 
-from bench.compare import merge
 from bench.metrics import COMMIT, WAL, Histogram, parse
 from bench.verdict import Result, loads, share_over
 from cluster.errors import InputError
@@ -73,14 +72,10 @@ def _one(host: Host, url: str, past: list[Result]) -> list[Latency]:
 def predicted(past: list[Result], series: str) -> list[float]:
     """The shares that the host's runs without neighbours found; [] where there are none."""
     for result in reversed(past):
-        for phase in reversed(loads(merge([result]))):
-            if series in phase and not _neighbour(result, phase["name"]):
+        for phase in reversed(loads(result)):
+            if series in phase and not phase.get("neighbour"):
                 return [share_over(phase[series], result["limits_ms"], limit).value for limit in LIMITS_MS]
     return []
-
-
-def _neighbour(result: Result, name: str) -> bool:
-    return any(phase["name"] == name and phase.get("neighbour") for phase in result["phases"])
 
 
 def state(found: Histogram, below_ms: int, above_ms: int) -> str:

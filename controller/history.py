@@ -9,7 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.compare import compare, merge
+from bench.compare import compare
+from bench.merging import merge
 from bench.run import HostRun, Run, load
 from bench.verdict import Result
 from cluster.errors import InputError

@@ -146,7 +146,9 @@ def refusal(plan: dict[str, Any]) -> str:
 
 
 def test_what_does_not_fit_is_refused_with_figures(tmp_path: Path) -> None:
-    assert "takes" not in refusal({"path": str(tmp_path), "phases": [{"kind": "etcd", "seconds": 10**6}]})
+    assert "at most 86400 s" in refusal(
+        {"path": str(tmp_path), "phases": [{"kind": "etcd", "seconds": 10**6}]}
+    )
     small = refusal({"path": "/proc", "phases": [{"kind": "etcd", "seconds": 5}], "force": True})
     assert "0.0 GiB free" in small or "read-only" in small
 

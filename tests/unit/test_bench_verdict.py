@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from bench.compare import compare, merge
+from bench.compare import compare
 from bench.engine import LIMITS_MS, MILLISECOND, Series, bucket
 from bench.histogram import counts, exceedance, percentile, upper_edge
+from bench.merging import merge
 from bench.profiles import NEIGHBOURS, STANDARD, phases
 from bench.record import describe
 from bench.verdict import Verdict, check_perf, judge, starvation
@@ -57,6 +58,7 @@ def result(
         "name": "with commits",
         "neighbour": neighbour,
         "records": len(response or sync),
+        "seconds": len(sync) / PER_SECOND,
         "sync": series(sync),
         "sync_less_cpu": series(sync if less_cpu is None else less_cpu),
         "response": series(response or sync),
@@ -189,3 +191,20 @@ def test_profiles_take_the_time_they_say_and_have_their_neighbours() -> None:
     for wrong in (("soak", 0), ("soak", 1500), ("long", 1)):
         with pytest.raises(InputError, match="choose"):
             phases(wrong[0], minutes=wrong[1])
+
+
+def test_a_disk_that_runs_out_of_credits_fails_for_its_worst_tenth() -> None:
+    """Two minutes of a long soak are slow: 5 % there, 0.5 % of the whole."""
+    n = PER_SECOND * 1200
+    slow = [12.0 if n * 0.9 < number and number % 20 == 0 else 0.5 for number in range(n)]
+    judgement = judge(result(sync=slow), "etcd")
+    assert judgement.verdict is Verdict.FAIL
+    assert judgement.findings[0].criterion == "WAL fsync p99 < 10 ms, worst tenth"
+    assert "from minute 18 on" in judgement.findings[0].measured
+
+
+def test_measuring_on_decides_what_was_unclear() -> None:
+    short = result(commit=[2.0] * 200)
+    assert judge(short, "etcd").unclear == {"with commits"}
+    assert judge(merge([short, short]), "etcd").verdict is Verdict.PASS
+    assert judge(result(sync=spread(0.05, 12), commit=[2.0] * 200), "etcd").unclear == set()
