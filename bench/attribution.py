@@ -70,9 +70,12 @@ def recipe(phase: Phase) -> Recipe | None:
     times = {int(time): count for time, count in found["bins"].items()}
     waiting = sum(max(0, time - limit) * count for time, count in times.items())
     whole = sum(time * count for time, count in times.items())
-    return Recipe(found["N"], found["percentile"]["99.000000"] / 1e6, waiting / whole if whole else 0.0)
+    return Recipe(
+        sum(times.values()), found["percentile"]["99.000000"] / 1e6, waiting / whole if whole else 0.0
+    )
 
 
 def iops(phase: Phase) -> dict[str, float]:
     """Random 4 KiB reads and writes a second by depth: {"randread-qd1": 8300.0, …}."""
-    return {name: each["iops"] for name, each in (phase.get("fio") or {}).items() if "iops" in each}
+    found = phase["fio"] if phase.get("kind") == "iops" else {}
+    return {name: each["iops"] for name, each in found.items() if "iops" in each}

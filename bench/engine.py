@@ -715,7 +715,7 @@ class Run:
 
 
 def fio_result(fio: subprocess.Popen[bytes]) -> Dict[str, Any]:
-    """fio's JSON. Its sync.total_ios is 0 in 3.33; sync.lat_ns.N is right."""
+    """fio's JSON, or {"error": why}."""
     out, error = fio.communicate()
     try:
         found: Dict[str, Any] = json.loads(out[out.index(b"{") :])

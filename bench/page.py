@@ -24,11 +24,12 @@ p, td, th { max-width: 60rem; } .faint { color: var(--faint); }
 table { border-collapse: collapse; width: 100%; } .wide { overflow-x: auto; }
 th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--grid); vertical-align: top; }
 th { color: var(--faint); font-weight: 500; white-space: nowrap; }
-.verdict { font-weight: 600; white-space: nowrap; }
+.verdict { font-weight: 600; } .verdict, .host { white-space: nowrap; }
 .PASS { color: var(--pass); }
 .FAIL, .SUSPECT, .failed { color: var(--fail); } .INCONCLUSIVE, .CPU-BOUND { color: var(--warn); }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 32rem), 1fr)); gap: 1.5rem; }
 svg { width: 100%; height: auto; } svg text { font-family: system-ui, sans-serif; }
+svg .halo { paint-order: stroke; stroke: var(--back); stroke-width: 4px; stroke-linejoin: round; }
 details { margin: .3rem 0; } summary { cursor: pointer; }
 """
 
@@ -55,7 +56,8 @@ def page(run: Run) -> str:
 
 def _summary(run: Run) -> str:
     rows = "".join(
-        f"<tr><td>{escape(each.host)}</td><td>{each.role}</td>{_verdict_cell(each)}<td>{escape(_why(each))}</td></tr>"
+        f'<tr><td class="host">{escape(each.host)}</td><td>{each.role}</td>{_verdict_cell(each)}'
+        f"<td>{escape(_why(each))}</td></tr>"
         for each in run.hosts
     )
     return f'<div class="wide"><table><tr><th>host<th>role<th>verdict<th>why</tr>{rows}</table></div>'
@@ -92,7 +94,7 @@ def _details(host: HostRun) -> str:
         "cores",
         "path",
     )
-    about = ", ".join(f"{name.replace('_', ' ')} {found[name]}" for name in names if found[name])
+    about = ", ".join(f"{name.replace('_', ' ')} {found[name]}" for name in names if found.get(name))
     notes = "".join(f"<p>{escape(note)}</p>" for note in host.judgement.notes)
     return (
         f"<details open><summary>{escape(host.host)}</summary><p class='faint'>{escape(about)}</p>{notes}"
@@ -166,7 +168,8 @@ def _shape(shape: Shape) -> str:
             f'stroke-linejoin="round"{dashes}/>'
         )
     weight = ' font-weight="600"' if shape.bold else ""
+    halo = ' class="halo"' if shape.role == "limit" else ""  # a label that lines may cross
     return (
-        f'<text x="{shape.x:.1f}" y="{shape.y:.1f}" text-anchor="{shape.anchor}" fill="var(--{shape.role})" '
+        f'<text{halo} x="{shape.x:.1f}" y="{shape.y:.1f}" text-anchor="{shape.anchor}" fill="var(--{shape.role})" '
         f'font-size="{shape.size}"{weight}>{escape(shape.text)}</text>'
     )

@@ -78,6 +78,8 @@ def _draw(pen: ImageDraw.ImageDraw, shape: Shape, top: int, factor: int) -> None
     if isinstance(shape, Text):
         font = ImageFont.load_default(shape.size * factor)
         place = (shape.x * factor, (shape.y + top) * factor)
+        if shape.role == "limit":  # a label that lines may cross
+            pen.text(place, shape.text, COLOURS["back"], font, ANCHOR[shape.anchor], stroke_width=2 * factor)
         pen.text(
             place,
             shape.text,

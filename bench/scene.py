@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-WIDTH, HEIGHT = 720, 360
-LEFT, RIGHT, TOP, BOTTOM = 64, 20, 76, 46  # around the plot
+WIDTH, HEIGHT = 720, 380
+LEFT, RIGHT, TOP, BOTTOM = 64, 20, 94, 46  # around the plot
 LEGEND_ROW = 18
 COLOURS = 6  # lines that get one of their own; "other" is for the rest
 
@@ -142,5 +142,5 @@ class Chart:
             else:
                 at = self._y(value)
                 line = Line(((LEFT, at), (WIDTH - RIGHT, at)), "limit", 1.5, dashed=True)
-                shapes += [line, Text(WIDTH - RIGHT - 4, at - 5, label, "end", "limit", 11)]
+                shapes += [line, Text(LEFT + 6, at - 5, label, "start", "limit", 11)]
         return shapes

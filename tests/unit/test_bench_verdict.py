@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bench.attribution import recipe
 from bench.compare import compare
 from bench.engine import LIMITS_MS, MILLISECOND, Series, bucket
 from bench.histogram import counts, exceedance, percentile, upper_edge
@@ -208,3 +209,12 @@ def test_measuring_on_decides_what_was_unclear() -> None:
     assert judge(short, "etcd").unclear == {"with commits"}
     assert judge(merge([short, short]), "etcd").verdict is Verdict.PASS
     assert judge(result(sync=spread(0.05, 12), commit=[2.0] * 200), "etcd").unclear == set()
+
+
+def test_the_fio_recipe_is_read_without_its_counts() -> None:
+    """fio 3.16 and 3.33 say total_ios 0, and 3.16 no N. A stall of 1 s in 2 s: half of all moments fall into it."""
+    found = {"bins": {"1000000": 1000, "1000000000": 1}, "percentile": {"99.000000": 1_000_000}}
+    read = recipe({"fio": {"jobs": [{"sync": {"total_ios": 0, "lat_ns": found}}]}})
+    assert read is not None
+    assert (read.syncs, read.p99_ms, read.over_10_ms) == (1001, 1.0, pytest.approx(0.495))
+    assert recipe({"fio": {"error": "killed"}}) is None
