@@ -4,8 +4,7 @@ A stall makes many syncs late at once, so they are not independent, and the usua
 Korn and Graubard (1998, "Confidence intervals for proportions with small expected number of positive counts
 estimated from survey data", Survey Methodology 24) take Clopper and Pearson's bounds with the number of
 independent observations that the variance between stretches of time tells. Here stretches of several lengths
-tell it, and the bursts themselves (k exceedances in b runs, whose lengths are about geometric, vary 2k/b - 1
-times as much as independent ones); the smallest number is taken. tests/unit/test_bench_bounds.py simulates
+tell it, and the bursts themselves; the smallest number is taken. tests/unit/test_bench_bounds.py simulates
 how often the bounds hold.
 """
 
@@ -46,10 +45,20 @@ def share(rows: Sequence[tuple[int, int]], bursts: int, confidence: float = CONF
     n, over = sum(row[0] for row in rows), sum(row[1] for row in rows)
     if n == 0:
         return Share(0, 0, 0.0, 1.0, 0.0)
-    inflation = max(2 * over / bursts - 1, 1.0) if bursts else 1.0
-    independent = min([n / inflation, *_independent(rows, n, over, confidence)])
+    independent = min([n / _inflation(n, over, bursts), *_independent(rows, n, over, confidence)])
     lower, upper = clopper_pearson(over / n * independent, independent, confidence)
     return Share(over, n, lower, upper, independent)
+
+
+def _inflation(n: int, over: int, bursts: int) -> float:
+    """How many times as much the share varies as it would if each observation were independent.
+
+    Of a two-state Markov chain, (1 + r) / (1 - r) with r its correlation from one observation to the next.
+    """
+    if not bursts or over >= n:
+        return 1.0
+    change = bursts / over + bursts / (n - over)  # 1 - r: the chances to leave and to enter the state
+    return max((2 - change) / change, 1.0)
 
 
 def _independent(rows: Sequence[tuple[int, int]], n: int, over: int, confidence: float) -> list[float]:

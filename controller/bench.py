@@ -190,19 +190,15 @@ def exit_code(run: Run) -> int:
 
 
 def table(run: Run) -> Table:
-    """The hosts, worst first, with the finding that decided."""
-    result = Table("host", "role", "verdict", "WAL p99", "commit p99", "disk", "why")
+    """The hosts, worst first."""
+    result = Table("host", "role", "verdict", "WAL p99", "commit p99", "disk")
     for each in run.hosts:
-        judgement = each.judgement
-        if each.result is None or judgement is None:
-            result.add_row(each.host, each.role, "[red]failed[/]", "", "", "", each.error)
+        if each.result is None or (judgement := each.judgement) is None:
+            result.add_row(each.host, each.role, "[red]failed[/]")
             continue
         verdict = judgement.verdict.value
-        why = "\n".join([judgement.reason, *each.since])
-        result.add_row(
-            each.host, each.role, f"[{COLOURS[verdict]}]{verdict}[/]", _p99(each, "sync"), _p99(each, "commit"),
-            _disk(each.result["environment"]), why,
-        )  # fmt: skip
+        cells = (_p99(each, "sync"), _p99(each, "commit"), _disk(each.result["environment"]))
+        result.add_row(each.host, each.role, f"[{COLOURS[verdict]}]{verdict}[/]", *cells)
     return result
 
 
@@ -228,6 +224,7 @@ def show(run: Run, as_json: bool, report: Path) -> None:
     console = Console(highlight=False)
     console.print(table(run))
     for each in run.hosts:
-        for note in each.judgement.notes if each.judgement else ():
-            console.print(f"{each.host}: {note}")
+        judgement = each.judgement
+        for line in (judgement.reason, *each.since, *judgement.notes) if judgement else (each.error,):
+            console.print(f"{each.host}: {line}")
     console.print(f"Report: {report}")
