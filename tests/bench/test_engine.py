@@ -27,7 +27,7 @@ SHARED_MEMORY = Path("/dev/shm")
 def test_injected_delays_are_reported(measure: Measure, slow_disk: str, every: int, verdict: Verdict) -> None:
     """One sync in `every` takes 15 ms, the others 0.3 ms; open-loop, 150 a second."""
     environment = {"LD_PRELOAD": slow_disk, "SLOW_EVERY": str(every), "SLOW_MS": "15"}
-    found = measure(environment=environment, seconds=8)
+    found = measure(environment=environment, seconds=6)
     [phase], limits = found["phases"], found["limits_ms"]
     over = share_over(phase["sync_less_cpu"], limits, 10)
     assert over.over == pytest.approx(phase["sync"]["n"] / every, abs=2)
@@ -73,7 +73,7 @@ def cpu_hogs(count: int) -> Iterator[None]:
 def test_a_starved_cpu_is_not_taken_for_a_slow_disk(measure: Measure, slow_disk: str) -> None:
     """The disk answers within 0.3 ms; eight busy loops for each core are in the way."""
     with cpu_hogs(8 * (os.cpu_count() or 1)):
-        found = measure(environment={"LD_PRELOAD": slow_disk}, seconds=8)
+        found = measure(environment={"LD_PRELOAD": slow_disk}, seconds=5)
     shares = [each for each in judge(found, "etcd").findings if each.criterion.startswith("WAL")]
     assert shares[0].verdict is Verdict.CPU_BOUND, shares
 
@@ -104,7 +104,7 @@ def gone(folder: Path, marker: str, seconds: float) -> list[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_nothing_stays_when_the_engine_is_killed(tmp_path: Path, number: int) -> None:
-    for _ in range(3):
+    for _ in range(2):
         line = command(tmp_path, seconds=60, commit_pause_ms=100, neighbour="pull")
         with subprocess.Popen(line, stdout=subprocess.PIPE, start_new_session=True) as engine:
             assert engine.stdout
