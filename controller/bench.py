@@ -24,7 +24,7 @@ from bench.run import HostRun, Run
 from bench.verdict import Judgement, Result, Verdict, loads
 from cluster.disk import DATASTORE
 from cluster.errors import InputError
-from controller import history, trust
+from controller import history
 from controller.inventory import Host, Inventory
 from controller.journal import INTERRUPTED
 from controller.measure import Stopped, keep_record, measure
@@ -69,7 +69,6 @@ def bench(inventory: Inventory, options: Options, show: bool = True) -> Run:
     wanted = plan(
         options.path or DATASTORE, phases(options.profile, options.minutes, options.fio), options.force
     )
-    trust.trust(inventory, trust.ask)
     past = history.runs(inventory.name)
     begun = time.time()
     with Board(hosts, wanted, show) as board:

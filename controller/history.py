@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -36,8 +37,12 @@ def store(run: Run) -> Path:
 
 
 def runs(inventory: str) -> list[Run]:
-    """All runs of an inventory, oldest first."""
-    return [load(path) for path in sorted(folder(inventory).glob("*.json"))]
+    """All runs of an inventory that this version can read, oldest first."""
+    found = []
+    for path in sorted(folder(inventory).glob("*.json")):
+        with suppress(InputError):
+            found.append(load(path))
+    return found
 
 
 def find(name: str) -> Run:
