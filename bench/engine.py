@@ -7,7 +7,7 @@ frees them when the last process dies, however it dies; children die with their 
 The load is what strace shows of etcd under `etcdctl check perf --load=s`:
 - WAL: 150 records a second of 1392 bytes appended to a preallocated 64 MB segment, each followed by fdatasync.
   Arrivals do not wait for the disk (open loop); those that came during a sync share the next one, as in raft.
-- CPU: what etcd computes before and after a sync, and its client before it sends a record.
+- CPU: what the server and its client compute meanwhile, each in a process of its own.
 - backend: 100 ms after the last commit, 8 pages appended and 4 rewritten, fdatasync, the meta page, fdatasync.
 """
 
@@ -19,19 +19,24 @@ import gc
 import json
 import mmap
 import os
+import random
 import select
 import signal
 import struct
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 SCHEMA = 1
 RATE = 150  # records a second: `check perf --load=s`
 RECORD = 1392  # bytes of a WAL record that holds a 256 B key and a 1 KiB value
-# CPU for each record, of etcd before and after its sync and of etcdctl: 20 % and 15 % of a core of an AMD EPYC.
-BEFORE_US, AFTER_US, CLIENT_US = 650, 650, 1000
+COMPUTING = {
+    "server": 0.20,
+    "client": 0.15,
+}  # cores that etcd 3.4 and etcdctl use meanwhile on a 2-core AMD EPYC
+BURST_US = 200
 GROUP = 50  # records in one sync at most: the clients of `check perf --load=s`
 SEGMENT = 64_000_000  # bytes; etcd's server/storage/wal SegmentSizeBytes
 PAGE = 4096
@@ -227,7 +232,6 @@ def write_log(path: str, begin: int, end: int, row_ns: int, board: Board) -> Dic
             time.sleep(-late / SECOND)
             woken = now()
             series["wake"].add(woken, woken - due)
-        compute(BEFORE_US)
         waited, start = wait(), now()
         count = min((start - due) // period + 1, GROUP)
         if position + count * RECORD > SEGMENT:
@@ -255,7 +259,6 @@ def write_log(path: str, begin: int, end: int, row_ns: int, board: Board) -> Dic
             for arrival in arrivals:
                 series["response"].add(synced, synced - arrival)
         sent += count
-        compute(AFTER_US)
     for _, synced, arrival in blocked:
         series["response"].add(synced, synced - arrival)
     for place in range(
@@ -308,22 +311,15 @@ def write_database(
     return {"commit": commits.result(), "commit_less_cpu": less_cpu.result()}
 
 
-def send_records(begin: int, end: int) -> int:
-    """What a client computes before each record is due. Returns the CPU used, in ns."""
-    period = SECOND // RATE
-    for number in range(1, (end - begin) // period):
-        moment = begin + number * period
-        if time.monotonic_ns() < moment:  # a client that is late has the next record to send
-            sleep_until(moment - CLIENT_US * 1000)
-            compute(CLIENT_US)
+def compute(begin: int, end: int, share: float) -> int:
+    """What etcd and its clients take of the CPU beside the disk, in short bursts. Returns the CPU used, in ns."""
+    sleep_until(begin)
+    while time.monotonic_ns() < end:
+        until = time.process_time_ns() + BURST_US * 1000
+        while time.process_time_ns() < until:
+            pass
+        time.sleep(random.uniform(0, 2 * BURST_US * (1 / share - 1)) / 1e6)  # noqa: S311  no secret
     return time.process_time_ns()
-
-
-def compute(microseconds: int) -> None:
-    """Use the CPU for so long."""
-    until = time.process_time_ns() + microseconds * 1000
-    while time.process_time_ns() < until:
-        pass
 
 
 def sleep_until(moment: int) -> None:
@@ -629,7 +625,8 @@ class Run:
         work: Dict[str, Callable[[], Any]] = {}
         if phase.get("load", True):
             work["wal"] = lambda: write_log(self._path, begin, end, row_ns, board)
-            work["client"] = lambda: send_records(begin, end)
+            for name, share in COMPUTING.items():
+                work[name] = partial(compute, begin, end, share)
         if pause:
             work["backend"] = lambda: write_database(self._path, begin, end, row_ns, board, pause)
         if phase.get("neighbour") == "pull":
