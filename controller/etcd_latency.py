@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 
@@ -95,7 +96,10 @@ def show(inventory: Inventory, url: str, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"limits_ms": LIMITS_MS, "series": [asdict(each) for each in found]}, indent=2))
     else:
-        Console(highlight=False).print(_table(found))
+        Console(highlight=False).print(_table([each for each in found if not each.error]))
+        for each in found:
+            if each.error:
+                print(f"{each.host}: {each.error}", file=sys.stderr)
     if any(each.error for each in found):
         return 1
     return 3 if any(each.state == "slow" for each in found) else 0
@@ -104,9 +108,6 @@ def show(inventory: Inventory, url: str, as_json: bool) -> int:
 def _table(found: list[Latency]) -> Table:
     result = Table("host", "series", "", *(f">{limit} ms" for limit in LIMITS_MS), "mean ms", "p99")
     for each in found:
-        if each.error:
-            result.add_row(each.host, each.error)
-            continue
         observed, predicted_ = (
             [f"{100 * share:.2g} %" for share in some] for some in (each.observed, each.predicted)
         )
