@@ -161,6 +161,86 @@ def uninstall(context: Context, inventory: str, delete_volumes: bool = False, ye
 
 
 @task(
+    name="bench-disk",
+    help=INVENTORY
+    | JSON
+    | {
+        "profile": "quick (20 s), standard (2 min) or soak (see --minutes); default standard",
+        "minutes": "how long a soak takes (default 30)",
+        "path": "folder on the hosts to measure in (default: the datastore's; elsewhere no verdict is kept)",
+        "hosts": "only these, comma-separated",
+        "agents": "measure agents, too",
+        "parallel": "hosts at a time (default 20)",
+        "serial": "one host at a time, for hosts that share a hypervisor",
+        "fio": "the fio recipe and random I/O; installs fio for the time being (default yes)",
+        "keep_fio": "leave fio installed",
+        "force": "measure beside a running etcd or K3s",
+    },
+)
+@plain_errors
+def bench_disk(
+    context: Context,
+    inventory: str,
+    profile: str = "standard",
+    minutes: float = 30.0,
+    path: str = "",
+    hosts: str = "",
+    agents: bool = False,
+    parallel: int = 20,
+    serial: bool = False,
+    fio: bool = True,
+    keep_fio: bool = False,
+    force: bool = False,
+    json_output: bool = False,
+) -> None:
+    """Measure whether the hosts' disks are fit for etcd; exit code 3 when one is not."""
+    from controller import bench
+    from controller.inventory import load
+    from controller.report import write
+
+    options = bench.Options(
+        profile, path, hosts, minutes, 1 if serial else parallel, fio, keep_fio, force, agents
+    )
+    run = bench.bench(load(inventory), options)
+    bench.show(run, json_output, write(run))
+    sys.exit(bench.exit_code(run))
+
+
+@task(
+    name="bench-compare",
+    help=JSON | {"before": "a run: its file, or INVENTORY/TIME", "after": "the run to set against it"},
+)
+@plain_errors
+def bench_compare(context: Context, before: str, after: str, json_output: bool = False) -> None:
+    """Say what has clearly become worse or better between two runs; exit code 3 for worse."""
+    from controller import history
+
+    sys.exit(history.show_differences(before, after, json_output))
+
+
+@task(name="bench-history", help=INVENTORY | {"host": "only this one"})
+@plain_errors
+def bench_history(context: Context, inventory: str, host: str = "") -> None:
+    """List an inventory's runs, host by host."""
+    from controller import history
+    from controller.inventory import load
+
+    history.show(load(inventory).name, host)
+
+
+@task(name="etcd-latency", help=INVENTORY | JSON | {"url": "etcd's metrics as the host reaches them"})
+@plain_errors
+def etcd_latency(
+    context: Context, inventory: str, url: str = "http://127.0.0.1:2381/metrics", json_output: bool = False
+) -> None:
+    """Set what K3s's etcd has seen of its disk against what was predicted; exit code 3 when it is too slow."""
+    from controller.etcd_latency import show
+    from controller.inventory import load
+
+    sys.exit(show(load(inventory), url, json_output))
+
+
+@task(
     name="lab-up",
     help={
         "hosts": "how many (default 1)",
@@ -226,7 +306,7 @@ def lint(context: Context) -> None:
     sys.exit(run_lint())
 
 
-@task(help={"only": "one layer: lint, unit, lab, vm or e2e (default: all)"})
+@task(help={"only": "one layer: lint, unit, bench, lab, vm or e2e (default: all)"})
 @plain_errors
 def test(context: Context, only: str = "") -> None:
     """Run every test layer that this machine can run, and say which it cannot and why."""

@@ -69,6 +69,10 @@ class Settings(BaseModel):
     artifact_mirror: forms.Mirror
     k3s_airgap_images: bool
 
+    disk_gate: Literal["refuse", "warn"]
+    disk_measure: bool
+    disk_dedicated: bool
+
     uninstall_delete_volumes: bool
 
     # These see the settings above their own, less those that are wrong themselves.

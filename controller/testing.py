@@ -56,6 +56,7 @@ LINT = (
 LAYERS = (  # those in one row run side by side: emulation keeps one core busy, containers mostly wait
     (Layer("lint", LINT, _nothing),),
     (Layer("unit", ((*PYTEST, "-q", "tests/unit"),), _nothing),),
+    (Layer("bench", ((*PYTEST, "-v", "tests/bench"),), _nothing),),
     (
         Layer("lab", ((*PYTEST, "-v", "tests/lab_backend", "tests/lab"),), _no_root),
         Layer("vm", ((*PYTEST, "-v", "tests/vm"),), _no_debootstrap, lab="vm"),

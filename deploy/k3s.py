@@ -2,6 +2,7 @@
 
 from deploy.phases.cgroup import cgroup
 from deploy.phases.clock import clock
+from deploy.phases.disk import disk
 from deploy.phases.k3s import k3s
 from deploy.phases.kernel import kernel
 from deploy.phases.packages import packages
@@ -14,4 +15,5 @@ clock()
 swap()
 cgroup()
 kernel()
+disk()
 k3s()

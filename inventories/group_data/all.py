@@ -37,6 +37,11 @@ cgroup_v1 = (
 )
 reboot_timeout_seconds = 300  # how long a host may take to come back
 
+# Disk: what etcd will live on is measured before K3s comes to a server (`invoke bench-disk`).
+disk_gate = "refuse"  # a server whose disk failed or has no verdict: "refuse" it, or "warn" and go on
+disk_measure = True  # without a verdict the run measures itself, 20 s; False: that is for `invoke bench-disk`
+disk_dedicated = False  # True: nothing else uses the datastore's disk; load beside neighbours is not judged
+
 # K3s.
 k3s_version = "v1.36.3+k3s1"  # exact; no channels
 k3s_datastore = "etcd"  # embedded etcd, also with one server; or "sqlite" for tiny single-server hosts

@@ -139,6 +139,8 @@ def write_inventory(folder: Path, host: lab.Host, artifacts: Path, settings: dic
         "k3s_version": VERSION,
         "k3s_protect_kernel_defaults": False,
         "clock_sync_required": False,
+        "disk_gate": "warn",
+        "disk_measure": False,
         "artifact_delivery": "push",
         "artifact_folder": str(artifacts),
         "artifact_lock": str(folder / "artifacts.lock.yaml"),
