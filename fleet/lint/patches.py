@@ -74,9 +74,9 @@ class Tree:
     def _add(self, result: Resources, folder: str, entry: str) -> None:
         path = below(folder, entry)
         if path in self._kustomizations:
-            below = self.resources(path)
-            result.found += below.found
-            result.complete &= below.complete
+            inner = self.resources(path)
+            result.found += inner.found
+            result.complete &= inner.complete
         elif path in self._files and not is_remote(entry):
             result.found += [_of(document) for document in self._files[path].documents]
         else:
