@@ -25,7 +25,9 @@ def init(path: str, remote: str, inventory: str) -> None:
     """Scaffold, and tell what was written, kept, and how that differs."""
     root = Path(path).expanduser().absolute()
     outcome = scaffold.init(root, _kubernetes(inventory), PINNED["flux"], _own_url(), remote)
-    following = f"invoke secrets-init {path}" if not (root / keys.CONFIG).exists() else f"invoke fleet-lint {path}"
+    following = (
+        f"invoke secrets-init {path}" if not (root / keys.CONFIG).exists() else f"invoke fleet-lint {path}"
+    )
     _tell(outcome, root, following)
 
 
@@ -73,10 +75,16 @@ def secrets_init(path: str, recovery: str) -> None:
     root = Path(path).expanduser().absolute()
     made = secrets.init(root, recovery)
     if made.created:
-        print(f"New keys in {made.folder}: {', '.join(made.created)}. Back them up: who loses them loses the secrets.")
+        print(
+            f"New keys in {made.folder}: {', '.join(made.created)}. Back them up: who loses them loses the secrets."
+        )
     if (made.folder / f"{keys.RECOVERY}.agekey").exists():
-        print(f"Take {made.folder / 'recovery.agekey'} offline (paper, a stick in a safe), then delete it here.")
-    print(f"{root / keys.CONFIG}: {'written' if made.changed else 'unchanged'}. Next: invoke secrets-encrypt FILE")
+        print(
+            f"Take {made.folder / 'recovery.agekey'} offline (paper, a stick in a safe), then delete it here."
+        )
+    print(
+        f"{root / keys.CONFIG}: {'written' if made.changed else 'unchanged'}. Next: invoke secrets-encrypt FILE"
+    )
 
 
 def secrets_encrypt(file: str) -> None:
@@ -101,7 +109,9 @@ def secrets_rotate(path: str) -> None:
     """Rotate the whole tree, and remind of what no rotation can do."""
     rotated = secrets.rotate(Path(path).expanduser().absolute())
     print(f"{len(rotated)} file(s) have the recipients of {keys.CONFIG} and new data keys.")
-    print("Git's history keeps the old ones: whoever lost access has read these secrets, so change them themselves.")
+    print(
+        "Git's history keeps the old ones: whoever lost access has read these secrets, so change them themselves."
+    )
 
 
 def secrets_check(path: str, as_json: bool) -> int:
@@ -113,5 +123,3 @@ def secrets_check(path: str, as_json: bool) -> int:
     else:
         print("\n".join([*problems, f"{len(problems)} problem(s) in {count} encrypted file(s)"]))
     return NOT_AS_WANTED if problems else 0
-
-

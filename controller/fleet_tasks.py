@@ -16,7 +16,8 @@ FILE = {"file": "a *.sops.yaml file in the fleet repository"}
 
 @task(
     name="fleet-init",
-    help=PATH | {"remote": "the Git remote to add as origin", "inventory": "the cluster whose versions to lint for"},
+    help=PATH
+    | {"remote": "the Git remote to add as origin", "inventory": "the cluster whose versions to lint for"},
 )
 @plain_errors
 def fleet_init(context: Context, path: str, remote: str = "", inventory: str = "") -> None:
@@ -102,3 +103,75 @@ def secrets_check(context: Context, path: str, json_output: bool = False) -> Non
     from controller import fleet
 
     sys.exit(fleet.secrets_check(path, json_output))
+
+
+@task(
+    name="flux-bootstrap", help=INVENTORY | {"adopt": "take over a folder that another cluster has followed"}
+)
+@plain_errors
+def flux_bootstrap(context: Context, inventory: str, adopt: bool = False) -> None:
+    """Hand the cluster over to its Git repository, and wait until it follows."""
+    from controller import flux
+    from controller.inventory import load
+
+    flux.bootstrap(load(inventory), adopt)
+
+
+@task(name="flux-status", help=INVENTORY | JSON)
+@plain_errors
+def flux_status(context: Context, inventory: str, json_output: bool = False) -> None:
+    """Show what follows Git and what does not; exit code 3 when something does not."""
+    from controller import flux
+    from controller.inventory import load
+
+    sys.exit(flux.status(load(inventory), json_output))
+
+
+@task(name="flux-suspend", help=INVENTORY)
+@plain_errors
+def flux_suspend(context: Context, inventory: str) -> None:
+    """Stop applying changes from Git, for work by hand."""
+    from controller import flux
+    from controller.inventory import load
+
+    flux.switch(load(inventory), suspended=True)
+
+
+@task(name="flux-resume", help=INVENTORY)
+@plain_errors
+def flux_resume(context: Context, inventory: str) -> None:
+    """Follow Git again."""
+    from controller import flux
+    from controller.inventory import load
+
+    flux.switch(load(inventory), suspended=False)
+
+
+@task(name="flux-uninstall", help=INVENTORY | {"yes": "do not ask"})
+@plain_errors
+def flux_uninstall(context: Context, inventory: str, yes: bool = False) -> None:
+    """Remove Flux; what it has applied stays."""
+    from controller import flux
+    from controller.inventory import load
+
+    flux.uninstall(load(inventory), yes)
+
+
+@task(name="rotate-deploy-key", help=INVENTORY)
+@plain_errors
+def rotate_deploy_key(context: Context, inventory: str) -> None:
+    """Give Flux a new key to its repository."""
+    from controller import flux
+    from controller.inventory import load
+
+    flux.rotate_deploy_key(load(inventory))
+
+
+@task(help=INVENTORY | JSON | {"deploy": "the deploy script to compare with"})
+@plain_errors
+def drift(context: Context, inventory: str, deploy: str = "deploy/k3s.py", json_output: bool = False) -> None:
+    """Tell what `invoke up` would change and what does not follow Git; exit code 3 when anything."""
+    from controller import drift as looking
+    from controller.inventory import load
+
+    sys.exit(looking.drift(load(inventory), deploy, json_output))

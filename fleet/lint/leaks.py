@@ -187,7 +187,7 @@ def check_rendered(documents: list[Document], folder: str) -> Iterator[Finding]:
 def _encrypted_inside(leaf: Any) -> bool:
     """A file that SOPS encrypted, which secretGenerator has turned to base64: Flux decrypts it."""
     try:
-        return _sops_file(base64.b64decode(str(leaf), validate=True).decode())
+        return _sops_file(base64.b64decode("".join(str(leaf).split()), validate=True).decode())
     except (binascii.Error, UnicodeDecodeError):
         return False
 

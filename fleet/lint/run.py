@@ -83,7 +83,8 @@ def _check_rendered(
     places = _places(repository.sources)
     for each in rendered:
         if each.problem:
-            findings.append(each.problem)
+            if not any(source.broken for source in repository.sources):  # else that says why, and where
+                findings.append(each.problem)
         elif not leaky:
             findings += leaks.check_rendered(each.documents, each.folder)
         findings += _validate(catalogue, each.documents, places, report, each.folder)

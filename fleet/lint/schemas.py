@@ -125,7 +125,12 @@ def from_crds(documents: list[Document]) -> Iterator[tuple[tuple[str, str], Any]
             schema = (version.get("schema") or {}).get("openAPIV3Schema")
             if version.get("served") and schema:
                 strict = _strict(schema)
-                strict["properties"] = {**strict.get("properties", {}), "metadata": {"type": "object"}}
+                implied = {
+                    "apiVersion": {"type": "string"},
+                    "kind": {"type": "string"},
+                    "metadata": {"type": "object"},
+                }
+                strict["properties"] = {**strict.get("properties", {}), **implied}
                 yield (f"{document.spec['group']}/{version['name']}", str(names["kind"])), strict
 
 

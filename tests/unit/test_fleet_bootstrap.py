@@ -1,0 +1,170 @@
+"""The hand-off's pure parts: commands, environments, settings, versions, forges' answers, conditions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cluster.errors import InputError
+from cluster.flux import check_versions
+from controller.handoff import place
+from fleet import bootstrap, conditions, forges
+from fleet.bootstrap import Target
+from tests.unit.conftest import MakeSettings
+
+GITHUB = Target("github", "org/fleet", "", "main", "clusters/production")
+GIT = Target("git", "ssh://git@git.example.org/fleet.git", "", "main", "clusters/production", "/keys/flux")
+TOKEN = "glpat-0123456789"
+AT_GITHUB = {"flux_forge": "github", "flux_repository": "org/fleet", "flux_path": "clusters/production"}
+
+
+@pytest.mark.parametrize("forge", ["github", "gitlab", "gitea"])
+def test_a_forge_is_named_in_argv_and_the_token_is_not(forge: str) -> None:
+    target = Target(forge, "group/sub/fleet", "git.example.org", "main", "clusters/oslo", personal=True)
+    argv = bootstrap.command("flux", target, "/k", "oslo")
+    assert argv[:3] == ["flux", "bootstrap", forge]
+    for word in ("--owner=group/sub", "--repository=fleet", "--hostname=git.example.org", "--personal=true"):
+        assert word in argv
+    assert not [word for word in argv if "token" in word or "password" in word]
+
+
+def test_plain_git_uses_the_key_and_asks_nothing() -> None:
+    argv = bootstrap.command("flux", GIT, "/k", "oslo")
+    assert argv[:3] == ["flux", "bootstrap", "git"]
+    assert {"--url=ssh://git@git.example.org/fleet.git", "--private-key-file=/keys/flux", "--silent"} <= set(
+        argv
+    )
+
+
+def test_gits_token_is_a_header_for_its_host_alone() -> None:
+    environment = bootstrap.git_environment(GITHUB, TOKEN)
+    assert environment["GIT_CONFIG_KEY_0"] == "http.https://github.com/.extraHeader"
+    assert TOKEN not in str(environment)  # base64; the header reaches no other host
+    assert "StrictHostKeyChecking=yes" in bootstrap.git_environment(GIT, "")["GIT_SSH_COMMAND"]
+
+
+def test_redaction() -> None:
+    text = f"pushing {TOKEN} to https://me:{TOKEN}x@git.example.org/fleet"
+    assert bootstrap.redact(text, [TOKEN, ""]) == "pushing *** to https://***@git.example.org/fleet"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://github.com/Org/fleet.git", "ssh://git@github.com/org/fleet", "git@github.com:org/fleet.git", "ssh://git@github.com:22/org/fleet/"],
+)  # fmt: skip
+def test_one_place_has_many_urls(url: str) -> None:
+    assert place(url) == "github.com/org/fleet"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"flux_repository": ""}, "flux_repository: is empty, but flux_forge is 'github'"),
+        ({"flux_repository": "ssh://git@github.com/org/fleet"}, "does not go with flux_forge 'github'"),
+        ({"flux_path": ""}, "flux_path: is empty"),
+        ({"flux_path": "../x"}, "is not a cluster's folder"),
+        ({"flux_path": "clusters/Production"}, "is not a cluster's folder"),
+        ({"flux_branch": "a..b"}, "is not a branch"),
+        ({"flux_forge": "git"}, "does not go with flux_forge 'git'"),
+        ({"flux_repository": "https://me:secret@github.com/org/fleet"}, "holds a password; take it out"),
+    ],
+)
+def test_settings_are_refused_in_one_line(
+    make_settings: MakeSettings, changes: dict[str, str], why: str
+) -> None:
+    with pytest.raises(InputError, match=why) as refusal:
+        make_settings(**{**AT_GITHUB, **changes})
+    assert "secret" not in str(refusal.value)
+
+
+def test_the_version_matrix() -> None:
+    check_versions("2.9.4", (1, 36))
+    with pytest.raises(
+        InputError, match=r"Flux 2.8.1 takes Kubernetes 1.33 to 1.35, the cluster runs 1.36; use Flux 2.9"
+    ):
+        check_versions("2.8.1", (1, 36))
+    with pytest.raises(InputError, match="choose another k3s_version"):
+        check_versions("2.9.4", (1, 22))
+    with pytest.raises(InputError, match=r"outside the known 2.5 to 2.9"):
+        check_versions("3.0.0", (1, 36))
+
+
+def answering(answers: dict[str, tuple[int, Any]]) -> forges.Get:
+    return lambda path: answers.get(path, (404, None))
+
+
+ADMIN = {"permissions": {"admin": True}}
+GITLAB = Target("gitlab", "org/fleet", "", "main", "clusters/production")
+GITEA = Target("gitea", "org/fleet", "git.example.org", "main", "clusters/production")
+MAINTAINER = {"permissions": {"project_access": None, "group_access": {"access_level": 40}}}
+RULE = "repos/org/fleet/branches/main"
+
+
+@pytest.mark.parametrize(
+    ("target", "answers", "why"),
+    [
+        (GITHUB, {"repos/org/fleet": (401, None)}, "GITHUB_TOKEN: github.com does not accept it, it has expired"),
+        (GITHUB, {}, "shows no repository org/fleet at github.com"),
+        (GITHUB, {"repos/org/fleet": (500, None)}, "answers with HTTP 500"),
+        (GITHUB, {"repos/org/fleet": (200, {"permissions": {"push": True}})}, "may not create deploy keys"),
+        (GITHUB, {"repos/org/fleet": (200, ADMIN), RULE: (200, {"protected": True})}, "branch main of org/fleet is prot"),
+        (GITLAB, {"projects/org%2Ffleet": (200, {"permissions": {"project_access": {"access_level": 30}}})}, "role Maint"),
+        (GITLAB, {"projects/org%2Ffleet": (200, MAINTAINER), "projects/org%2Ffleet/protected_branches/main": (200, {"push_access_levels": [{"access_level": 0}]})}, "is protected"),
+        (GITEA, {"repos/org/fleet": (200, {"permissions": {"push": True}})}, "GITEA_TOKEN: may not create deploy keys"),
+        (GITEA, {"repos/org/fleet": (200, ADMIN), "repos/org/fleet/branch_protections/main": (200, {"enable_push": False})}, "is protected"),
+    ],
+)  # fmt: skip
+def test_a_token_that_will_not_do(target: Target, answers: dict[str, tuple[int, Any]], why: str) -> None:
+    with pytest.raises(InputError, match=why) as refusal:
+        forges.check(target, answering(answers))
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "answers"),
+    [
+        (GITHUB, {"repos/org/fleet": (200, ADMIN), RULE: (200, {"protected": False})}),
+        (GITHUB, {"repos/org/fleet": (200, ADMIN), RULE: (200, {"protected": True}), f"{RULE}/protection": (200, {"enforce_admins": {"enabled": False}})}),
+        (GITLAB, {"projects/org%2Ffleet": (200, MAINTAINER), "projects/org%2Ffleet/protected_branches/main": (200, {"push_access_levels": [{"access_level": 40}]})}),
+        (GITEA, {"repos/org/fleet": (200, ADMIN), "repos/org/fleet/branch_protections/main": (200, {"enable_push": True})}),
+    ],
+)  # fmt: skip
+def test_a_token_that_will_do(target: Target, answers: dict[str, tuple[int, Any]]) -> None:
+    forges.check(target, answering(answers))
+
+
+def item(message: str, status: str = "False", **fields: object) -> dict[str, Any]:
+    condition = {"type": "Ready", "status": status, "message": message}
+    source = {"kind": "GitRepository", "name": "flux-system"}
+    return {
+        "kind": "Kustomization", "metadata": {"name": "apps", "namespace": "flux-system", "generation": 2},
+        "spec": {"sourceRef": source}, "status": {"observedGeneration": 2, "conditions": [condition], **fields},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ('secrets "sops-age" not found', "flux-bootstrap"),
+        ("cannot get sops data key for x", "secrets-rotate"),
+        ("Secret/a is SOPS encrypted, configuring decryption is required", "add decryption"),
+        ("dial tcp: lookup git.example.org: no such host", "CoreDNS"),
+        ("no matches for kind ClusterIssuer", "dependsOn"),
+        ("something new", "flux logs"),
+    ],
+)
+def test_conditions_come_with_a_remedy(message: str, words: str) -> None:
+    [state] = conditions.read([item(message)])
+    assert state.problem.startswith(f"{message}; ")
+    assert words in state.problem
+
+
+def test_ready_counts_for_the_wanted_generation_and_commit_alone() -> None:
+    done = item("Applied", "True", lastAppliedRevision="main@sha1:abc")
+    assert list(conditions.not_following(conditions.read([done]), "abc")) == []
+    assert [each.name for each in conditions.not_following(conditions.read([done]), "def")] == ["apps"]
+    old = item("Applied", "True", observedGeneration=1)
+    assert not conditions.read([old])[0].ready
+    suspended = {**done, "spec": {**done["spec"], "suspend": True}}
+    assert conditions.read([suspended])[0].problem == "is suspended; `invoke flux-resume`"
