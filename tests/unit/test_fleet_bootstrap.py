@@ -81,7 +81,7 @@ def test_settings_are_refused_in_one_line(
 def test_the_version_matrix() -> None:
     check_versions("2.9.4", (1, 36))
     with pytest.raises(
-        InputError, match=r"Flux 2.8.1 takes Kubernetes 1.33 to 1.35, the cluster runs 1.36; use Flux 2.9"
+        InputError, match=r"takes Kubernetes 1.33 to 1.35, the cluster runs 1.36; use Flux 2.9"
     ):
         check_versions("2.8.1", (1, 36))
     with pytest.raises(InputError, match="choose another k3s_version"):
@@ -94,25 +94,30 @@ def answering(answers: dict[str, tuple[int, Any]]) -> forges.Get:
     return lambda path: answers.get(path, (404, None))
 
 
-ADMIN = {"permissions": {"admin": True}}
+ADMIN, WRITER = {"permissions": {"admin": True}}, {"permissions": {"push": True}}
 GITLAB = Target("gitlab", "org/fleet", "", "main", "clusters/production")
 GITEA = Target("gitea", "org/fleet", "git.example.org", "main", "clusters/production")
 MAINTAINER = {"permissions": {"project_access": None, "group_access": {"access_level": 40}}}
-RULE = "repos/org/fleet/branches/main"
+DEVELOPER = {"permissions": {"project_access": {"access_level": 30}}}
+REPO, PROJECT = "repos/org/fleet", "projects/org%2Ffleet"
+BRANCH, LOCKED = f"{REPO}/branches/main", (200, {"protected": True})
+LAB_RULE, TEA_RULE = f"{PROJECT}/protected_branches/main", f"{REPO}/branch_protections/main"
+NOBODY, MAINTAINERS = ({"push_access_levels": [{"access_level": level}]} for level in (0, 40))
+LENIENT = {"enforce_admins": {"enabled": False}}
 
 
 @pytest.mark.parametrize(
     ("target", "answers", "why"),
     [
-        (GITHUB, {"repos/org/fleet": (401, None)}, "GITHUB_TOKEN: github.com does not accept it, it has expired"),
+        (GITHUB, {REPO: (401, None)}, "GITHUB_TOKEN: github.com does not accept it, it has expired"),
         (GITHUB, {}, "shows no repository org/fleet at github.com"),
-        (GITHUB, {"repos/org/fleet": (500, None)}, "answers with HTTP 500"),
-        (GITHUB, {"repos/org/fleet": (200, {"permissions": {"push": True}})}, "may not create deploy keys"),
-        (GITHUB, {"repos/org/fleet": (200, ADMIN), RULE: (200, {"protected": True})}, "branch main of org/fleet is prot"),
-        (GITLAB, {"projects/org%2Ffleet": (200, {"permissions": {"project_access": {"access_level": 30}}})}, "role Maint"),
-        (GITLAB, {"projects/org%2Ffleet": (200, MAINTAINER), "projects/org%2Ffleet/protected_branches/main": (200, {"push_access_levels": [{"access_level": 0}]})}, "is protected"),
-        (GITEA, {"repos/org/fleet": (200, {"permissions": {"push": True}})}, "GITEA_TOKEN: may not create deploy keys"),
-        (GITEA, {"repos/org/fleet": (200, ADMIN), "repos/org/fleet/branch_protections/main": (200, {"enable_push": False})}, "is protected"),
+        (GITHUB, {REPO: (500, None)}, "answers with HTTP 500"),
+        (GITHUB, {REPO: (200, WRITER)}, "may not create deploy keys"),
+        (GITHUB, {REPO: (200, ADMIN), BRANCH: LOCKED}, "branch main of org/fleet is prot"),
+        (GITLAB, {PROJECT: (200, DEVELOPER)}, "role Maint"),
+        (GITLAB, {PROJECT: (200, MAINTAINER), LAB_RULE: (200, NOBODY)}, "is protected"),
+        (GITEA, {REPO: (200, WRITER)}, "GITEA_TOKEN: may not create deploy keys"),
+        (GITEA, {REPO: (200, ADMIN), TEA_RULE: (200, {"enable_push": False})}, "is protected"),
     ],
 )  # fmt: skip
 def test_a_token_that_will_not_do(target: Target, answers: dict[str, tuple[int, Any]], why: str) -> None:
@@ -124,10 +129,10 @@ def test_a_token_that_will_not_do(target: Target, answers: dict[str, tuple[int, 
 @pytest.mark.parametrize(
     ("target", "answers"),
     [
-        (GITHUB, {"repos/org/fleet": (200, ADMIN), RULE: (200, {"protected": False})}),
-        (GITHUB, {"repos/org/fleet": (200, ADMIN), RULE: (200, {"protected": True}), f"{RULE}/protection": (200, {"enforce_admins": {"enabled": False}})}),
-        (GITLAB, {"projects/org%2Ffleet": (200, MAINTAINER), "projects/org%2Ffleet/protected_branches/main": (200, {"push_access_levels": [{"access_level": 40}]})}),
-        (GITEA, {"repos/org/fleet": (200, ADMIN), "repos/org/fleet/branch_protections/main": (200, {"enable_push": True})}),
+        (GITHUB, {REPO: (200, ADMIN), BRANCH: (200, {"protected": False})}),
+        (GITHUB, {REPO: (200, ADMIN), BRANCH: LOCKED, f"{BRANCH}/protection": (200, LENIENT)}),
+        (GITLAB, {PROJECT: (200, MAINTAINER), LAB_RULE: (200, MAINTAINERS)}),
+        (GITEA, {REPO: (200, ADMIN), TEA_RULE: (200, {"enable_push": True})}),
     ],
 )  # fmt: skip
 def test_a_token_that_will_do(target: Target, answers: dict[str, tuple[int, Any]]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
 import pytest
 
 from cluster.errors import InputError
@@ -10,10 +12,45 @@ from fleet.lint.leaks import check
 
 ENC = "ENC[AES256_GCM,data:q83v,iv:q83v,tag:q83v,type:str]"
 HEAD = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n"
-PATCHING = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\npatches:\n  - target: {kind: Secret}\n    patch: |\n"
+KUSTOMIZATION = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
 # Put together here, so that this file holds no key by its own rules.
 AGE_KEY = "AGE-SECRET-KEY-" + "1" + "Q" * 58
 PEM = "-----BEGIN OPENSSH " + "PRIVATE KEY-----\nb3Bl"
+
+
+def patching(patch: str) -> str:
+    return f"{KUSTOMIZATION}patches:\n  - target: {{kind: Secret}}\n    patch: |\n{indent(patch, ' ' * 6)}"
+
+
+def config_map(text: str) -> str:
+    return f"kind: ConfigMap\ndata:\n  text: |\n{indent(text, '    ')}\n"
+
+
+LAST_APPLIED = "annotations: {kubectl.kubernetes.io/last-applied-configuration: x}"
+LEAKS = {
+    "base64 is plaintext": f"{HEAD}data: {{p: cGxhaW4=}}\n",
+    "one key of an encrypted file": f"{HEAD}stringData: {{p: '{ENC}', q: plain}}\nsops: {{mac: x}}\n",
+    "text after an encrypted value": f"{HEAD}stringData: {{p: '{ENC} plain'}}\n",
+    "a number": f"{HEAD}stringData: {{p: 1234}}\n",
+    "an alias": f"x: &x {{p: plain}}\n{HEAD}stringData: *x\n",
+    "a manifest in a ConfigMap": config_map(f"{HEAD}stringData: {{p: plain}}\n"),
+    "an inline JSON patch": patching("- {op: add, path: /data/p, value: cGxhaW4=}\n"),
+    "an inline merge patch": patching("kind: Secret\nmetadata: {name: a}\nstringData: {p: plain}\n"),
+    "JSON": '{"kind": "Secret", "metadata": {"name": "a"}, "stringData": {"p": "plain"}}',
+    "a List in a List": "kind: List\nitems: [{kind: List, items: [{kind: Secret, stringData: {p: plain}}]}]\n",
+    "an age key in a comment": f"# {AGE_KEY}\n{HEAD}",
+    "a PEM key in a ConfigMap": config_map(PEM),
+    "the last-applied annotation": f"kind: Secret\nmetadata:\n  {LAST_APPLIED}\ndata: {{p: '{ENC}'}}\n",
+}
+FINE = {
+    "encrypted": f"{HEAD}stringData: {{p: '{ENC}'}}\nsops: {{mac: x}}\n",
+    "without data": HEAD,
+    "empty": f"{HEAD}data: {{p: ''}}\n",
+    "a variable that Flux fills in": f"{HEAD}stringData: {{p: '${{password}}'}}\n",
+    "a reference to a Secret": "kind: HelmRelease\nspec:\n  valuesFrom: [{kind: Secret, name: a}]\n",
+    "another kind": "kind: SealedSecret\nspec: {encryptedData: {p: Ag}}\n",
+    "prose": config_map("kind: Secret\nis explained here: really\n"),
+}
 
 
 def problems(text: str, name: str = "a.yaml") -> list[str]:
@@ -21,45 +58,12 @@ def problems(text: str, name: str = "a.yaml") -> list[str]:
     return [f"{finding.line}: {finding.problem}" for finding in check(Source(name, text, documents))]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param(f"{HEAD}data: {{p: cGxhaW4=}}\n", id="base64 is plaintext"),
-        pytest.param(f"{HEAD}stringData: {{p: {ENC}, q: plain}}\nsops: {{mac: x}}\n", id="one key of an encrypted file"),
-        pytest.param(f"{HEAD}stringData: {{p: '{ENC} plain'}}\n", id="text after an encrypted value"),
-        pytest.param(f"{HEAD}stringData: {{p: 1234}}\n", id="a number"),
-        pytest.param(f"x: &x {{p: plain}}\n{HEAD}stringData: *x\n", id="an alias"),
-        pytest.param(f"apiVersion: v1\nkind: ConfigMap\ndata:\n  m.yaml: |\n    {HEAD.replace(chr(10), chr(10) + '    ')}stringData: {{p: plain}}\n", id="a manifest in a ConfigMap"),
-        pytest.param(f"{PATCHING}      - {{op: add, path: /data/p, value: cGxhaW4=}}\n", id="an inline JSON patch"),
-        pytest.param(f"{PATCHING}      kind: Secret\n      metadata: {{name: a}}\n      stringData: {{p: plain}}\n", id="an inline merge patch"),
-        pytest.param('{"kind": "Secret", "metadata": {"name": "a"}, "stringData": {"p": "plain"}}', id="JSON"),
-        pytest.param("kind: List\nitems:\n  - kind: List\n    items:\n      - {kind: Secret, stringData: {p: plain}}\n", id="a List in a List"),
-        pytest.param(f"# {AGE_KEY}\n{HEAD}", id="an age key in a comment"),
-        pytest.param(f"kind: ConfigMap\ndata:\n  k: |\n    {PEM.replace(chr(10), chr(10) + '    ')}\n", id="a PEM key in a ConfigMap"),
-        pytest.param(f"{HEAD.replace('{name: a}', chr(10) + '  annotations: {kubectl.kubernetes.io/last-applied-configuration: x}')}data: {{p: '{ENC}'}}\n", id="the last-applied annotation"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("text", LEAKS.values(), ids=LEAKS)
 def test_a_leak(text: str) -> None:
     assert len(problems(text)) == 1
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param(f"{HEAD}stringData: {{p: '{ENC}'}}\nsops: {{mac: x}}\n", id="encrypted"),
-        pytest.param(HEAD, id="without data"),
-        pytest.param(f"{HEAD}data: {{p: ''}}\n", id="empty"),
-        pytest.param(f"{HEAD}stringData: {{p: '${{password}}'}}\n", id="a variable that Flux fills in"),
-        pytest.param(
-            "kind: HelmRelease\nspec:\n  valuesFrom: [{kind: Secret, name: a}]\n",
-            id="a reference to a Secret",
-        ),
-        pytest.param("kind: SealedSecret\nspec: {encryptedData: {p: Ag}}\n", id="another kind"),
-        pytest.param(
-            "kind: ConfigMap\ndata:\n  note: |\n    kind: Secret\n    is explained here: really\n", id="prose"
-        ),
-    ],
-)
+@pytest.mark.parametrize("text", FINE.values(), ids=FINE)
 def test_no_leak(text: str) -> None:
     assert problems(text) == []
 
