@@ -88,15 +88,18 @@ def secrets_init(path: str, recovery: str) -> None:
 
 
 def secrets_encrypt(file: str) -> None:
-    """Encrypt what is piped in, else the file in place."""
+    """Encrypt what is typed or piped in, else the file in place; list it in the kustomization beside it."""
     path = Path(file).expanduser().absolute()
     if sys.stdin.isatty() and not path.exists():
-        raise InputError(f"{path}: nothing to encrypt; pipe the Secret's YAML into this command")
-    plaintext = "" if sys.stdin.isatty() else sys.stdin.read()
+        print("Paste the Secret's YAML, then Ctrl-D:", file=sys.stderr)
+    plaintext = "" if sys.stdin.isatty() and path.exists() else sys.stdin.read()
     secrets.encrypt(path, plaintext)
     place = path.parent / "kustomization.yaml"
-    listed = place.is_file() and path.name in place.read_text()
-    print(f"{path}: encrypted." + ("" if listed else f" Next: list {path.name} under resources in {place}"))
+    try:
+        scaffold.list_resource(place, path.name)
+        print(f"{path}: encrypted, and listed in {place.name}. Next: git commit, whose hook lints")
+    except InputError:
+        print(f"{path}: encrypted. Next: list {path.name} under resources in {place}")
 
 
 def secrets_edit(file: str) -> None:

@@ -63,15 +63,26 @@ def target(settings: Settings, known_hosts: Path) -> Target:
     )
 
 
-def hand_over(inventory: Inventory, adopt: bool = False, again: bool = False, say: Say = print) -> Handoff:
+def ready(inventory: Inventory) -> str:
+    """The forge's token, "" where SSH needs none. Raises InputError when that or a tool is missing."""
+    wanted = target(inventory.first_server.settings, inventory.first_server.known_hosts)
+    for name in ("flux", "git", "sops", "age-keygen"):
+        tools.find(name)
+    return read_token(wanted)
+
+
+def hand_over(
+    inventory: Inventory, adopt: bool = False, again: bool = False, token: str | None = None, say: Say = print
+) -> Handoff:
     """Make the cluster follow its repository, and wait until it does.
 
     `adopt` takes over a folder that Flux of another (or a rebuilt) cluster has used; `again` bootstraps even when
-    nothing calls for it. Raises InputError, with nothing pushed and nothing created, for whatever preflight finds;
-    RuntimeError when Flux fails, or does not become Ready in time.
+    nothing calls for it; `token` is what `ready` gave, else that is asked now. Raises InputError, with nothing
+    pushed and nothing created, for whatever preflight finds; RuntimeError when Flux fails, or does not become
+    Ready in time.
     """
     wanted = target(inventory.first_server.settings, inventory.first_server.known_hosts)
-    token = read_token(wanted)
+    token = ready(inventory) if token is None else token
     flux = tools.find("flux")
     with lock(inventory.path), reach(inventory) as cluster, tunnel(cluster, inventory.name) as kubeconfig:
         say("Preflight: cluster, versions, token, repository, keys")

@@ -105,6 +105,13 @@ def add_cluster(root: Path, name: str, like: str) -> Outcome:
     return _write(root, record)
 
 
+def list_resource(path: Path, name: str) -> None:
+    """Make a kustomization take in `name`. Raises InputError when it is none, or of a form that is not edited."""
+    text = _with_resource(path, name)
+    if text != path.read_text():
+        replace(path, text)
+
+
 def wanted(record: Record) -> dict[str, str]:
     """Every file of the scaffold by path, as the templates make it of the record."""
     common = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from fleet import keys
 from fleet.lint import leaks, patches
 from fleet.lint.documents import Document, Finding, Source
-from fleet.lint.render import referenced
+from fleet.lint.render import NAMES, referenced
 from fleet.names import LABEL, SUBDOMAIN
 
 FLUX_KUSTOMIZATION = "kustomize.toolkit.fluxcd.io"
@@ -65,6 +65,7 @@ def check(repository: Repository) -> Iterator[Finding]:
     tree = patches.Tree(repository.sources, repository.kustomizations)
     for folder, source in repository.kustomizations.items():
         yield from patches.check(tree, folder, source)
+    yield from _check_listed(repository)
     for cluster in repository.clusters:
         flux = list(_flux_kustomizations(repository, cluster))
         yield from _check_root(repository, cluster)
@@ -77,6 +78,16 @@ def check(repository: Repository) -> Iterator[Finding]:
         for document in source.documents:
             yield from _check_api(source, document)
             yield from _check_name(source, document)
+
+
+def _check_listed(repository: Repository) -> Iterator[Finding]:
+    """Manifests beside a kustomization that does not mention them: nobody applies these."""
+    for source in repository.sources:
+        folder, _, name = source.path.rpartition("/")
+        kustomization = repository.kustomizations.get(folder)
+        if kustomization and source.documents and name not in NAMES and name not in kustomization.text:
+            problem = f"{kustomization.path} does not mention this file, so that nothing applies it"
+            yield Finding("unlisted", source.path, 1, problem, "list it under resources", "warning")
 
 
 def _flux_kustomizations(repository: Repository, cluster: str) -> Iterator[tuple[Source, Document]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cluster.errors import InputError
-from controller import flux, handoff
+from controller import flux, handoff, up
 from controller.inventory import Inventory
 from fleet import forges, secrets
 from fleet.lint.run import Report, lint
@@ -31,8 +31,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handoff, "lint", once)
 
 
-def hand_over(inventory: Inventory, **options: bool) -> handoff.Handoff:
-    return handoff.hand_over(inventory, say=lambda line: None, **options)
+def hand_over(inventory: Inventory, adopt: bool = False) -> handoff.Handoff:
+    return handoff.hand_over(inventory, adopt, say=lambda line: None)
 
 
 def nothing_happened(server: Server) -> bool:
@@ -274,3 +274,27 @@ def test_the_clone_of_preflight_leaves_no_plaintext_behind(
         file for file in tmp_path.rglob("*") if file.is_file() and PLAINTEXT.encode() in file.read_bytes()
     ]
     assert found == []
+
+
+def test_invoke_up_ends_in_the_hand_off_and_asks_for_what_that_needs_first(
+    pushed: Path, inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed: list[str] = []
+
+    def deploy(path: str, script: str, data: object) -> tuple[int, list[up.Stage]]:
+        deployed.append(script)
+        return 0, []
+
+    monkeypatch.setattr(up, "deploy", deploy)  # hosts that become nodes have tests of their own
+    monkeypatch.setattr(up, "load", lambda path: inventory)
+    code, [stage] = up.up("harbour.py", "deploy/k3s.py", check=False)
+    assert (code, stage.name, stage.result) == (0, "Flux", "done")
+    code, [stage] = up.up("harbour.py", "deploy/k3s.py", check=False)
+    assert (code, stage.result) == (0, "unchanged")
+    assert up.up("harbour.py", "deploy/prepare.py", check=False) == (0, [])
+    deployed.clear()
+    keyless = altered(inventory, flux_private_key="/nowhere")
+    monkeypatch.setattr(up, "load", lambda path: keyless)
+    with pytest.raises(InputError, match="there is no file /nowhere"):
+        up.up("harbour.py", "deploy/k3s.py", check=False)
+    assert deployed == []
