@@ -108,6 +108,15 @@ class Source:
     broken: Finding | None = None
 
 
+def line_of(source: Source, document: Document, word: str) -> int:
+    """The line that holds `word` in the document, as far as the text shows it; else the document's first."""
+    lines = source.text.splitlines()
+    for number in range(document.line - 1, len(lines)):
+        if word in lines[number]:
+            return number + 1
+    return document.line
+
+
 def parse(name: str, text: str) -> list[Document]:
     """The documents in a YAML text, Lists unfolded. Raises InputError with file and line."""
     try:

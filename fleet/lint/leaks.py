@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.errors import InputError
-from fleet.lint.documents import Document, Finding, Source, parse
+from fleet.lint.documents import Document, Finding, Source, line_of, parse
 
 RULE = "leak"
 ENCRYPTED = re.compile(
@@ -71,11 +71,11 @@ def _secret(source: Source, document: Document, secret: dict[str, Any]) -> Itera
     for part in ("data", "stringData"):
         for path, leaf in _leaves(secret.get(part), part):
             if not _harmless(leaf):
-                line = _line(source, document, path.rpartition(".")[2])
+                line = line_of(source, document, path.rpartition(".")[2])
                 yield Finding(RULE, source.path, line, f"Secret {name} has {path} in plaintext", REMEDY)
     annotations = metadata.get("annotations")
     if isinstance(annotations, dict) and LAST_APPLIED in annotations:
-        line = _line(source, document, LAST_APPLIED)
+        line = line_of(source, document, LAST_APPLIED)
         remedy = "remove the annotation; it repeats the values that are encrypted elsewhere"
         yield Finding(
             RULE, source.path, line, f"Secret {name} carries its plaintext in {LAST_APPLIED}", remedy
@@ -90,7 +90,7 @@ def _generator(source: Source, document: Document, generator: Any) -> Iterator[F
     for literal in generator.get("literals") or []:
         key, _, value = str(literal).partition("=")
         if value:
-            line = _line(source, document, str(literal))
+            line = line_of(source, document, str(literal))
             yield Finding(RULE, source.path, line, f"secretGenerator {name} has {key} in plaintext", REMEDY)
 
 
@@ -111,7 +111,7 @@ def _operations(source: Source, document: Document, text: str) -> Iterator[Findi
     for operation in operations:
         into_data = isinstance(operation, dict) and re.match("/(data|stringData)", str(operation.get("path")))
         if into_data and any(not _harmless(leaf) for _, leaf in _leaves(operation.get("value"), "value")):
-            line = _line(source, document, str(operation["path"]))
+            line = line_of(source, document, str(operation["path"]))
             yield Finding(RULE, source.path, line, f"a patch writes {operation['path']} in plaintext", REMEDY)
 
 
@@ -156,7 +156,7 @@ def check_generated(root: Path, source: Source) -> Iterator[Finding]:
             for entry in names:
                 path = root / Path(source.path).parent / str(entry).rpartition("=")[2]
                 if path.is_file() and not _sops_file(path.read_text(errors="replace")):
-                    line = _line(source, document, str(entry))
+                    line = line_of(source, document, str(entry))
                     yield Finding(
                         RULE, source.path, line, f"secretGenerator reads {entry}, which is plaintext", REMEDY
                     )
@@ -190,12 +190,3 @@ def _encrypted_inside(leaf: Any) -> bool:
         return _sops_file(base64.b64decode("".join(str(leaf).split()), validate=True).decode())
     except (binascii.Error, UnicodeDecodeError):
         return False
-
-
-def _line(source: Source, document: Document, word: str) -> int:
-    """The line that holds `word` in the document, as far as the text shows it; else the document's first."""
-    lines = source.text.splitlines()
-    for number in range(document.line - 1, len(lines)):
-        if word in lines[number]:
-            return number + 1
-    return document.line

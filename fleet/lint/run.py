@@ -15,7 +15,7 @@ from typing import Any
 
 from cluster.errors import InputError
 from fleet import record
-from fleet.lint import leaks, traps
+from fleet.lint import leaks, manifests, traps
 from fleet.lint.documents import Document, Finding, Source, read_repository
 from fleet.lint.render import Rendered, kustomizations, overlays, render
 from fleet.lint.schemas import Catalogue
@@ -133,7 +133,7 @@ def _validate(
             validator = catalogue.validator(document.api_version, document.kind)
         except LookupError:
             served = catalogue.served(document.group, document.kind)
-            if document.group in traps.CURRENT and served:
+            if document.group in manifests.CURRENT and served:
                 continue  # told as a deprecated API of Flux already
             remedy = f"write {' or '.join(served)}" if served else "see `kubectl api-resources`"
             problem = f"{document.api_version} has no {document.kind}"

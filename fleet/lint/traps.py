@@ -9,20 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleet import keys
-from fleet.lint import leaks, patches
-from fleet.lint.documents import Document, Finding, Source
+from fleet.lint import leaks, manifests, patches
+from fleet.lint.documents import Document, Finding, Source, line_of
 from fleet.lint.render import NAMES, referenced
-from fleet.names import LABEL, SUBDOMAIN
 
 FLUX_KUSTOMIZATION = "kustomize.toolkit.fluxcd.io"
-# Removed from Flux: kustomize and source v1beta1, helm v2beta1 in 2.7; source and kustomize v1beta2, helm v2beta2
-# in 2.8; image v1beta2 and notification v1beta2 in 2.9 (release notes of fluxcd/flux2).
-CURRENT = {
-    "kustomize.toolkit.fluxcd.io": "v1",
-    "source.toolkit.fluxcd.io": "v1",
-    "helm.toolkit.fluxcd.io": "v2",
-    "image.toolkit.fluxcd.io": "v1",
-}
 
 
 @dataclass(frozen=True)
@@ -73,11 +64,9 @@ def check(repository: Repository) -> Iterator[Finding]:
         yield from _check_dependencies(flux)
         for source, document in flux:
             yield from _check_path(repository, tree, source, document)
+    config = keys.load_config(repository.root)
     for source in repository.sources:
-        yield from _check_recipients(repository, source)
-        for document in source.documents:
-            yield from _check_api(source, document)
-            yield from _check_name(source, document)
+        yield from manifests.check(config, source)
 
 
 def _check_listed(repository: Repository) -> Iterator[Finding]:
@@ -131,12 +120,12 @@ def _check_dependencies(flux: list[tuple[Source, Document]]) -> Iterator[Finding
                     f"{document.name} depends on {name}, which this cluster does not have in {namespace}"
                 )
                 yield Finding(
-                    "depends", source.path, _line(source, document, name), problem, "correct dependsOn"
+                    "depends", source.path, line_of(source, document, name), problem, "correct dependsOn"
                 )
         if circle := _circle(graph, (document.namespace, document.name)):
             problem = f"dependsOn goes in a circle: {' -> '.join(name for _, name in circle)}; none of them ever starts"
             yield Finding(
-                "depends", source.path, _line(source, document, "dependsOn"), problem, "remove one of them"
+                "depends", source.path, line_of(source, document, "dependsOn"), problem, "remove one of them"
             )
 
 
@@ -179,11 +168,11 @@ def _check_path(
     folder = os.path.normpath(str(document.spec.get("path") or ".").lstrip("/") or ".")
     if not (repository.root / folder).is_dir():
         problem = f"{document.name}: there is no folder {document.spec.get('path')}"
-        yield Finding("path", source.path, _line(source, document, "path:"), problem, "correct spec.path")
+        yield Finding("path", source.path, line_of(source, document, "path:"), problem, "correct spec.path")
         return
     if folder in repository.clusters and not source.path.startswith(f"{folder}/flux-system/"):
         problem = f"{document.name} applies {folder} itself, which holds this very file"
-        yield Finding("path", source.path, _line(source, document, "path:"), problem, "correct spec.path")
+        yield Finding("path", source.path, line_of(source, document, "path:"), problem, "correct spec.path")
         return
     decryption = document.spec.get("decryption")
     if not (isinstance(decryption, dict) and decryption.get("provider") == "sops"):
@@ -197,78 +186,3 @@ def _check_path(
     yield from patches.check_flux(
         tree.resources(folder) if known else tree.plain_folder(folder), document, source
     )
-
-
-def _check_recipients(repository: Repository, source: Source) -> Iterator[Finding]:
-    """An encrypted file is for exactly the keys that .sops.yaml names for it; else some cluster cannot read it."""
-    encrypted = [document for document in source.documents if leaks.is_encrypted(document.value)]
-    if not encrypted:
-        return
-    have = {
-        str(each.get("recipient"))
-        for document in encrypted
-        for each in document.value["sops"].get("age") or []
-    }
-    wanted = set(keys.recipients_for(keys.load_config(repository.root), source.path))
-    if not wanted:
-        yield Finding(
-            "recipients",
-            source.path,
-            1,
-            "no rule in .sops.yaml covers this encrypted file",
-            "rename it, or run `invoke secrets-init`",
-        )
-    elif have != wanted:
-        yield Finding(
-            "recipients",
-            source.path,
-            1,
-            "is encrypted for other keys than .sops.yaml names",
-            "run `invoke secrets-rotate`",
-        )
-
-
-def _check_api(source: Source, document: Document) -> Iterator[Finding]:
-    current = CURRENT.get(document.group)
-    if current and document.api_version != f"{document.group}/{current}":
-        problem = f"{document.kind} {document.name} uses {document.api_version}, which Flux no longer serves"
-        line = _line(source, document, document.api_version)
-        yield Finding("api", source.path, line, problem, f"write {document.group}/{current}")
-    if document.group == "kustomize.config.k8s.io" and isinstance(document.value, dict):
-        for old, new in (
-            ("bases", "resources"),
-            ("patchesStrategicMerge", "patches"),
-            ("patchesJson6902", "patches"),
-            ("commonLabels", "labels"),
-        ):
-            if old in document.value:
-                problem = f"{old} is deprecated in kustomize"
-                yield Finding(
-                    "api", source.path, _line(source, document, f"{old}:"), problem, f"use {new}", "warning"
-                )
-
-
-def _check_name(source: Source, document: Document) -> Iterator[Finding]:
-    """https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"""
-    if not document.api_version or not document.kind or document.group == "rbac.authorization.k8s.io":
-        return
-    for what, value, form in (
-        ("name", document.metadata.get("name"), SUBDOMAIN),
-        ("namespace", document.metadata.get("namespace"), LABEL),
-    ):
-        if (
-            value is not None
-            and "${" not in str(value)
-            and not (isinstance(value, str) and form.fullmatch(value))
-        ):
-            problem = f"{document.kind} has the {what} {value!r}, which Kubernetes refuses"
-            line = _line(source, document, str(value))
-            yield Finding("name", source.path, line, problem, "use a-z, 0-9, '-' (and '.' in names), a text")
-
-
-def _line(source: Source, document: Document, word: str) -> int:
-    lines = source.text.splitlines()
-    for number in range(document.line - 1, len(lines)):
-        if word in lines[number]:
-            return number + 1
-    return document.line

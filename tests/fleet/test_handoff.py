@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cluster.errors import InputError
-from controller import flux, handoff, up
+from controller import fleet_remote, flux, handoff, up
 from controller.inventory import Inventory
 from fleet import forges, secrets
 from fleet.lint.run import Report, lint
@@ -28,7 +28,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         return LINTED[tree]
 
     monkeypatch.setattr(handoff, "POLL_SECONDS", 0.1)
-    monkeypatch.setattr(handoff, "lint", once)
+    monkeypatch.setattr(fleet_remote, "lint", once)
 
 
 def hand_over(inventory: Inventory, adopt: bool = False) -> handoff.Handoff:

@@ -8,7 +8,7 @@ import pytest
 
 from cluster.errors import InputError
 from cluster.flux import check_versions
-from controller.handoff import place
+from controller.fleet_remote import place
 from fleet import bootstrap, conditions, forges
 from fleet.bootstrap import Target
 from tests.unit.conftest import MakeSettings
