@@ -13,6 +13,7 @@ from cluster.errors import InputError
 from controller import trust
 from controller.handoff import Handoff, hand_over
 from controller.inventory import Inventory
+from controller.journal import lock
 from controller.kubernetes import last_line, reach, tunnel
 from fleet import conditions, tools
 
@@ -69,7 +70,7 @@ def short(revision: str) -> str:
 
 def switch(inventory: Inventory, suspended: bool) -> None:
     """Suspend or resume every Kustomization and HelmRelease; Flux's own first, so that it undoes nothing."""
-    with reach(inventory) as cluster:
+    with lock(inventory.path), reach(inventory) as cluster:
         objects = [
             each
             for each in cluster.flux_objects()
@@ -89,7 +90,7 @@ def uninstall(inventory: Inventory, yes: bool) -> None:
     ):
         raise InputError("nothing was removed; confirm at a terminal, or say --yes")
     flux = tools.find("flux")
-    with reach(inventory) as cluster, tunnel(cluster, inventory.name) as kubeconfig:
+    with lock(inventory.path), reach(inventory) as cluster, tunnel(cluster, inventory.name) as kubeconfig:
         command = [flux, "uninstall", "--silent", f"--kubeconfig={kubeconfig}", f"--context={inventory.name}"]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -173,3 +176,37 @@ def test_ready_counts_for_the_wanted_generation_and_commit_alone() -> None:
     assert not conditions.read([old])[0].ready
     suspended = {**done, "spec": {**done["spec"], "suspend": True}}
     assert conditions.read([suspended])[0].problem == "is suspended; `invoke flux-resume`"
+
+
+class Forge(BaseHTTPRequestHandler):
+    """An API that knows one token, over plain HTTP on loopback."""
+
+    def do_GET(self) -> None:
+        given = self.headers.get("PRIVATE-TOKEN") or self.headers.get("Authorization", "").removeprefix(
+            "token "
+        )
+        known = given == TOKEN
+        body = json.dumps({"path": self.path}).encode()
+        self.send_response(200 if known else 401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("forge", "base"), [("github", "/api/v3"), ("gitlab", "/api/v4"), ("gitea", "/api/v1")]
+)
+def test_the_forge_is_asked_with_the_token_in_a_header(forge: str, base: str) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Forge) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        target = Target(forge, "org/fleet", f"127.0.0.1:{server.server_port}", "main", "clusters/production")
+        assert forges.client(target, TOKEN, "http")("x") == (200, {"path": f"{base}/x"})
+        with pytest.raises(InputError, match="has expired or is mistyped"):
+            forges.check(target, forges.client(target, "another", "http"))
+        server.shutdown()
+    with pytest.raises(InputError, match=r"cannot be asked: .*; see flux_hostname") as refusal:
+        forges.client(target, TOKEN, "http")("x")
+    assert TOKEN not in str(refusal.value)
