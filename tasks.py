@@ -4,35 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
 
 from invoke import Context, task
 
+from controller.fleet_tasks import *  # noqa: F403  the fleet's tasks: invoke collects what this module holds
+from controller.plain import plain_errors
+
 INVENTORY = {"inventory": "the cluster's inventory file, such as inventories/oslo.py"}
 JSON = {"json_output": "print JSON for machines"}
-
-
-def plain_errors(body: Callable[..., Any]) -> Callable[..., Any]:
-    """A user's mistake ends in one line and exit code 2, a failure in one line and 1; neither in a traceback."""
-
-    @wraps(body)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        from cluster.errors import InputError
-        from deploy.artifacts import Unreachable
-        from lab import LabError
-
-        try:
-            return body(*args, **kwargs)
-        except InputError as error:
-            print(error, file=sys.stderr)
-            sys.exit(2)
-        except (LabError, RuntimeError, Unreachable) as error:
-            print(error, file=sys.stderr)
-            sys.exit(1)
-
-    return run
 
 
 @task(name="try", help={"backend": "qemu (own kernel) or nspawn (root, fast); default qemu"} | JSON)
@@ -306,7 +285,7 @@ def lint(context: Context) -> None:
     sys.exit(run_lint())
 
 
-@task(help={"only": "one layer: lint, unit, bench, lab, vm or e2e (default: all)"})
+@task(help={"only": "one layer: lint, unit, bench, fleet, lab, vm or e2e (default: all)"})
 @plain_errors
 def test(context: Context, only: str = "") -> None:
     """Run every test layer that this machine can run, and say which it cannot and why."""

@@ -34,7 +34,7 @@ class Journal:
     @contextmanager
     def open(cls, inventory_path: Path, deploy: Path, inventory: Any) -> Iterator[Journal]:
         """The journal of a new run. Ends the process when another run changes the same cluster."""
-        with _lock(inventory_path):
+        with lock(inventory_path):
             started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
             folder = SKERRY / "runs" / started
             folder.mkdir(parents=True, mode=0o700)
@@ -71,7 +71,7 @@ def read(inventory: Path, since: float) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _lock(inventory: Path) -> Iterator[None]:
+def lock(inventory: Path) -> Iterator[None]:
     folder = SKERRY / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / inventory.stem).open("w") as file:

@@ -48,6 +48,18 @@ def _no_real_k3s() -> str:
     return "" if found else "no real K3s in artifacts/; run `invoke artifacts-fetch` where there is internet"
 
 
+def _no_fleet_tools() -> str:
+    from fleet import tools  # installs what apt can, as root
+
+    try:
+        for name in ("age-keygen", "git", "sops", "ssh", "sshd"):
+            tools.find(name)
+        tools.kustomize()
+    except InputError as error:
+        return str(error)
+    return ""
+
+
 LINT = (
     (str(BIN / "ruff"), "check", "."),
     (str(BIN / "ruff"), "format", "--check", "."),
@@ -58,6 +70,7 @@ LAYERS = (  # those in one row run side by side: emulation keeps one core busy, 
     (Layer("unit", ((*PYTEST, "-q", "tests/unit"),), _nothing),),
     (Layer("bench", ((*PYTEST, "-v", "tests/bench"),), _nothing),),
     (
+        Layer("fleet", ((*PYTEST, "-v", "tests/fleet"),), _no_fleet_tools),
         Layer("lab", ((*PYTEST, "-v", "tests/lab_backend", "tests/lab"),), _no_root),
         Layer("vm", ((*PYTEST, "-v", "tests/vm"),), _no_debootstrap, lab="vm"),
     ),
@@ -105,5 +118,5 @@ def _say(layer: Layer, command: tuple[str, ...]) -> int:
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            print(f"{layer.name:4} | {line}", end="", flush=True)
+            print(f"{layer.name:5} | {line}", end="", flush=True)
     return process.returncode

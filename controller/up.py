@@ -16,7 +16,8 @@ from rich.table import Table
 
 from cluster.errors import InputError
 from controller import trust
-from controller.inventory import PROJECT, load
+from controller.handoff import hand_over, ready
+from controller.inventory import PROJECT, Inventory, load
 from controller.journal import read
 from controller.verify import verify
 
@@ -86,11 +87,22 @@ def up(inventory_path: str, script: str, check: bool) -> tuple[int, list[Stage]]
     """Deploy, then verify. Raises InputError before any host is touched."""
     inventory = load(inventory_path)
     trust.trust(inventory, trust.ask)
+    flux = Path(script).stem == "k3s" and inventory.first_server.settings.flux_forge != "none"
+    token = ready(inventory) if flux else ""
     code, stages = deploy(inventory_path, script, {})
     if code == 0 and check:
         stages.append(timed("Verify", lambda: verify_stage(inventory_path, Path(script).stem)))
         code = 1 if stages[-1].result == "failed" else 0
+    if code == 0 and flux:
+        stages.append(timed("Flux", lambda: flux_stage(inventory, token)))
+        code = 1 if stages[-1].result == "failed" else 0
     return code, stages
+
+
+def flux_stage(inventory: Inventory, token: str) -> Stage:
+    """The hand-off as the road's last stage."""
+    done = hand_over(inventory, token=token, say=lambda line: print(f"  {line}", file=sys.stderr))
+    return Stage("Flux", "done" if done.changed else "unchanged", f"follows {done.commit[:12]}")
 
 
 def verify_stage(inventory_path: str, extent: str) -> Stage:

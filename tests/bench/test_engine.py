@@ -48,7 +48,7 @@ def test_a_stall_is_charged_to_all_who_wait(measure: Measure, slow_disk: str) ->
     limits = [1, 2, 4, 8, 10, 16, 25, 32, 64, 128, 256, 500, 1000]
     syncs, answers = (share_over(phase[name], limits, 128).over for name in ("sync", "response"))
     assert syncs >= 2
-    assert answers >= syncs * 30
+    assert answers >= (syncs - 1) * 30  # the phase may end in the last stall
     assert phase["sync"]["n"] < phase["records"]  # those that waited shared one sync, as in etcd
 
 
