@@ -45,6 +45,11 @@ class Result:
         return [line["operation"] for line in self.journal if line.get("result") == "changed"]
 
     @property
+    def mistakes(self) -> list[str]:
+        """The lines on standard error, less warnings, which pyinfra sets in."""
+        return [line for line in self.stderr.splitlines() if not line.startswith("    ")]
+
+    @property
     def failed(self) -> list[str]:
         """The operations that failed."""
         return [line["operation"] for line in self.journal if line.get("result") == "failed"]
