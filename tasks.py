@@ -8,10 +8,8 @@ import sys
 from invoke import Context, task
 
 from controller.fleet_tasks import *  # noqa: F403  the fleet's tasks: invoke collects what this module holds
+from controller.fleet_tasks import INVENTORY, JSON
 from controller.plain import plain_errors
-
-INVENTORY = {"inventory": "the cluster's inventory file, such as inventories/oslo.py"}
-JSON = {"json_output": "print JSON for machines"}
 
 
 @task(name="try", help={"backend": "qemu (own kernel) or nspawn (root, fast); default qemu"} | JSON)

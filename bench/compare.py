@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.bounds import Share, share
-from bench.verdict import Result, loads
+from bench.bounds import Share
+from bench.verdict import Result, loads, share_over
 
 SERIES = {"sync": "WAL fsync", "commit": "backend commit"}
 # Every limit of two series is compared, about thirty pairs of bounds at a time.
@@ -54,13 +54,8 @@ def compare(before: Result, after: Result) -> list[Change]:
 def _differences(
     phase: str, series: str, before: dict[str, Any], after: dict[str, Any], limits_ms: list[int]
 ) -> Iterator[Change]:
-    for place in reversed(range(len(limits_ms))):
-        then, now = (_share(each, place) for each in (before, after))
+    for limit in reversed(limits_ms):
+        then, now = (share_over(each, limits_ms, limit, CONFIDENCE) for each in (before, after))
         if now.lower > then.upper or then.lower > now.upper:
-            yield Change(phase, series, limits_ms[place], then, now)
+            yield Change(phase, series, limit, then, now)
             return
-
-
-def _share(series: dict[str, Any], place: int) -> Share:
-    rows = [(row[0], row[3 + place]) for row in series["rows"]]
-    return share(rows, series["bursts"][place], CONFIDENCE)

@@ -1,10 +1,9 @@
-"""The engine's histograms: merged, and read back as percentiles and curves. Times are in nanoseconds."""
+"""The engine's histograms, read back as percentiles and curves. Times are in nanoseconds."""
 
 from __future__ import annotations
 
 import itertools
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 Counts = Mapping[int, int]
 """Observations by bucket, as `bench.engine.bucket` numbers them."""
@@ -22,14 +21,6 @@ def upper_edge(index: int) -> int:
     index += 1
     shift = (index >> 7) - 1
     return ((index & 127) + 128) << shift
-
-
-def merge(some: Iterable[Counts]) -> Counts:
-    """The histogram of all observations together."""
-    total: Counter[int] = Counter()
-    for each in some:
-        total.update(each)
-    return dict(sorted(total.items()))
 
 
 def percentile(histogram: Counts, percent: float) -> int:

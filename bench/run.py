@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class HostRun:
     error: str = ""
     since: list[str] = field(default_factory=list)
 
-    @property
+    @cached_property
     def judgement(self) -> Judgement | None:
         return judge(self.result, self.datastore, self.dedicated) if self.result else None
 

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from bench import criteria
-from bench.bounds import Share, share
+from bench.bounds import CONFIDENCE, Share, share
 from bench.criteria import Criterion
 from bench.histogram import counts, percentile
 
@@ -151,10 +151,13 @@ def _judge_worst_stretch(phase: Phase, limits_ms: list[int], criterion: Criterio
     )  # fmt: skip
 
 
-def share_over(series: dict[str, Any], limits_ms: list[int], limit_ms: int) -> Share:
+def share_over(
+    series: dict[str, Any], limits_ms: list[int], limit_ms: int, confidence: float = CONFIDENCE
+) -> Share:
     """The share of a series' times over one of the engine's limits, with its bounds."""
     place = limits_ms.index(limit_ms)
-    return share([(row[0], row[3 + place]) for row in series["rows"]], series["bursts"][place])
+    rows = [(row[0], row[3 + place]) for row in series["rows"]]
+    return share(rows, series["bursts"][place], confidence)
 
 
 def _compare(found: Share, allowed: float) -> Verdict:

@@ -59,4 +59,9 @@ def admit(record: DiskRecord | None, fsid: str, gate: str, measure: bool) -> Ans
         )
     else:
         return "fine", ""
-    return ("warn" if gate == "warn" else "refuse"), problem
+    return refuse(problem, gate)
+
+
+def refuse(problem: str, gate: str) -> Answer:
+    """A problem that setting disk_gate turns into a warning."""
+    return ("warn", problem) if gate == "warn" else ("refuse", problem)

@@ -12,9 +12,8 @@ from rich.table import Table
 from cluster.errors import InputError
 from controller.inventory import PROJECT, Inventory
 from controller.kubernetes import reach
+from controller.plain import NOT_AS_WANTED
 from fleet import conditions
-
-NOT_AS_WANTED = 3
 
 
 def drift(inventory: Inventory, deploy: str, as_json: bool) -> int:

@@ -15,9 +15,9 @@ from controller.handoff import Handoff, hand_over
 from controller.inventory import Inventory
 from controller.journal import lock
 from controller.kubernetes import last_line, reach, tunnel
+from controller.plain import NOT_AS_WANTED
 from fleet import conditions, tools
 
-NOT_AS_WANTED = 3
 SWITCHED = ("Kustomization", "HelmRelease")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from bench.run import HostRun, Run, load
 from bench.verdict import Result
 from cluster.errors import InputError
 from controller.journal import SKERRY
+from fleet.files import replace
 
 PAST = 10  # runs of a host that count as its past
 
@@ -27,12 +27,8 @@ def folder(inventory: str) -> Path:
 
 def store(run: Run) -> Path:
     """Keep a run, in one rename. Returns its file."""
-    place = folder(run.inventory)
-    place.mkdir(parents=True, exist_ok=True)
-    path = place / f"{run.title}.json"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    temporary.write_text(json.dumps(run.as_json()))
-    temporary.replace(path)
+    path = folder(run.inventory) / f"{run.title}.json"
+    replace(path, json.dumps(run.as_json()))
     return path
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+NOT_AS_WANTED = 3  # the exit code of tasks that look, when what they find is not as wanted
+
 
 def plain_errors(body: Callable[..., Any]) -> Callable[..., Any]:
     """A user's mistake ends in one line and exit code 2, a failure in one line and 1; neither in a traceback."""

@@ -9,14 +9,13 @@ from bench.page import page
 from bench.picture import draw
 from bench.run import Run
 from controller import history
+from fleet.files import replace
 
 
 def write(run: Run) -> Path:
     """Write both. Returns the page's path; the picture has the same name and ends in .png."""
     path = history.folder(run.inventory) / f"{run.title}.html"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    temporary.write_text(page(run))
-    temporary.replace(path)
+    replace(path, page(run))
     picture = path.with_suffix(".png")
     temporary = picture.with_name(f".{os.getpid()}.{picture.name}")
     draw(run, temporary)

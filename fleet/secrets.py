@@ -175,16 +175,6 @@ def _rotated(copy: Path, name: str, private: str) -> str:
     return (copy / name).read_text()
 
 
-def recipients(source: Source) -> set[str]:
-    """The age recipients in an encrypted file's metadata."""
-    return {
-        str(entry.get("recipient"))
-        for document in source.documents
-        if leaks.is_encrypted(document.value)
-        for entry in document.value["sops"].get("age") or []
-    }
-
-
 def check(root: Path) -> list[str]:
     """What is wrong with keys and encrypted files, a line each: "where: what; how to mend it"."""
     entries, config = record.load(root), keys.load_config(root)
@@ -216,7 +206,7 @@ def _check_file(
     root: Path, entries: record.Record, config: dict[str, object], source: Source
 ) -> Iterator[str]:
     wanted = set(keys.recipients_for(config, source.path))
-    if recipients(source) != wanted:
+    if leaks.recipients(source) != wanted:
         yield f"{source.path}: is encrypted for other keys than {keys.CONFIG} says; run `invoke secrets-rotate`"
     for name in entries.clusters:
         try:
@@ -224,7 +214,7 @@ def _check_file(
             mine = set(sops.public_keys(private))
         except InputError:  # _check_keys tells it
             continue
-        if mine & recipients(source):
+        if mine & leaks.recipients(source):
             done = sops.run(root, "decrypt", source.path, keys=private)
             if done.returncode:
                 yield f"{source.path}: the key of {name}: {sops.explain(done, source.path)}"

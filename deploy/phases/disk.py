@@ -12,7 +12,7 @@ from pyinfra.api.exceptions import DeployError
 from bench.profiles import phases, plan
 from bench.record import describe
 from bench.verdict import judge
-from cluster.disk import DATASTORE, Answer, DiskRecord, admit
+from cluster.disk import DATASTORE, Answer, DiskRecord, admit, refuse
 from cluster.settings import Settings
 from deploy.facts.disk import Disk
 from deploy.operations import Commands
@@ -74,9 +74,5 @@ def _measure(settings: Settings) -> Commands:
 def verdict_on(record: DiskRecord | None, reason: str, settings: Settings) -> Answer:
     """What a measurement means for the server; `reason`: why there is no record."""
     if record is None:
-        action: Answer = (
-            "warn" if settings.disk_gate == "warn" else "refuse",
-            f"the disk was not measured: {reason}",
-        )
-        return action
+        return refuse(f"the disk was not measured: {reason}", settings.disk_gate)
     return admit(record, record.fsid, settings.disk_gate, measure=False)

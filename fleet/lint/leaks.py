@@ -31,6 +31,16 @@ def is_encrypted(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("sops"), dict) and "mac" in value["sops"]
 
 
+def recipients(source: Source) -> set[str]:
+    """The age recipients in an encrypted file's metadata."""
+    return {
+        str(entry.get("recipient"))
+        for document in source.documents
+        if is_encrypted(document.value)
+        for entry in document.value["sops"].get("age") or []
+    }
+
+
 def check(source: Source) -> Iterator[Finding]:
     """Every plaintext secret in a file."""
     if match := PRIVATE_KEYS.search(source.text):

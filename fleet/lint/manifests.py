@@ -30,14 +30,8 @@ def check(config: dict[str, Any], source: Source) -> Iterator[Finding]:
 
 def _check_recipients(config: dict[str, Any], source: Source) -> Iterator[Finding]:
     """An encrypted file is for exactly the keys that .sops.yaml names for it; else some cluster cannot read it."""
-    encrypted = [document for document in source.documents if leaks.is_encrypted(document.value)]
-    if not encrypted:
+    if not any(leaks.is_encrypted(document.value) for document in source.documents):
         return
-    have = {
-        str(each.get("recipient"))
-        for document in encrypted
-        for each in document.value["sops"].get("age") or []
-    }
     wanted = set(keys.recipients_for(config, source.path))
     if not wanted:
         yield Finding(
@@ -47,7 +41,7 @@ def _check_recipients(config: dict[str, Any], source: Source) -> Iterator[Findin
             "no rule in .sops.yaml covers this encrypted file",
             "rename it, or run `invoke secrets-init`",
         )
-    elif have != wanted:
+    elif leaks.recipients(source) != wanted:
         yield Finding(
             "recipients",
             source.path,

@@ -15,6 +15,7 @@ import yaml
 
 from cluster.errors import InputError
 from fleet import keys, record, scaffold, secrets, sops
+from fleet.lint import leaks
 from tests.fleet.conftest import PLAINTEXT, PROJECT, SECRET
 
 FILE = "apps/production/nginx/password.sops.yaml"
@@ -89,7 +90,7 @@ def test_only_the_cluster_itself_and_recovery_can_read(fleet: Path) -> None:
     shared = fleet / "infrastructure" / "configs" / "token.sops.yaml"
     secrets.encrypt(shared, SECRET)
     [source] = [each for each in secrets.encrypted_files(fleet) if each.path.startswith("infrastructure")]
-    assert len(secrets.recipients(source)) == 3
+    assert len(leaks.recipients(source)) == 3
 
 
 def test_encrypting_leaves_no_plaintext_on_disk_or_in_argv(

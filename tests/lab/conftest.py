@@ -17,7 +17,7 @@ import lab
 from lab import network, place
 from tests.doubles import make_artifacts
 from tests.lab.mirror import Mirror
-from tests.lab.runs import VERSION, Result, Running, write_inventory
+from tests.lab.runs import VERSION, Result, Running, take_down, write_inventory
 
 NAMES = ["t1", "t2"]
 NEWER = "v1.34.4+k3s1"
@@ -38,15 +38,11 @@ def lab_hosts() -> Iterator[dict[str, lab.Host]]:
     here.root.mkdir(parents=True, exist_ok=True)
     with (here.root / "tests.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # another test run on this machine has hosts of the same names
-        _take_down()  # what a killed test run has left
+        take_down(*NAMES)  # what a killed test run has left
         try:
             yield {host.name: host for host in lab.up(backend="nspawn", names=NAMES)}
         finally:
-            _take_down()
-
-
-def _take_down() -> None:
-    lab.down([host.name for host in lab.hosts() if host.name in NAMES])
+            take_down(*NAMES)
 
 
 @pytest.fixture(scope="session")

@@ -133,6 +133,11 @@ class Running:
         return {path.name for path in self._runs.iterdir() if not path.is_symlink()}
 
 
+def take_down(*names: str) -> None:
+    """These lab hosts are gone, also where a killed test run has left some of them."""
+    lab.down([host.name for host in lab.hosts() if host.name in names])
+
+
 def write_inventory(folder: Path, host: lab.Host, artifacts: Path, settings: dict[str, Any]) -> Path:
     """An inventory with one server, and the project's defaults beside it. What a lab cannot have is off."""
     data = {

@@ -17,7 +17,7 @@ import pytest
 
 import lab
 from tests.doubles import make_artifacts
-from tests.lab.runs import PROJECT, Result, Running, write_inventory
+from tests.lab.runs import PROJECT, Result, Running, take_down, write_inventory
 
 NAME = "vm1"
 VERSION = "v1.36.3+k3s1"  # refuses cgroup v1, on which the host boots first
@@ -32,16 +32,12 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.Host]:
     Debian 11 unless told otherwise: it boots three times as fast as Ubuntu 20.04 when emulated.
     """
     os.environ.setdefault("SKERRY_LAB_RELEASE", "bullseye")
-    _take_down()  # what a killed test run has left
+    take_down(NAME)  # what a killed test run has left
     try:
         [up] = lab.up(backend="qemu", names=[NAME], kernel_args="systemd.unified_cgroup_hierarchy=0")
         yield up
     finally:
-        _take_down()
-
-
-def _take_down() -> None:
-    lab.down([each.name for each in lab.hosts() if each.name == NAME])
+        take_down(NAME)
 
 
 @pytest.fixture(scope="module")
