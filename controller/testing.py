@@ -104,13 +104,20 @@ def _run(layer: Layer) -> Stage:
     if hindrance := layer.hindrance():
         return Stage(layer.name, "skipped", hindrance)
     begun = time.monotonic()
-    codes = [_say(layer, command) for command in layer.commands]
+    outcomes = [_say(layer, command) for command in layer.commands]
     seconds = time.monotonic() - begun
-    return Stage(layer.name, "failed" if any(codes) else "done", "see above" if any(codes) else "", seconds)
+    if not any(code for code, _ in outcomes):
+        return Stage(layer.name, "done", "", seconds)
+    failures = [line for _, lines in outcomes for line in lines]
+    return Stage(layer.name, "failed", "\n".join(failures) or "see above", seconds)
 
 
-def _say(layer: Layer, command: tuple[str, ...]) -> int:
-    """Run a command, print each line with the layer's name before it, and return the exit code."""
+def _say(layer: Layer, command: tuple[str, ...]) -> tuple[int, list[str]]:
+    """Run a command, print each line with the layer's name before it.
+
+    Returns its exit code, and pytest's lines that name a test which failed.
+    """
+    failures = []
     place = Path(os.environ.get("SKERRY_LAB") or PROJECT / ".lab") / layer.lab
     environment = {**os.environ, "SKERRY_LAB": str(place), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
@@ -119,4 +126,6 @@ def _say(layer: Layer, command: tuple[str, ...]) -> int:
         assert process.stdout is not None
         for line in process.stdout:
             print(f"{layer.name:5} | {line}", end="", flush=True)
-    return process.returncode
+            if line.startswith(("FAILED ", "ERROR ")):
+                failures.append(line.strip())
+    return process.returncode, failures

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cluster.errors import InputError
@@ -122,7 +123,7 @@ def print_stages(stages: list[Stage], next_command: str, as_json: bool) -> None:
     table = Table("stage", "result", "why", "seconds")
     for stage in stages:
         colour = COLOURS[stage.result]
-        table.add_row(stage.name, f"[{colour}]{stage.result}[/]", stage.why, f"{stage.seconds:.1f}")
+        table.add_row(stage.name, f"[{colour}]{stage.result}[/]", escape(stage.why), f"{stage.seconds:.1f}")
     console = Console(highlight=False)
     console.print(table)
     console.print(f"Next: {next_command}")

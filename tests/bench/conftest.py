@@ -30,11 +30,13 @@ def command(path: Path, **phase: Any) -> list[str]:
 
 @pytest.fixture
 def measure(tmp_path: Path) -> Measure:
-    """measure(path=tmp_path, environment={}, **phase) runs one phase and returns the result."""
+    """measure(path=tmp_path, environment={}, niceness=0, **phase) runs one phase and returns the result."""
 
-    def run(path: Path = tmp_path, environment: dict[str, str] | None = None, **phase: Any) -> dict[str, Any]:
+    def run(
+        path: Path = tmp_path, environment: dict[str, str] | None = None, niceness: int = 0, **phase: Any
+    ) -> dict[str, Any]:
         child = subprocess.run(
-            command(path, **phase), env={**os.environ, **(environment or {})},
+            ["nice", "-n", str(niceness), *command(path, **phase)], env={**os.environ, **(environment or {})},
             capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         assert child.returncode == 0, child.stdout.splitlines()[-1:] + child.stderr.splitlines()[-1:]

@@ -71,9 +71,12 @@ def cpu_hogs(count: int) -> Iterator[None]:
 
 
 def test_a_starved_cpu_is_not_taken_for_a_slow_disk(measure: Measure, slow_disk: str) -> None:
-    """The disk answers within 0.3 ms; eight busy loops for each core are in the way."""
-    with cpu_hogs(8 * (os.cpu_count() or 1)):
-        found = measure(environment={"LD_PRELOAD": slow_disk}, seconds=5)
+    """The disk answers within 0.3 ms; two busy loops for each core are in the way, and rank before the engine.
+
+    Among equals, a scheduler may let one that mostly sleeps have the CPU at once, however many want it.
+    """
+    with cpu_hogs(2 * (os.cpu_count() or 1)):
+        found = measure(environment={"LD_PRELOAD": slow_disk}, niceness=15, seconds=5)
     shares = [each for each in judge(found, "etcd").findings if each.criterion.startswith("WAL")]
     assert shares[0].verdict is Verdict.CPU_BOUND, shares
 
