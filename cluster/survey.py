@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from cluster.disk import DiskRecord
+
 
 @dataclass(frozen=True)
 class Listener:
@@ -46,6 +48,8 @@ class Survey:
     k3s_installed: bool
     grub: bool
     reach: str
+    disk_fsid: str = ""
+    disk_record: DiskRecord | None = None
 
     @property
     def in_container(self) -> bool:
@@ -108,6 +112,8 @@ def parse(lines: Iterable[str]) -> Survey:
         k3s_installed=first("k3s_installed") == "yes",
         grub=first("grub") == "yes",
         reach=first("reach"),
+        disk_fsid=first("disk_fsid"),
+        disk_record=DiskRecord.parse("\n".join(raw["disk_record"])),
     )
 
 

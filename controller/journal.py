@@ -34,7 +34,7 @@ class Journal:
     @contextmanager
     def open(cls, inventory_path: Path, deploy: Path, inventory: Any) -> Iterator[Journal]:
         """The journal of a new run. Ends the process when another run changes the same cluster."""
-        with _lock(inventory_path):
+        with lock(inventory_path):
             started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
             folder = SKERRY / "runs" / started
             folder.mkdir(parents=True, mode=0o700)
@@ -59,14 +59,19 @@ def _point_to(started: str) -> None:
     new.replace(SKERRY / "runs" / "latest")
 
 
-def read_latest() -> list[dict[str, Any]]:
-    """The lines of the newest run's journal."""
-    text = (SKERRY / "runs" / "latest" / "journal.jsonl").read_text()
-    return [json.loads(line) for line in text.splitlines()]
+def read(inventory: Path, since: float) -> list[dict[str, Any]]:
+    """The lines of the newest run with this inventory that began at `since` (Unix time) or later; else none."""
+    for file in sorted((SKERRY / "runs").glob("2*/journal.jsonl"), reverse=True):
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        if not lines or lines[0]["time"] < since:
+            break
+        if lines[0]["inventory"] == str(inventory):
+            return lines
+    return []
 
 
 @contextmanager
-def _lock(inventory: Path) -> Iterator[None]:
+def lock(inventory: Path) -> Iterator[None]:
     folder = SKERRY / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / inventory.stem).open("w") as file:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from cluster.errors import InputError
 from controller.inventory import PROJECT
 from controller.up import Stage, print_stages
 
-PYTEST = (sys.executable, "-m", "pytest", "-q", "--durations=5")
+PYTEST = (sys.executable, "-m", "pytest", "--durations=5")
 BIN = Path(sys.executable).parent
 
 
@@ -26,6 +27,7 @@ class Layer:
     name: str
     commands: tuple[tuple[str, ...], ...]
     hindrance: Callable[[], str]
+    lab: str = ""  # the folder of its lab hosts and images, below that of other labs
 
 
 def _nothing() -> str:
@@ -46,17 +48,34 @@ def _no_real_k3s() -> str:
     return "" if found else "no real K3s in artifacts/; run `invoke artifacts-fetch` where there is internet"
 
 
+def _no_fleet_tools() -> str:
+    from fleet import tools  # installs what apt can, as root
+
+    try:
+        for name in ("age-keygen", "git", "sops", "ssh", "sshd"):
+            tools.find(name)
+        tools.kustomize()
+    except InputError as error:
+        return str(error)
+    return ""
+
+
 LINT = (
     (str(BIN / "ruff"), "check", "."),
     (str(BIN / "ruff"), "format", "--check", "."),
     (str(BIN / "mypy"),),
 )
-LAYERS = (
-    Layer("lint", LINT, _nothing),
-    Layer("unit", ((*PYTEST, "tests/unit"),), _nothing),
-    Layer("lab", ((*PYTEST, "tests/lab"),), _no_root),
-    Layer("vm", ((*PYTEST, "tests/vm"),), _no_debootstrap),
-    Layer("e2e", ((*PYTEST, "tests/e2e"),), lambda: _no_root() or _no_real_k3s()),
+LAYERS = (  # those in one row run side by side: emulation keeps one core busy, containers mostly wait
+    (Layer("lint", LINT, _nothing),),
+    (Layer("unit", ((*PYTEST, "-q", "tests/unit"),), _nothing),),
+    (Layer("bench", ((*PYTEST, "-v", "tests/bench"),), _nothing),),
+    (
+        Layer("fleet", ((*PYTEST, "-v", "tests/fleet"),), _no_fleet_tools),
+        Layer("lab", ((*PYTEST, "-v", "--ignore=tests/lab/hardening", "tests/lab_backend", "tests/lab"),), _no_root),
+        Layer("harden", ((*PYTEST, "-v", "tests/lab/hardening"),), _no_root),
+        Layer("vm", ((*PYTEST, "-v", "tests/vm"),), _no_debootstrap, lab="vm"),
+    ),
+    (Layer("e2e", ((*PYTEST, "-v", "tests/e2e"),), lambda: _no_root() or _no_real_k3s()),),
 )
 
 
@@ -70,10 +89,13 @@ def run_layers(only: str) -> int:
 
     Raises InputError for an unknown layer.
     """
-    names = [layer.name for layer in LAYERS]
+    names = [layer.name for row in LAYERS for layer in row]
     if only and only not in names:
         raise InputError(f"no test layer is named {only}; there are {', '.join(names)}")
-    stages = [_run(layer) for layer in LAYERS if only in ("", layer.name)]
+    stages: list[Stage] = []
+    with ThreadPoolExecutor() as pool:
+        for row in LAYERS:
+            stages += pool.map(_run, [layer for layer in row if only in ("", layer.name)])
     failed = any(stage.result == "failed" for stage in stages)
     print_stages(stages, "mend what failed" if failed else "git commit", as_json=False)
     return 1 if failed else 0
@@ -83,7 +105,28 @@ def _run(layer: Layer) -> Stage:
     if hindrance := layer.hindrance():
         return Stage(layer.name, "skipped", hindrance)
     begun = time.monotonic()
-    print(f"--> {layer.name}", flush=True)
-    codes = [subprocess.run(command, cwd=PROJECT, check=False).returncode for command in layer.commands]
+    outcomes = [_say(layer, command) for command in layer.commands]
     seconds = time.monotonic() - begun
-    return Stage(layer.name, "failed" if any(codes) else "done", "see above" if any(codes) else "", seconds)
+    if not any(code for code, _ in outcomes):
+        return Stage(layer.name, "done", "", seconds)
+    failures = [line for _, lines in outcomes for line in lines]
+    return Stage(layer.name, "failed", "\n".join(failures) or "see above", seconds)
+
+
+def _say(layer: Layer, command: tuple[str, ...]) -> tuple[int, list[str]]:
+    """Run a command, print each line with the layer's name before it.
+
+    Returns its exit code, and pytest's lines that name a test which failed.
+    """
+    failures = []
+    place = Path(os.environ.get("SKERRY_LAB") or PROJECT / ".lab") / layer.lab
+    environment = {**os.environ, "SKERRY_LAB": str(place), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(f"{layer.name:5} | {line}", end="", flush=True)
+            if line.startswith(("FAILED ", "ERROR ")):
+                failures.append(line.strip())
+    return process.returncode, failures

@@ -18,7 +18,8 @@ def uninstall(inventory_path: str, delete_volumes: bool, yes: bool) -> int:
     data: dict[str, object] = {"uninstall_delete_volumes": True} if delete_volumes else {}
     code, stages = deploy(inventory_path, "deploy/uninstall.py", data)
     if stages:
-        print_stages(stages, f"invoke up {inventory_path}", as_json=False)
+        task = "up" if code == 0 else "uninstall"
+        print_stages(stages, f"invoke {task} {inventory_path}", as_json=False)
     return code
 
 

@@ -15,7 +15,12 @@ from controller.inventory import PROJECT, Host, Inventory
 
 # What each deploy script is responsible for, by its name.
 PREPARED = ("packages", "clock", "swap", "cgroup", "kernel")
-EXTENTS = {"prepare": PREPARED, "harden": ("hardening",), "k3s": (*PREPARED, "hardening", "k3s")}
+EXTENTS = {
+    "prepare": PREPARED,
+    "harden": ("hardening",),
+    "host": (*PREPARED, "hardening"),
+    "k3s": (*PREPARED, "hardening", "k3s"),
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Outcome:
 
 
 def verify(inventory: Inventory, extent: str = "k3s", quiet: bool = False) -> Outcome:
-    """Run the checks of `extent`: "prepare" for the host part, "harden" for the controls, "k3s" for everything.
+    """Run the checks of `extent`: "prepare" for the host part, "harden" for the controls, "host" for both, "k3s" for all.
 
     pytest's own report goes to standard error; `quiet` shows failures alone.
     """
@@ -81,6 +86,7 @@ def ssh_config_entry(host: Host) -> str:
         f"  UserKnownHostsFile {host.known_hosts}",
         "  StrictHostKeyChecking yes",
         "  BatchMode yes",
+        "  LogLevel ERROR",  # a login banner is no answer
     ]
     if host.key:
         lines += [f"  IdentityFile {host.key}", "  IdentitiesOnly yes"]

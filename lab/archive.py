@@ -11,7 +11,7 @@ from lab.command import run, which
 from lab.host import LabError
 from lab.release import Release
 
-_SCRIPTS = Path("/usr/share/debootstrap/scripts")
+_MIRRORS = {"debian": "http://deb.debian.org/debian", "ubuntu": "http://archive.ubuntu.com/ubuntu"}
 _KEYRINGS = Path("/usr/share/keyrings")
 # Ubuntu's archive signing keys of 2012 and 2018: the anchor where the machine has no Ubuntu keyring.
 _UBUNTU_KEYS = (
@@ -21,16 +21,8 @@ _UBUNTU_KEYS = (
 
 
 def mirror(release: Release) -> str:
-    """SKERRY_LAB_MIRROR, else the mirror debootstrap itself would take."""
-    configured = os.environ.get("SKERRY_LAB_MIRROR")
-    if configured:
-        return configured.rstrip("/")
-    tools.need("debootstrap")
-    script = _SCRIPTS / release.name
-    if not script.exists():
-        raise LabError(f"this machine's debootstrap does not know {release.title}; choose another release")
-    ask = 'ARCH=amd64 SUITE=$1; default_mirror() { echo "$1"; exit; }; . "$2"'
-    return run(["sh", "-c", ask, "sh", release.name, str(script)]).stdout.strip().rstrip("/")
+    """SKERRY_LAB_MIRROR, else the family's own archive."""
+    return (os.environ.get("SKERRY_LAB_MIRROR") or _MIRRORS[release.family]).rstrip("/")
 
 
 def sources(release: Release, mirror: str) -> str:

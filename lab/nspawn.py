@@ -61,7 +61,7 @@ def start(place: Place, record: Record) -> Record:
     network.up(place)
     folder = place.host(record.name)
     groups = [] if cgroup.managed() else [str(group) for group in cgroup.groups(record.machine)]
-    cell = ["sh", str(recipe.GUEST / "cell.sh"), str(folder), str(_tree(place, record)), *groups]
+    cell = ["sh", str(recipe.LAUNCH / "cell.sh"), str(folder), str(_tree(place, record)), *groups]
     boot = command(record, folder, cgroup.managed())
     run(as_root(["setsid", "--fork", "unshare", "--mount", *cell, "--", *boot]), timeout=20)
     return record

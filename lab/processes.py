@@ -12,14 +12,16 @@ from lab.command import as_root, run, until
 from lab.host import LabError
 
 _PROC = Path("/proc")
-# Which programs carry the mark as an argument of their own: emulator, container manager, its launchers.
-_PROGRAMS = ("qemu-system-x86_64", "systemd-nspawn", "env", "setsid", "sh", "sudo", "unshare")
+# Which programs carry the mark as an argument of their own.
+_RUNNERS = ("qemu-system-x86_64", "systemd-nspawn")
+_PROGRAMS = (*_RUNNERS, "env", "setsid", "sh", "sudo", "unshare")
 
 
 def main(machine: str) -> int | None:
-    """The process that runs this machine: its emulator or container manager, not a fork of it."""
-    marked = {pid for pid, args in _commands() if is_marked(args, machine)}
-    return min((pid for pid in marked if _parent(pid) not in marked), default=None)
+    """The process that runs this machine: its emulator or container manager, between two boots its launcher."""
+    marked = {pid: args for pid, args in _commands() if is_marked(args, machine)}
+    runners = {pid for pid, args in marked.items() if Path(args[0]).name in _RUNNERS} or set(marked)
+    return min((pid for pid in runners if _parent(pid) not in runners), default=None)  # no fork of it
 
 
 def all_of(machine: str) -> set[int]:

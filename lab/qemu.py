@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 from dataclasses import replace
 from pathlib import Path
 
-from lab import emulator, identity, processes, qmp, seed, tools
-from lab.command import last_line, run
+from lab import emulator, identity, ports, processes, qmp, recipe, seed, tools
+from lab.command import last_line, run, until
 from lab.host import FRESH, LabError, Record, Spec
 from lab.place import Place
-from lab.recipe import DISK_GIB
 
 _LAN = "10.214"  # hosts of a lab reach each other in one /24 of it
 _CONTROLLER = "10.0.2.2"  # this machine, as seen by a host
@@ -21,10 +19,10 @@ _NAMESERVER = "nameserver 10.0.2.3\n"  # qemu's, which asks this machine's
 
 def check(spec: Spec) -> None:
     """LabError if this backend cannot make such a host."""
-    if spec.disk_gib < DISK_GIB:
-        raise LabError(f"{spec.name}: disk_gib={spec.disk_gib} is less than the image's {DISK_GIB}")
-    if any(char in spec.kernel_args for char in "\"'`$\\\n"):
-        raise LabError(f"{spec.name}: kernel_args may hold neither quotes, '$', '`' nor '\\'")
+    if spec.disk_gib < recipe.DISK_GIB:
+        raise LabError(f"{spec.name}: disk_gib={spec.disk_gib} is less than the image's {recipe.DISK_GIB}")
+    if any(char in spec.kernel_args for char in "\"'`$\\|&\n"):
+        raise LabError(f"{spec.name}: kernel_args may not hold quotes or any of $ ` \\ | &")
     tools.need("qemu-system-x86_64", "qemu-img", "ssh", "ip")
 
 
@@ -35,7 +33,7 @@ def boot_seconds() -> float:
 
 def describe(place: Place, spec: Spec, index: int, image: str) -> Record:
     """The record of a new host, with free ports on this machine."""
-    ssh, api = free_ports(2)
+    ssh, api = ports.free(2)
     return Record(
         spec.name, "qemu", index, f"{place.mark}-{index}", image, "127.0.0.1", ssh,
         f"{_LAN}.{place.number % 256}.{index + 10}", spec.cpus, spec.memory_mib, spec.disk_gib,
@@ -52,14 +50,17 @@ def prepare(place: Place, record: Record, identity: list[seed.File]) -> None:
     seed.write(place.host(record.name) / "seed.tar", [*identity, *_files(record)])
 
 
-def start(place: Place, record: Record, *resume: str) -> Record:
+def start(place: Place, record: Record, snapshot: str = "") -> Record:
     """Boot the host; returns when it has been launched, with its ports, which may be others than before."""
-    if not (is_free(record.port) and is_free(record.api_port or 0)):
-        ssh, api = free_ports(2)
+    if not (ports.is_free(record.port) and ports.is_free(record.api_port or 0)):
+        ssh, api = ports.free(2)
         record = place.keep(replace(record, port=ssh, api_port=api))
         identity.pin(place, record)
     folder = place.host(record.name)
-    run([*command(record, folder), *resume], cwd=folder, timeout=60)
+    (folder / "console.log").write_bytes(b"")
+    machine = ["sh", str(recipe.LAUNCH / "machine.sh"), str(folder), snapshot]
+    run(["setsid", "--fork", *machine, *command(record, folder)])
+    _await_control(place, record)
     return record
 
 
@@ -95,7 +96,7 @@ def load(place: Place, record: Record, label: str) -> bool:
         processes.cut_power(record.machine)
         run(["qemu-img", "snapshot", "-a", label, str(_disk(place, record))])
     elif processes.main(record.machine) is None:
-        start(place, record, "-loadvm", label)
+        start(place, record, label)
     else:
         _monitor(place, record, f"loadvm {label}")
     return has_memory
@@ -131,28 +132,10 @@ def command(record: Record, folder: Path) -> list[str]:
         "-device", "virtio-blk-pci,drive=disk,bootindex=0",
         "-drive", f"id=seed,if=none,file={folder}/seed.tar,format=raw,readonly=on",
         "-device", "virtio-blk-pci,drive=seed,serial=skerry-seed",
-        "-serial", f"file:{folder}/console.log", "-qmp", f"unix:{_SOCKET},server=on,wait=off",
-        "-daemonize", "-pidfile", f"{folder}/qemu.pid",
+        "-chardev", f"file,id=console,path={folder}/console.log,append=on", "-serial", "chardev:console",
+        "-qmp", f"unix:{_SOCKET},server=on,wait=off",
+        "-no-reboot", "-chardev", "stdio,id=events,signal=off", "-mon", "chardev=events,mode=control",
     ]  # fmt: skip
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports on 127.0.0.1 that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
-
-
-def is_free(port: int) -> bool:
-    """Whether a port on 127.0.0.1 can be listened on."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def _files(record: Record) -> list[seed.File]:
@@ -181,6 +164,24 @@ def _disk(place: Place, record: Record) -> Path:
 
 def _control(place: Place, record: Record) -> Path:
     return place.host(record.name) / _SOCKET
+
+
+def _await_control(place: Place, record: Record) -> None:
+    """Return when qemu takes commands; LabError with what it said if it has ended instead."""
+
+    def decided() -> bool:
+        return processes.main(record.machine) is None or answers()
+
+    def answers() -> bool:
+        try:
+            return bool(qmp.command(_control(place, record), "query-status"))
+        except LabError:
+            return False
+
+    until(decided, seconds=60)
+    if not answers():
+        said = last_line((place.host(record.name) / "qemu.log").read_text(errors="replace"))
+        raise LabError(f"{record.name}: qemu did not start: {said}")
 
 
 def _monitor(place: Place, record: Record, line: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from lab.release import Release
 
 GUEST = Path(__file__).parent / "guest"  # scripts and units that run inside the hosts
+LAUNCH = Path(__file__).parent / "launch"  # scripts that run the hosts
 
 # As bare as the smallest images of providers: no curl, no ca-certificates, no time service, no firewall.
 PACKAGES = (

@@ -18,7 +18,11 @@ resize2fs /dev/vda1
 touch /etc/lab-seeded
 sync
 if [ -e /etc/default/grub.d/50-lab.cfg ]; then
-    update-grub
+    GRUB_CMDLINE_LINUX=
+    . /etc/default/grub.d/50-lab.cfg
+    # What update-grub would write, in no time instead of a minute.
+    sed -i "/^[[:space:]]*linux[[:space:]]/s|\$|$GRUB_CMDLINE_LINUX|" /boot/grub/grub.cfg
+    sync
     systemctl --force reboot # nothing has started yet that would want to be stopped
     sleep 60
 fi

@@ -16,5 +16,6 @@ def test_fstab_brings_no_swap_back(host: Any) -> None:
 
 
 def test_no_swap_unit_is_left(host: Any) -> None:
-    listed = host.check_output("systemctl list-unit-files --no-legend --type=swap --state=enabled,generated")
-    assert listed == ""
+    listed = host.run("systemctl list-unit-files --no-legend --type=swap --state=enabled,generated")
+    assert listed.rc in (0, 1), listed.stderr  # 1: none found (systemd 246 and newer)
+    assert listed.stdout + listed.stderr == ""

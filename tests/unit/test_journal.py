@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 
 from controller import journal
 from controller.up import Stage, phases
+
+OSLO, BERGEN = Path("inventories/oslo.py"), Path("inventories/bergen.py")
 
 
 class FakeData:
@@ -29,19 +32,29 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def open_journal(**data: object) -> Any:
+def open_journal(inventory: Path = OSLO, **data: object) -> Any:
     hosts = [SimpleNamespace(name="a", data=FakeData(**data))]
-    return journal.Journal.open(Path("inventories/oslo.py"), Path("deploy/k3s.py"), hosts)
+    return journal.Journal.open(inventory, Path("deploy/k3s.py"), hosts)
 
 
 def test_what_was_written_is_read_back_and_secrets_are_not_there(home: Path) -> None:
     with open_journal(max_pods=110, ssh_password="hunter2", git_token="hunter3") as written:
         written.write("end", host="a", operation="Swap | Turn swap off", result="changed", seconds=1.5)
-    lines = journal.read_latest()
+    lines = journal.read(OSLO, since=0)
     assert [line["event"] for line in lines] == ["run", "host", "end"]
     assert lines[1]["settings"] == {"max_pods": 110}
     assert "hunter" not in "".join(path.read_text() for path in home.rglob("*") if path.is_file())
     assert oct((home / "runs" / "latest").resolve().stat().st_mode & 0o777) == "0o700"
+
+
+def test_the_run_of_another_cluster_at_the_same_time_is_not_taken_for_ours() -> None:
+    begun = time.time()
+    with open_journal() as ours, open_journal(BERGEN) as theirs:
+        ours.write("end", host="a")
+        theirs.write("end", host="b")
+    assert [line.get("host") for line in journal.read(OSLO, begun)] == [None, "a", "a"]
+    assert journal.read(OSLO, time.time()) == []
+    assert journal.read(Path("inventories/tromso.py"), begun) == []
 
 
 def _open_in_child() -> None:

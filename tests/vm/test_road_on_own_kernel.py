@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,10 +23,11 @@ from controller.inventory import load
 from controller.verify import ssh_config_entry
 from tests.doubles import make_artifacts
 from tests.host.readings import wrong
-from tests.lab.runs import PROJECT, Result, Running, write_inventory
+from tests.lab.runs import PROJECT, Result, Running, take_down, write_inventory
 
 NAME = "vm1"
 VERSION = "v1.36.3+k3s1"  # refuses cgroup v1, on which the host boots first
+RESET_SECONDS = 60  # a boot takes longer where there is no KVM
 SECONDS = 900  # emulation is ten to thirty times slower than the machine itself
 
 
@@ -36,12 +38,12 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.Host]:
     Debian 11 unless told otherwise: it boots three times as fast as Ubuntu 20.04 when emulated.
     """
     os.environ.setdefault("SKERRY_LAB_RELEASE", "bullseye")
-    lab.down([each.name for each in lab.hosts() if each.name == NAME])
+    take_down(NAME)  # what a killed test run has left
     try:
         [up] = lab.up(backend="qemu", names=[NAME], kernel_args="systemd.unified_cgroup_hierarchy=0")
         yield up
     finally:
-        lab.down([NAME])
+        take_down(NAME)
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +143,12 @@ def test_no_k3s_started_with_another_configuration_than_it_runs(host: lab.Host, 
         if line.get("result") == "changed" and "Write" in line["operation"] and "K3s" in line["operation"]
     ]
     assert len({line["operation"] for line in starts}) == len(starts) > 0
+
+
+def test_reset_brings_the_new_host_back_without_a_boot(host: lab.Host) -> None:
+    """With its memory: swap is on again, nothing is prepared. Last, as it undoes all before."""
+    begun = time.monotonic()
+    lab.reset(host.name)
+    assert time.monotonic() - begun < RESET_SECONDS
+    assert show(host, "swapon --show --noheadings") != ""
+    assert show(host, "ls /usr/local/bin") == ""

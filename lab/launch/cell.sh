@@ -1,4 +1,4 @@
-# Starts an nspawn host, in a mount namespace of its own: its mounts end with it.
+# Runs an nspawn host until it is powered off, in a mount namespace of its own: its mounts end with it.
 # usage: sh cell.sh HOST_DIRECTORY TREE [CGROUP ...] -- COMMAND ...
 set -eu
 dir=$1 tree=$2
@@ -31,10 +31,6 @@ fi
 # Without a service manager above it, systemd-nspawn ends with 133 when its host reboots.
 status=133
 while [ "$status" = 133 ]; do
-    "$@" &
-    trap "kill -TERM $!" TERM # shuts the host down
-    while kill -0 $! 2>/dev/null; do
-        wait $! && status=0 || status=$? # a signal ends the wait early
-    done
+    "$@" && status=0 || status=$?
 done
 exit "$status"

@@ -20,7 +20,7 @@ from cluster.hardening.kernel import MODULES_FILE
 from controller.inventory import load
 from controller.verify import ssh_config_entry
 from tests.host.readings import CONTAINER, wrong
-from tests.lab.conftest import NAMES, Run, WriteInventory
+from tests.lab.conftest import Run, WriteInventory
 
 K3S = "/etc/rancher/k3s/config.yaml"
 PROFILE: dict[str, object] = {
@@ -117,7 +117,9 @@ def test_every_control_is_green_as_deployed(cis_node: tuple[Any, list[Control], 
 
 
 @pytest.mark.parametrize("id", sorted(catalogue.IDS))
-def test_a_control_undone_by_hand_is_seen(id: str, cis_node: tuple[Any, list[Control], Part]) -> None:
+def test_a_control_undone_by_hand_is_seen(
+    id: str, prepared: str, cis_node: tuple[Any, list[Control], Part]
+) -> None:
     host, controls, part = cis_node
     found = [control for control in controls if control.id == id]
     if not found:
@@ -127,9 +129,9 @@ def test_a_control_undone_by_hand_is_seen(id: str, cis_node: tuple[Any, list[Con
         pytest.skip("nothing of it can be undone in a container; see tests/vm")
     for check in checks:
         undone, again = undo(check)
-        lab.run(NAMES[0], undone)
+        lab.run(prepared, undone)
         seen = wrong(host, found[0], False, part)
-        lab.run(NAMES[0], again)
+        lab.run(prepared, again)
         assert any(f"{check.kind} {check.key}:" in each for each in seen), (check, seen)
     assert wrong(host, found[0], False, part) == []
 
