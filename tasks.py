@@ -4,35 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
 
 from invoke import Context, task
 
-INVENTORY = {"inventory": "the cluster's inventory file, such as inventories/oslo.py"}
-JSON = {"json_output": "print JSON for machines"}
-
-
-def plain_errors(body: Callable[..., Any]) -> Callable[..., Any]:
-    """A user's mistake ends in one line and exit code 2, a failure in one line and 1; neither in a traceback."""
-
-    @wraps(body)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        from cluster.errors import InputError
-        from deploy.artifacts import Unreachable
-        from lab import LabError
-
-        try:
-            return body(*args, **kwargs)
-        except InputError as error:
-            print(error, file=sys.stderr)
-            sys.exit(2)
-        except (LabError, RuntimeError, Unreachable) as error:
-            print(error, file=sys.stderr)
-            sys.exit(1)
-
-    return run
+from controller.fleet_tasks import *  # noqa: F403  the fleet's tasks: invoke collects what this module holds
+from controller.fleet_tasks import INVENTORY, JSON
+from controller.plain import plain_errors
 
 
 @task(name="try", help={"backend": "qemu (own kernel) or nspawn (root, fast); default qemu"} | JSON)
@@ -72,7 +49,7 @@ def up(
     sys.exit(code)
 
 
-@task(help=INVENTORY | {"extent": "prepare (the host part) or k3s (everything)"})
+@task(help=INVENTORY | {"extent": "prepare (the host part), harden, host (both) or k3s (everything)"})
 @plain_errors
 def verify(context: Context, inventory: str, extent: str = "k3s") -> None:
     """Run the acceptance checks of tests/host/ against the hosts."""
@@ -131,6 +108,35 @@ def status(context: Context, inventory: str, json_output: bool = False) -> None:
     sys.exit(0 if all(each.fine for each in found) else 3)
 
 
+@task(help=INVENTORY | JSON)
+@plain_errors
+def audit(context: Context, inventory: str, json_output: bool = False) -> None:
+    """List every control with what was found, and where data lie; exit code 3 when one fails or has expired."""
+    from rich.console import Console
+
+    from controller import audit as cluster_audit
+    from controller.inventory import load
+
+    cluster = load(inventory)
+    found = cluster_audit.audit(cluster)
+    page = cluster_audit.write_page(cluster, found)
+    if json_output:
+        print(cluster_audit.as_text(found))
+    else:
+        Console().print(cluster_audit.table(found))
+        print(f"For auditors: {page}")
+    sys.exit(0 if all(each.fine for each in found) else 3)
+
+
+@task(help=INVENTORY | {"yes": "do not ask"})
+@plain_errors
+def unharden(context: Context, inventory: str, yes: bool = False) -> None:
+    """Put back what was on the hosts before Skerry hardened them."""
+    from controller.uninstall import unharden as run_unharden
+
+    sys.exit(run_unharden(inventory, yes))
+
+
 @task(name="artifacts-fetch", help=INVENTORY | {"arch": "amd64 or arm64"})
 @plain_errors
 def artifacts_fetch(context: Context, inventory: str, arch: str = "amd64") -> None:
@@ -187,6 +193,86 @@ def node_remove(
     from controller.node_remove import remove
 
     sys.exit(remove(inventory, name, delete_volumes, yes))
+
+
+@task(
+    name="bench-disk",
+    help=INVENTORY
+    | JSON
+    | {
+        "profile": "quick (20 s), standard (2 min) or soak (see --minutes); default standard",
+        "minutes": "how long a soak takes (default 30)",
+        "path": "folder on the hosts to measure in (default: the datastore's; elsewhere no verdict is kept)",
+        "hosts": "only these, comma-separated",
+        "agents": "measure agents, too",
+        "parallel": "hosts at a time (default 20)",
+        "serial": "one host at a time, for hosts that share a hypervisor",
+        "fio": "the fio recipe and random I/O; installs fio for the time being (default yes)",
+        "keep_fio": "leave fio installed",
+        "force": "measure beside a running etcd or K3s",
+    },
+)
+@plain_errors
+def bench_disk(
+    context: Context,
+    inventory: str,
+    profile: str = "standard",
+    minutes: float = 30.0,
+    path: str = "",
+    hosts: str = "",
+    agents: bool = False,
+    parallel: int = 20,
+    serial: bool = False,
+    fio: bool = True,
+    keep_fio: bool = False,
+    force: bool = False,
+    json_output: bool = False,
+) -> None:
+    """Measure whether the hosts' disks are fit for etcd; exit code 3 when one is not."""
+    from controller import bench
+    from controller.inventory import load
+    from controller.report import write
+
+    options = bench.Options(
+        profile, path, hosts, minutes, 1 if serial else parallel, fio, keep_fio, force, agents
+    )
+    run = bench.bench(load(inventory), options)
+    bench.show(run, json_output, write(run))
+    sys.exit(bench.exit_code(run))
+
+
+@task(
+    name="bench-compare",
+    help=JSON | {"before": "a run: its file, or INVENTORY/TIME", "after": "the run to set against it"},
+)
+@plain_errors
+def bench_compare(context: Context, before: str, after: str, json_output: bool = False) -> None:
+    """Say what has clearly become worse or better between two runs; exit code 3 for worse."""
+    from controller import history
+
+    sys.exit(history.show_differences(before, after, json_output))
+
+
+@task(name="bench-history", help=INVENTORY | {"host": "only this one"})
+@plain_errors
+def bench_history(context: Context, inventory: str, host: str = "") -> None:
+    """List an inventory's runs, host by host."""
+    from controller import history
+    from controller.inventory import load
+
+    history.show(load(inventory).name, host)
+
+
+@task(name="etcd-latency", help=INVENTORY | JSON | {"url": "etcd's metrics as the host reaches them"})
+@plain_errors
+def etcd_latency(
+    context: Context, inventory: str, url: str = "http://127.0.0.1:2381/metrics", json_output: bool = False
+) -> None:
+    """Set what K3s's etcd has seen of its disk against what was predicted; exit code 3 when it is too slow."""
+    from controller.etcd_latency import show
+    from controller.inventory import load
+
+    sys.exit(show(load(inventory), url, json_output))
 
 
 @task(
@@ -255,7 +341,7 @@ def lint(context: Context) -> None:
     sys.exit(run_lint())
 
 
-@task(help={"only": "one layer: lint, unit, lab, vm or e2e (default: all)"})
+@task(help={"only": "one layer: lint, unit, bench, fleet, lab, vm or e2e (default: all)"})
 @plain_errors
 def test(context: Context, only: str = "") -> None:
     """Run every test layer that this machine can run, and say which it cannot and why."""

@@ -116,6 +116,31 @@ def _mirror(url: str) -> str:
     return url.rstrip("/")
 
 
+def _repository(text: str) -> None:
+    if re.search(r"://[^/@]*:[^/@]*@", text):  # not repeated in the message: it may be a password
+        raise InputError("holds a password; take it out, and give the forge's token in its variable")
+    if text and not re.fullmatch(r"[\w.-]+(/[\w.-]+)+|ssh://[^\s/]+/\S+", text):
+        raise InputError(
+            f"{text!r} is not a repository; write it as 'owner/name' or 'ssh://git@host/path.git'"
+        )
+
+
+def _host_name(text: str) -> None:
+    if text:
+        _host(text.partition(":")[0])
+
+
+def _branch(text: str) -> None:
+    # git-check-ref-format(1), the part that branches need
+    if not re.fullmatch(r"(?!.*(\.\.|//|@\{|\.lock$))[A-Za-z0-9_][A-Za-z0-9_./-]*(?<![./])", text):
+        raise InputError(f"{text!r} is not a branch; write it as 'main'")
+
+
+def _fleet_path(text: str) -> None:
+    if text and not re.fullmatch(r"clusters/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", text):
+        raise InputError(f"{text!r} is not a cluster's folder; write it as 'clusters/production'")
+
+
 def _reserve(value: object) -> Reserve:
     if not isinstance(value, (str, Mapping)):
         raise InputError(
@@ -207,3 +232,7 @@ Path = Annotated[str, _checked(_path)]
 Endpoint = Annotated[str, _checked(_endpoint)]
 Fingerprint = Annotated[str, _checked(_fingerprint)]
 Mirror = Annotated[str, AfterValidator(_mirror)]
+Repository = Annotated[str, _checked(_repository)]
+HostName = Annotated[str, _checked(_host_name)]
+Branch = Annotated[str, _checked(_branch)]
+FleetPath = Annotated[str, _checked(_fleet_path)]

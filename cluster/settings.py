@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 
 from cluster import forms
 from cluster.errors import InputError
+from cluster.flux import check_flux
 from cluster.inventory import check_inventory
 from cluster.versions import K3sVersion, check_supports
 from cluster.wording import in_words
@@ -87,6 +88,19 @@ class Settings(BaseModel):
     artifact_mirror: forms.Mirror
     k3s_airgap_images: bool
 
+    disk_gate: Literal["refuse", "warn"]
+    disk_measure: bool
+    disk_dedicated: bool
+    flux_forge: Literal["none", "github", "gitlab", "gitea", "git"]
+    flux_repository: forms.Repository
+    flux_hostname: forms.HostName
+    flux_personal: bool
+    flux_branch: forms.Branch
+    flux_path: forms.FleetPath
+    flux_private_key: str
+    flux_network_policy: bool
+    flux_timeout_seconds: forms.Positive
+
     uninstall_delete_volumes: bool
 
     # These see the settings above their own, less those that are wrong themselves.
@@ -103,6 +117,12 @@ class Settings(BaseModel):
             if pods.overlaps(services):
                 raise InputError(f"{text!r} overlaps k3s_cluster_cidr {pods_text!r}; choose another network")
         return text
+
+    @field_validator("flux_repository", "flux_path", "flux_private_key")
+    @classmethod
+    def _complete_for_the_forge(cls, value: str, info: ValidationInfo) -> str:
+        check_flux(str(info.data.get("flux_forge", "none")), str(info.field_name), value)
+        return value
 
     @field_validator("k3s_flannel_backend", "k3s_config_extra")
     @classmethod

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from cluster.disk import DiskRecord
+
 
 @dataclass(frozen=True)
 class Listener:
@@ -51,6 +53,8 @@ class Survey:
     server_state: str
     grub: bool
     reach: str
+    disk_fsid: str = ""
+    disk_record: DiskRecord | None = None
 
     @property
     def in_container(self) -> bool:
@@ -115,6 +119,8 @@ def parse(lines: Iterable[str]) -> Survey:
         server_state=first("server_state"),
         grub=first("grub") == "yes",
         reach=first("reach"),
+        disk_fsid=first("disk_fsid"),
+        disk_record=DiskRecord.parse("\n".join(raw["disk_record"])),
     )
 
 

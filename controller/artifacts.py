@@ -7,7 +7,15 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from cluster.artifacts import ARCHITECTURES, checksum_locations, k3s_artifacts, locations
+from cluster.artifacts import (
+    ARCHITECTURES,
+    PINNED,
+    Artifact,
+    checksum_locations,
+    k3s_artifacts,
+    locations,
+    pinned_artifact,
+)
 from cluster.errors import InputError
 from cluster.settings import Settings
 from deploy.artifacts import (
@@ -23,12 +31,18 @@ from deploy.artifacts import (
 BLOCK = 1 << 20
 
 
+def wanted(settings: Settings, arch: str) -> list[Artifact]:
+    """K3s, and for a hand-over to Flux the operator's tools for it."""
+    tools = [] if settings.flux_forge == "none" else [pinned_artifact(name, arch) for name in PINNED]
+    return [*k3s_artifacts(settings.k3s_version, arch, images=True), *tools]
+
+
 def fetch_all(settings: Settings, arch: str) -> None:
     """Download what the settings call for into the air-gap folder, each file checked before it gets its name.
 
     Raises InputError for a wrong checksum (the file is deleted), Unreachable when a download fails.
     """
-    for artifact in k3s_artifacts(settings.k3s_version, arch, images=True):
+    for artifact in wanted(settings, arch):
         sha256 = checksum(artifact, settings)
         here, remote, *_ = locations(artifact, PROJECT / settings.artifact_folder, settings.artifact_mirror)
         path = Path(here)
@@ -66,6 +80,6 @@ def _download(url: str, path: Path, sha256: str) -> None:
 def lock_all(settings: Settings) -> None:
     """Record the checksums of everything the settings call for, for both architectures."""
     for arch in ARCHITECTURES:
-        for artifact in k3s_artifacts(settings.k3s_version, arch, images=True):
+        for artifact in wanted(settings, arch):
             print(f"{artifact.filename} {artifact.version} {arch}: {checksum(artifact, settings)}")
     print(f"Next: commit {settings.artifact_lock}")

@@ -1,6 +1,7 @@
 """The one place that drives pyinfra: a child process of its own, because pyinfra turns the standard library
 over to gevent. `python -m controller.engine show INVENTORY` prints an inventory as JSON; `… run INVENTORY
-DEPLOY` changes its hosts. tests/unit/test_engine.py says when a pyinfra release moves what is used here.
+DEPLOY` changes its hosts; `… look INVENTORY DEPLOY` prints what that would change, as JSON, and changes nothing.
+tests/unit/test_engine.py says when a pyinfra release moves what is used here.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import logging
 import sys
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,32 @@ def run(state: State, deploy: Path, journal: Journal) -> int:
     """Connect, prepare, execute. Returns the exit code; results are in the journal."""
     recorder = Recorder(journal)
     end_when_interrupted(recorder.leave)
+
+    def change() -> None:
+        with recorder.preparing():
+            load_deploy_file(state, str(deploy))
+        state.set_stage(StateStage.Execute)
+        run_ops(state)
+
+    return _with_hosts(state, recorder, change)
+
+
+def look(state: State, deploy: Path, journal: Journal) -> int:
+    """Connect and prepare, no more: prints {host: [operations that would change it]}. Returns the exit code.
+
+    Every phase decides from what it reads of the host now. What a phase would decide only after an earlier one
+    has changed the host, a restart say, is therefore not foretold.
+    """
+
+    def foretell() -> None:
+        load_deploy_file(state, str(deploy))
+        print(json.dumps({host.name: _changes(state, host) for host in state.inventory}))
+
+    return _with_hosts(state, Recorder(journal), foretell)
+
+
+def _with_hosts(state: State, recorder: Recorder, work: Callable[[], None]) -> int:
+    """Connect to all hosts, then `work`. Returns the exit code."""
     state.add_callback_handler(recorder)
     state.add_callback_handler(Patience())
     state.set_stage(StateStage.Connect)
@@ -103,12 +131,9 @@ def run(state: State, deploy: Path, journal: Journal) -> int:
         return BAD_INPUT
     if not _sudo_works(state):
         return BAD_INPUT
+    state.set_stage(StateStage.Prepare)
     try:
-        state.set_stage(StateStage.Prepare)
-        with recorder.preparing():
-            load_deploy_file(state, str(deploy))
-        state.set_stage(StateStage.Execute)
-        run_ops(state)
+        work()
     except BadInput as error:
         print(error, file=sys.stderr)
         return BAD_INPUT
@@ -117,6 +142,13 @@ def run(state: State, deploy: Path, journal: Journal) -> int:
             print(error, file=sys.stderr)
         return FAILED
     return FAILED if state.failed_hosts else 0
+
+
+def _changes(state: State, host: Any) -> list[str]:
+    """The operations that would change a host, in order: "K3s | Write config.yaml"."""
+    hashes = [op_hash for op_hash in state.get_op_order() if op_hash in state.ops[host]]
+    changing = [each for each in hashes if state.ops[host][each].operation_meta.will_change]
+    return [", ".join(sorted(state.op_meta[each].names)) for each in changing]
 
 
 def _connect(state: State, recorder: Recorder) -> list[str]:
@@ -170,7 +202,7 @@ def main() -> int:
     """The exit code: 0 done, 1 failed, 2 bad input; 130 interrupted."""
     end_when_interrupted()
     parser = argparse.ArgumentParser(prog="controller.engine")
-    parser.add_argument("action", choices=("show", "run"))
+    parser.add_argument("action", choices=("show", "run", "look"))
     parser.add_argument("inventory", type=Path)
     parser.add_argument("deploy", type=Path, nargs="?")
     parser.add_argument("--only", default="", help="the one host to change; the others are not connected to")
@@ -182,7 +214,7 @@ def main() -> int:
     set_formatter(click.style)
     set_echo(click.echo)
     setup_logging("WARNING")
-    state = State(check_for_changes=False)
+    state = State(check_for_changes=arguments.action == "look")
     state.cwd = str(PROJECT)
     ctx_state.set(state)
     config = Config()
@@ -201,7 +233,7 @@ def main() -> int:
     state.init(inventory, config, initial_limit=only)
     with Journal.open(arguments.inventory, arguments.deploy, inventory) as journal:
         try:
-            return run(state, arguments.deploy, journal)
+            return (look if arguments.action == "look" else run)(state, arguments.deploy, journal)
         finally:
             disconnect_all(state)
 

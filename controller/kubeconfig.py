@@ -10,6 +10,7 @@ from pathlib import Path
 from cluster.kubeconfig import merge, named
 from controller import ssh
 from controller.inventory import Inventory
+from fleet.files import replace
 
 
 def default_file() -> Path:
@@ -34,11 +35,7 @@ def fetch(inventory: Inventory, file: Path, context: str) -> Path | None:
         return None
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     backup = _back_up(file) if file.exists() else None
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as handle:
-        handle.write(merged)
-    temporary.replace(file)
+    replace(file, merged, 0o600)
     return backup
 
 

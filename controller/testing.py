@@ -48,6 +48,18 @@ def _no_real_k3s() -> str:
     return "" if found else "no real K3s in artifacts/; run `invoke artifacts-fetch` where there is internet"
 
 
+def _no_fleet_tools() -> str:
+    from fleet import tools  # installs what apt can, as root
+
+    try:
+        for name in ("age-keygen", "git", "sops", "ssh", "sshd"):
+            tools.find(name)
+        tools.kustomize()
+    except InputError as error:
+        return str(error)
+    return ""
+
+
 LINT = (
     (str(BIN / "ruff"), "check", "."),
     (str(BIN / "ruff"), "format", "--check", "."),
@@ -56,8 +68,12 @@ LINT = (
 LAYERS = (  # those in one row run side by side: emulation keeps one core busy, containers mostly wait
     (Layer("lint", LINT, _nothing),),
     (Layer("unit", ((*PYTEST, "-q", "tests/unit"),), _nothing),),
+    (Layer("bench", ((*PYTEST, "-v", "tests/bench"),), _nothing),),
     (
-        Layer("lab", ((*PYTEST, "-v", "tests/lab_backend", "tests/lab"),), _no_root),
+        Layer("fleet", ((*PYTEST, "-v", "tests/fleet"),), _no_fleet_tools),
+        Layer("lab", ((*PYTEST, "-v", "--ignore=tests/lab/hardening", "--ignore=tests/lab/cluster", "tests/lab_backend", "tests/lab"),), _no_root),
+        Layer("cluster", ((*PYTEST, "-v", "tests/lab/cluster"),), _no_root),
+        Layer("harden", ((*PYTEST, "-v", "tests/lab/hardening"),), _no_root),
         Layer("vm", ((*PYTEST, "-v", "tests/vm"),), _no_debootstrap, lab="vm"),
     ),
     (Layer("e2e", ((*PYTEST, "-v", "tests/e2e"),), lambda: _no_root() or _no_real_k3s()),),
@@ -90,13 +106,20 @@ def _run(layer: Layer) -> Stage:
     if hindrance := layer.hindrance():
         return Stage(layer.name, "skipped", hindrance)
     begun = time.monotonic()
-    codes = [_say(layer, command) for command in layer.commands]
+    outcomes = [_say(layer, command) for command in layer.commands]
     seconds = time.monotonic() - begun
-    return Stage(layer.name, "failed" if any(codes) else "done", "see above" if any(codes) else "", seconds)
+    if not any(code for code, _ in outcomes):
+        return Stage(layer.name, "done", "", seconds)
+    failures = [line for _, lines in outcomes for line in lines]
+    return Stage(layer.name, "failed", "\n".join(failures) or "see above", seconds)
 
 
-def _say(layer: Layer, command: tuple[str, ...]) -> int:
-    """Run a command, print each line with the layer's name before it, and return the exit code."""
+def _say(layer: Layer, command: tuple[str, ...]) -> tuple[int, list[str]]:
+    """Run a command, print each line with the layer's name before it.
+
+    Returns its exit code, and pytest's lines that name a test which failed.
+    """
+    failures = []
     place = Path(os.environ.get("SKERRY_LAB") or PROJECT / ".lab") / layer.lab
     environment = {**os.environ, "SKERRY_LAB": str(place), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
@@ -104,5 +127,7 @@ def _say(layer: Layer, command: tuple[str, ...]) -> int:
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            print(f"{layer.name:4} | {line}", end="", flush=True)
-    return process.returncode
+            print(f"{layer.name:5} | {line}", end="", flush=True)
+            if line.startswith(("FAILED ", "ERROR ")):
+                failures.append(line.strip())
+    return process.returncode, failures

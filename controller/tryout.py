@@ -9,7 +9,8 @@ from controller.up import Stage, deploy, timed, verify_stage
 from deploy.artifacts import Unreachable, checksum
 
 INVENTORY = "inventories/lab.py"
-PREPARE, WHOLE = "deploy/prepare.py", "deploy/k3s.py"
+WHOLE = ("deploy/k3s.py",)
+WITHOUT_K3S = ("deploy/prepare.py", "deploy/harden.py", "deploy/disk.py")
 
 
 def attempt(backend: str) -> list[Stage]:
@@ -21,18 +22,29 @@ def attempt(backend: str) -> list[Stage]:
     stages.append(found)
     if found.result == "failed":
         return stages
-    script = PREPARE if found.result == "skipped" else WHOLE
-    # Nothing is downloaded in the host part, so nothing need be reachable for it.
-    code, phases = deploy(INVENTORY, script, {"artifact_delivery": "push"} if script == PREPARE else {})
-    stages += phases
-    if script == PREPARE:
+    if found.result == "skipped":
+        # Nothing is downloaded in the host's part, so nothing need be reachable for it.
+        walked, stages = _walk(WITHOUT_K3S, {"artifact_delivery": "push"}, stages)
         stages.append(Stage("K3s", "skipped", "see Find K3s"))
-    if code != 0:
-        if all(stage.result != "failed" for stage in stages):
-            stages.append(Stage("Deploy", "failed", "see above"))
-        return stages
-    extent = "prepare" if script == PREPARE else "k3s"
-    return [*stages, timed("Verify", lambda: verify_stage(INVENTORY, extent))]
+        return [*stages, timed("Verify", lambda: verify_stage(INVENTORY, "host"))] if walked else stages
+    walked, stages = _walk(WHOLE, {}, stages)
+    return [*stages, timed("Verify", lambda: verify_stage(INVENTORY, "k3s"))] if walked else stages
+
+
+def _walk(scripts: tuple[str, ...], data: dict[str, object], stages: list[Stage]) -> tuple[bool, list[Stage]]:
+    """Run the deploys one after the other. Returns whether all went well, and the stages with theirs."""
+    for script in scripts:
+        code, phases = deploy(INVENTORY, script, data)
+        known = {stage.name for stage in stages if stage.result != "failed"}
+        stages = [
+            *stages,
+            *(stage for stage in phases if stage.name not in known or stage.result == "failed"),
+        ]
+        if code != 0:
+            if all(stage.result != "failed" for stage in stages):
+                stages.append(Stage("Deploy", "failed", "see above"))
+            return False, stages
+    return True, stages
 
 
 def _boot(backend: str) -> Stage:

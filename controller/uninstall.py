@@ -21,3 +21,14 @@ def uninstall(inventory_path: str, delete_volumes: bool, yes: bool) -> int:
         task = "up" if code == 0 else "uninstall"
         print_stages(stages, f"invoke {task} {inventory_path}", as_json=False)
     return code
+
+
+def unharden(inventory_path: str, yes: bool) -> int:
+    """Take the hardening off. Returns the exit code. Raises InputError when nobody confirms."""
+    hosts = ", ".join(host.name for host in load(inventory_path).hosts)
+    if not yes and not trust.ask(f"Put back what was there before the hardening of {hosts}?"):
+        raise InputError("nothing was changed; confirm at a terminal, or say --yes")
+    code, stages = deploy(inventory_path, "deploy/unharden.py", {})
+    if stages:
+        print_stages(stages, f"invoke audit {inventory_path}", as_json=False)
+    return code

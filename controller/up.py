@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cluster.errors import InputError
 from controller import trust
-from controller.inventory import PROJECT, load
+from controller.handoff import hand_over, ready
+from controller.inventory import PROJECT, Inventory, load
 from controller.journal import read
 from controller.verify import verify
 
@@ -91,11 +93,22 @@ def up(inventory_path: str, script: str, check: bool) -> tuple[int, list[Stage]]
     """Deploy, then verify. Raises InputError before any host is touched."""
     inventory = load(inventory_path)
     trust.trust(inventory, trust.ask)
+    flux = Path(script).stem == "k3s" and inventory.first_server.settings.flux_forge != "none"
+    token = ready(inventory) if flux else ""
     code, stages = deploy(inventory_path, script, {})
     if code == 0 and check:
         stages.append(timed("Verify", lambda: verify_stage(inventory_path, Path(script).stem)))
         code = 1 if stages[-1].result == "failed" else 0
+    if code == 0 and flux:
+        stages.append(timed("Flux", lambda: flux_stage(inventory, token)))
+        code = 1 if stages[-1].result == "failed" else 0
     return code, stages
+
+
+def flux_stage(inventory: Inventory, token: str) -> Stage:
+    """The hand-off as the road's last stage."""
+    done = hand_over(inventory, token=token, say=lambda line: print(f"  {line}", file=sys.stderr))
+    return Stage("Flux", "done" if done.changed else "unchanged", f"follows {done.commit[:12]}")
 
 
 def verify_stage(inventory_path: str, extent: str) -> Stage:
@@ -115,7 +128,7 @@ def print_stages(stages: list[Stage], next_command: str, as_json: bool) -> None:
     table = Table("stage", "result", "why", "seconds")
     for stage in stages:
         colour = COLOURS[stage.result]
-        table.add_row(stage.name, f"[{colour}]{stage.result}[/]", stage.why, f"{stage.seconds:.1f}")
+        table.add_row(stage.name, f"[{colour}]{stage.result}[/]", escape(stage.why), f"{stage.seconds:.1f}")
     console = Console(highlight=False)
     console.print(table)
     console.print(f"Next: {next_command}")

@@ -13,8 +13,14 @@ from pathlib import Path
 
 from controller.inventory import PROJECT, Host, Inventory
 
-# What `deploy/prepare.py` alone is responsible for; `deploy/k3s.py` for everything.
+# What each deploy script is responsible for, by its name.
 PREPARED = ("packages", "clock", "swap", "cgroup", "kernel")
+EXTENTS = {
+    "prepare": PREPARED,
+    "harden": ("hardening",),
+    "host": (*PREPARED, "hardening"),
+    "k3s": (*PREPARED, "hardening", "k3s"),
+}
 
 
 @dataclass(frozen=True)
@@ -27,11 +33,11 @@ class Outcome:
 
 
 def verify(inventory: Inventory, extent: str = "k3s", quiet: bool = False) -> Outcome:
-    """Run the checks of `extent`: "prepare" for the host part, "k3s" for everything.
+    """Run the checks of `extent`: "prepare" for the host part, "harden" for the controls, "host" for both, "k3s" for all.
 
     pytest's own report goes to standard error; `quiet` shows failures alone.
     """
-    names = PREPARED if extent == "prepare" else (*PREPARED, "k3s")
+    names = EXTENTS[extent]
     with tempfile.TemporaryDirectory(prefix="skerry-verify-") as folder:
         ssh_config = Path(folder, "ssh_config")
         ssh_config.write_text("\n".join(ssh_config_entry(host) for host in inventory.hosts))
@@ -80,6 +86,7 @@ def ssh_config_entry(host: Host) -> str:
         f"  UserKnownHostsFile {host.known_hosts}",
         "  StrictHostKeyChecking yes",
         "  BatchMode yes",
+        "  LogLevel ERROR",  # a login banner is no answer
     ]
     if host.key:
         lines += [f"  IdentityFile {host.key}", "  IdentitiesOnly yes"]

@@ -1,31 +1,19 @@
-"""What the hardening phases share: one read of the host, and the controls that are wanted of it."""
+"""What the hardening phases share: one read of the host, and a record of what was there before."""
 
 from __future__ import annotations
 
-import ipaddress
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
 
 from pyinfra import host, inventory
 from pyinfra.api import StringCommand
 
-from cluster.files import File
-from cluster.hardening import catalogue, firewall, k3s_cis, kernel, sshd, system
 from cluster.hardening.catalogue import Part
-from cluster.hardening.control import Check, Control, Place
 from deploy.facts.hardening import Hardening, HardeningState
 from deploy.facts.script import Snapshot
 from deploy.operations import Commands
+from deploy.plan import TEMPLATES, members, places
 from deploy.wanted import wanted
-
-GUARD = "/usr/local/lib/skerry/guard"
-TEMPLATES = Path(__file__).parent / "templates" / "harden"
-GUARD_FILES = (
-    File(GUARD, (TEMPLATES / "guard.sh").read_text(), "755"),
-    File("/etc/systemd/system/skerry-guard.service", (TEMPLATES / "skerry-guard.service").read_text()),
-)
 
 _snapshots: dict[tuple[int, str], Snapshot] = {}  # by inventory and host: the phases share one reading
 
@@ -33,29 +21,13 @@ _snapshots: dict[tuple[int, str], Snapshot] = {}  # by inventory and host: the p
 def part() -> Part:
     """The part of the host at hand in the inventory."""
     everything = wanted()
-    names = list(everything)
     mine = everything[host.name]
-    others = [each for each in inventory if each.name in everything and each.name != host.name]
-    members = {net for each in others for net in addresses(everything[each.name].settings.k3s_node_ip, each)}
-    return Part(
-        mine.role,
-        mine.settings,
-        names.index(host.name),
-        tuple(sorted(members | {*mine.settings.firewall_members})),
-    )
-
-
-def addresses(node_ip: str, other: object) -> list[str]:
-    """The networks, of one address each, by which a host is known: to the firewalls of the others."""
-    data = other.data  # type: ignore[attr-defined]
-    named = [node_ip, data.get("ssh_hostname") or "", other.name]  # type: ignore[attr-defined]
-    found = []
-    for each in named:
-        try:
-            found.append(str(ipaddress.ip_network(each)))
-        except ValueError:
-            continue  # a name: k3s_node_ip or firewall_members say the address
-    return found
+    others = {
+        each.name: each.data for each in inventory if each.name in everything and each.name != host.name
+    }
+    node_ips = {name: each.settings.k3s_node_ip for name, each in everything.items()}
+    known = members(mine.settings, node_ips, others)
+    return Part(mine.role, mine.settings, list(everything).index(host.name), known)
 
 
 def snapshot(mine: Part) -> Snapshot:
@@ -64,82 +36,6 @@ def snapshot(mine: Part) -> Snapshot:
     if key not in _snapshots:
         _snapshots[key] = Snapshot(Hardening, places=places(mine))
     return _snapshots[key]
-
-
-def places(mine: Part) -> list[str]:
-    """What to look at, "kind key": every check of every control, and the files and users of the settings."""
-    checks = [check for control in catalogue.controls(mine) for check in control.checks]
-    wanted_places = {f"{check.kind} {_key(check)}" for check in checks if check.kind not in ("sshd", "k3s")}
-    paths = {sshd.DROP_IN, firewall.RULES, firewall.SERVICE.path, kernel.SYSCTL_FILE, kernel.MODULES_FILE}
-    paths |= {file.path for file in GUARD_FILES} | {k3s_cis.POLICIES}
-    for name in mine.settings.users:
-        paths |= {f"/etc/sudoers.d/90-skerry-{name}", keys_path(name)}
-    wanted_places |= {"unit skerry-guard.service", *(f"file {path}" for path in paths)}
-    wanted_places |= {f"user {name}" for name in mine.settings.users}
-    return sorted(wanted_places)
-
-
-def keys_path(name: str) -> str:
-    """Where sshd looks for a user's keys."""
-    return "/root/.ssh/authorized_keys" if name == "root" else f"/home/{name}/.ssh/authorized_keys"
-
-
-def _key(check: Check) -> str:
-    return check.key if check.kind != "unit" or "." in check.key else f"{check.key}.service"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is wanted of a host, given what was found."""
-
-    part: Part
-    state: HardeningState
-
-    @property
-    def controls(self) -> list[Control]:
-        return catalogue.controls(self.part, self.state.openssh)
-
-    @property
-    def active(self) -> list[Control]:
-        return catalogue.active(self.controls, self.part.settings.harden_exceptions)
-
-    @property
-    def found(self) -> dict[Place, str]:
-        """The checks' values. The rules depend on the host's SSH ports, so that they are compared here."""
-        values = dict(self.state.found)
-        if state := values.get(("file", firewall.RULES)):
-            values["file", firewall.RULES] = "as composed" if state == self.rules.state else "differs"
-        return values
-
-    @property
-    def wrong(self) -> list[Check]:
-        """The checks that do not hold, of controls that are not waived and that this host can have."""
-        return [
-            check
-            for control in self.active
-            for check in control.checks
-            if check.applies(self.state.inapplicable) and not check.holds(self.found.get(check.place))
-        ]
-
-    @property
-    def rules(self) -> File:
-        """The firewall's rules."""
-        ports = firewall.Ports(self.state.ssh_ports or (22,))
-        ids = frozenset(control.id for control in self.active)
-        return firewall.compose(self.part.settings, self.part.role, self.part.members, ports, ids)
-
-    @property
-    def drop_in(self) -> File:
-        return sshd.drop_in(self.active, self.state.host_keys, self.part.settings.sshd_extra)
-
-    @property
-    def files(self) -> dict[str, File]:
-        """Files of the system phase, by path, those of waived controls left out."""
-        wanted_paths = {
-            check.key for control in self.active for check in control.checks if check.kind == "file"
-        }
-        every = [*kernel.FILES, *system.files(self.part.settings, self.part.place)]
-        return {each.path: each for each in every if each.path in wanted_paths}
 
 
 def keep(state: HardeningState, places: Iterable[str]) -> Commands:

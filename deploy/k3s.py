@@ -2,6 +2,7 @@
 
 from deploy.phases.cgroup import cgroup
 from deploy.phases.clock import clock
+from deploy.phases.disk import disk
 from deploy.phases.firewall import firewall
 from deploy.phases.k3s import k3s
 from deploy.phases.kernel import kernel
@@ -20,4 +21,5 @@ kernel()
 ssh()
 firewall()
 system()
+disk()
 k3s()

@@ -61,7 +61,8 @@ def _take_kernel(root: Path, folder: Path) -> tuple[Path, Path]:
 def _seal(image: Path, kernel: Path, initrd: Path, machine: str, folder: Path) -> None:
     """Boot once with seal.sh as process 1; LabError with the console's last line if it does not succeed."""
     console = folder / "console.log"
-    arguments = f"root=LABEL=lab-root ro console=ttyS0 panic=-1 init=/seal SWAP_MIB={recipe.SWAP_MIB}"
+    options = "console=ttyS0 no_timer_check panic=-1"
+    arguments = f"root=LABEL=lab-root ro {options} init=/seal SWAP_MIB={recipe.SWAP_MIB}"
     emulator = [
         "setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-name", machine, *accelerator(),
         "-m", "1024", "-smp", "2", "-no-reboot", "-display", "none", "-nodefaults",

@@ -73,6 +73,7 @@ def _once(place: Place, name: str, build: Callable[[Path], None], report: Report
     report(f"image: building {name} ({time}, once)")
     remove_unfinished(place)
     building.mkdir(parents=True)
+    (place.root / "packages").mkdir(exist_ok=True)
     if shutil.disk_usage(building).free < 6 * 1024**3:
         raise LabError(
             f"less than 6 GiB free at {place.images}; make room or set SKERRY_LAB to another place"

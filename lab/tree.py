@@ -14,7 +14,6 @@ def build(release: Release, folder: Path, packages: Path) -> None:
     """Make `rootfs` in the folder; `packages` keeps downloads for the next build."""
     tools.need("debootstrap", "setpriv", "unshare")
     mirror = archive.mirror(release)
-    packages.mkdir(parents=True, exist_ok=True)
     root = folder / "rootfs"
     bootstrap = [
         "debootstrap", "--variant=minbase", "--arch=amd64", f"--components={release.components}",

@@ -13,7 +13,7 @@ from cluster.settings import Settings
 
 IDS = frozenset(
     f"{area}-{number:02}"
-    for area, count in {"SSH": 12, "FW": 5, "KRN": 12, "SYS": 14, "K3S": 8}.items()
+    for area, count in {"SSH": 12, "FW": 5, "KRN": 12, "SYS": 15, "K3S": 8}.items()
     for number in range(1, count + 1)
 )
 OLDEST_OPENSSH = (8, 2)  # Ubuntu 20.04's

@@ -65,7 +65,7 @@ def controls(settings: Settings) -> list[Control]:
                  "replies, pods and what kube-proxy redirects come in; nothing going out is filtered",
                  loaded, rules, Check("unit", UNIT.removesuffix(".service"), "active"),
                  Check("package", "nftables", "installed")),
-        _control("FW-02", "SSH and the API server are open to named networks", "3.5.2", "3.5.1.6",
+        _control("FW-02", "SSH and the API server are open to the networks in the settings", "3.5.2", "3.5.1.6",
                  "other members and pods always reach the API server", loaded, rules),
         _control("FW-03", "etcd, kubelet, flannel and metrics are open to members and pods alone", "3.5.2", "3.5.1.6",
                  "etcd's metrics (2381) listen on every address once exposed", loaded, rules),

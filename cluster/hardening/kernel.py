@@ -66,8 +66,26 @@ _TABLE = (
       "fs.protected_regular": "2|1"}),
 )  # fmt: skip
 
+NEWER = {
+    "dev.tty.ldisc_autoload", "fs.protected_fifos", "fs.protected_regular", "kernel.kexec_load_disabled",
+    "kernel.perf_event_paranoid", "kernel.unprivileged_bpf_disabled", "kernel.yama.ptrace_scope",
+    "net.core.bpf_jit_harden",
+}  # fmt: skip
+
 # Each is an attack surface that no host of ours uses: file systems of foreign disks, rare network protocols.
-BLOCKED = ("cramfs", "dccp", "freevxfs", "hfs", "hfsplus", "jffs2", "rds", "tipc", "udf", "usb-storage")
+BLOCKED = (
+    "cramfs",
+    "dccp",
+    "firewire-core",
+    "freevxfs",
+    "hfs",
+    "hfsplus",
+    "jffs2",
+    "rds",
+    "tipc",
+    "udf",
+    "usb-storage",
+)
 
 
 def controls() -> list[Control]:
@@ -101,13 +119,13 @@ def files(active: list[Control]) -> list[File]:
 
 
 def sysctl_file(active: list[Control]) -> File:
-    """The file that sets them at boot; "-" lets a kernel that lacks a key pass."""
-    lines = [f"-{key} = {value}" for key, value in sysctls(active).items()]
+    """The file that sets them at boot; "-" lets a kernel that lacks one of the newer keys pass."""
+    lines = [f"{'-' if key in NEWER else ''}{key} = {value}" for key, value in sysctls(active).items()]
     return File(SYSCTL_FILE, "\n".join(["# Written by Skerry.", *lines, ""]))
 
 
 def modules_file(active: list[Control]) -> File:
     """The file that blocks modules: neither by name nor by alias."""
     names = [check.key for control in active for check in control.checks if check.kind == "module"]
-    lines = [f"install {name} /bin/false\nblacklist {name}" for name in names]
+    lines = [f"install {name} /bin/true\nblacklist {name}" for name in names]
     return File(MODULES_FILE, "\n".join(["# Written by Skerry.", *lines, ""]))

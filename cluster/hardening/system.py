@@ -178,6 +178,9 @@ def controls(settings: Settings, place: int) -> list[Control]:
         _control("SYS-14", "Shared memory runs no programs", "1.1.7-1.1.9", "1.1.8", "32(1)(b) integrity",
                  "pods have a /dev/shm of their own; /tmp and /var stay executable (k3s#7372)",
                  _shm(), _files([SHM]), _units(("skerry-shm",), "active")),
+        _control("SYS-15", "Logs are text files, too, and rotate", "4.2.1.1, 4.2.1.2, 4.3", "4.2.2",
+                 "32(1)(d) testing and evaluation", "K3s's own lines; what pods print stays with the kubelet",
+                 _package("rsyslog"), _package("logrotate"), _units(("rsyslog", "logrotate.timer"), "active")),
     ]  # fmt: skip
 
 

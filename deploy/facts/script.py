@@ -36,12 +36,17 @@ class Batch(FactBase[dict[int, list[str]]]):
     """The output of several scripts, by number, in one remote execution."""
 
     def command(self, scripts: list[str]) -> str:
-        return "\n".join(f"echo '{BATCH}{number}'\n(\n{script}\n)" for number, script in enumerate(scripts))
+        # On a line of its own, whatever a script's last line ended with.
+        return "\n".join(
+            f"printf '\\n%s\\n' '{BATCH}{number}'\n(\n{script}\n)" for number, script in enumerate(scripts)
+        )
 
     def process(self, output: list[str]) -> dict[int, list[str]]:
         found: dict[int, list[str]] = {}
         for line in output:
             if line.startswith(BATCH):
+                if found and found[max(found)][-1:] == [""]:
+                    found[max(found)].pop()  # the marker's own
                 found[int(line.removeprefix(BATCH))] = []
             elif found:
                 found[max(found)].append(line)

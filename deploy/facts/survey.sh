@@ -18,6 +18,13 @@ path=/var/lib/rancher/k3s
 while [ ! -d "$path" ]; do path=$(dirname "$path"); done
 printf '%s %s %s\n' "$path" "$(stat -fc %T "$path")" "$(df -Pk "$path" | awk 'NR == 2 { print $4 }')"
 
+# The datastore's file system, and what `invoke bench-disk` or a run before has found of it (cluster/disk.py).
+section disk_fsid
+path=/var/lib/rancher/k3s/server/db
+while [ ! -d "$path" ]; do path=$(dirname "$path"); done
+stat -fc %i "$path"
+section disk_record; cat /var/lib/skerry/disk.json 2>/dev/null
+
 section clock; date -u +%s.%N
 section clock_synchronised; timedatectl show -p NTPSynchronized --value 2>/dev/null
 

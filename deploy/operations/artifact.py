@@ -58,7 +58,9 @@ def install(
     if isinstance(source.location, Path):
         # Removed first: the SFTP server of a connection that was cut may still have it open, and the kernel
         # runs no file that someone has open for writing.
-        yield StringCommand(f"mkdir -p {shlex.quote(str(Path(path).parent))} && rm -f {shlex.quote(part)}")
+        yield StringCommand(
+            f"umask 022 && mkdir -p {shlex.quote(str(Path(path).parent))} && rm -f {shlex.quote(part)}"
+        )
         yield Upload(str(source.location), part)
         yield StringCommand(place_script(part, path, mode, source, ":", stamped))
     else:
@@ -82,7 +84,7 @@ def place_script(part: str, path: str, mode: str, source: Source, fetch: str, st
     refusal = shlex.quote(f"{source} does not have the checksum {source.sha256}; it was deleted")
     return (
         f"exec 9> {LOCK} && flock --timeout 900 9 || exit 1; "
-        f"mkdir -p \"$(dirname {path_})\" && umask 022 && trap 'rm -f '{part_} EXIT && {fetch} && "
+        f"umask 022 && mkdir -p \"$(dirname {path_})\" && trap 'rm -f '{part_} EXIT && {fetch} && "
         f"if ! echo '{source.sha256}  '{part_} | sha256sum --check --status; then "
         f"echo {refusal} >&2; exit 1; fi && "
         f"chown root:root {part_} && chmod {mode} {part_} && sync {part_} && mv -f {part_} {path_}{record}"

@@ -42,7 +42,7 @@ def write_script(file: File) -> str:
     """The shell command that takes the content on standard input, so that it never stands in argv."""
     path, temporary = shlex.quote(file.path), shlex.quote(file.path + TEMPORARY)
     return (
-        f'mkdir -p "$(dirname {path})" && rm -f {temporary} && umask 077 && cat > {temporary} && '
+        f'umask 022 && mkdir -p "$(dirname {path})" && rm -f {temporary} && umask 077 && cat > {temporary} && '
         f"if ! echo '{file.sha256}  '{temporary} | sha256sum --check --status; then "
         f"rm -f {temporary}; echo {path}' arrived damaged; nothing was changed' >&2; exit 1; fi && "
         f"chown {file.owner}:{file.owner} {temporary} && chmod {file.mode} {temporary} && "

@@ -13,9 +13,9 @@ from pyinfra.api.command import FunctionCommand
 from pyinfra.api.exceptions import ConnectError
 
 from cluster.files import File
-from deploy.hardening import GUARD
 from deploy.operations import Commands
 from deploy.operations.files import write_script
+from deploy.plan import GUARD
 
 PAUSE_SECONDS = 1.0  # right after a reload sshd refuses a connection now and then
 

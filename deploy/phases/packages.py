@@ -7,6 +7,7 @@ import shlex
 from pyinfra import host
 from pyinfra.api import StringCommand, deploy, operation
 
+from cluster.apt import PATIENTLY, install
 from deploy.facts.packages import Packages, PackageState
 from deploy.facts.script import Snapshot
 from deploy.operations import Commands
@@ -41,25 +42,10 @@ def _install(wanted: list[str]) -> Commands:
         host.noop("all packages are installed")
 
 
-# Another apt or dpkg may be at work: unattended-upgrades right after the first boot, or the shell of a run
-# that was killed. DPkg::Lock::Timeout waits for one of their locks alone, so this waits for all of them.
-PATIENTLY = (
-    "export LC_ALL=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a; "
-    'patiently() { for attempt in $(seq 150); do said=$("$@" 2>&1) && return; case $said in '
-    "*'Could not get lock'*|*'locked by another process'*) sleep 2 ;; *) break ;; esac; done; "
-    "printf '%s\\n' \"$said\" >&2; return 1; }; "
-)
-
-
 def install_script(missing: tuple[str, ...]) -> str:
-    """Record first, install second: a run killed in between leaves a record that is too long, not too short.
-
-    Configuration files that someone changed are kept.
-    """
+    """Record first, install second: a run killed in between leaves a record that is too long, not too short."""
     names = shlex.join(missing)
     return (
-        f"mkdir -p {RECORD.rpartition('/')[0]} && printf '%s\\n' {names} >> {RECORD} && {{ {PATIENTLY}"
-        "patiently apt-get -q -o Acquire::Retries=3 update && "
-        "patiently apt-get -q -y -o Acquire::Retries=3 -o Dpkg::Options::=--force-confold "
-        f"install --no-install-recommends {names}; }}"
+        f"umask 022 && mkdir -p {RECORD.rpartition('/')[0]} && printf '%s\\n' {names} >> {RECORD} && "
+        f"{{ {install(names)}; }}"
     )

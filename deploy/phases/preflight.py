@@ -19,7 +19,7 @@ from cluster.settings import Settings
 from cluster.survey import Survey as HostSurvey
 from deploy.artifacts import PROJECT
 from deploy.facts.survey import Survey
-from deploy.hardening import addresses
+from deploy.plan import addresses
 from deploy.wanted import wanted
 
 _surveys: dict[int, AsyncResult] = {}  # by inventory: the first host to come asks all of them
@@ -59,7 +59,9 @@ def _survey_all() -> dict[str, HostSurvey]:
     answers = {name: job.get() for name, job in jobs.items()}
     surveys = {name: survey for name, (survey, _) in answers.items()}
     everybody = [each for each in inventory if each.name in roles]
-    named = {each.name: addresses(settings[each.name].k3s_node_ip, each) for each in everybody}
+    named = {
+        each.name: addresses(settings[each.name].k3s_node_ip, each.name, each.data) for each in everybody
+    }
     times = {name: now for name, (_, now) in answers.items()}
     found = findings(surveys, settings, roles, times, named if len(named) > 1 else {})
     for finding in found:

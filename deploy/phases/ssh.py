@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 
 from pyinfra import host
@@ -14,10 +13,11 @@ from cluster.hardening.sshd import DROP_IN, HostKey
 from cluster.hardening.system import SUDO
 from deploy.facts.hardening import HardeningState
 from deploy.facts.script import Snapshot
-from deploy.hardening import GUARD_FILES, Plan, keep, keys_path, part, refuse, snapshot
+from deploy.hardening import keep, part, refuse, snapshot
 from deploy.operations import Commands
 from deploy.operations.files import write
 from deploy.operations.guard import guarded
+from deploy.plan import GUARD_FILES, Plan, keys_path
 
 # -D would hold the connection; reload re-reads everything, and a socket-activated sshd reads it anew anyway.
 RELOAD = "systemctl try-reload-or-restart ssh.service"
@@ -59,7 +59,8 @@ def _create_users(users: list[str], found: Snapshot) -> Commands:
     missing = [name for name in users if name not in found().accounts]
     for name in missing:
         yield StringCommand(
-            f"PATH=$PATH:/usr/sbin; useradd --create-home --shell /bin/bash {shlex.quote(name)}"
+            f"PATH=$PATH:/usr/sbin; useradd --create-home --shell /bin/bash {name} && "
+            f"install -d -m 700 -o {name} -g {name} /home/{name}/.ssh"
         )
     if not missing:
         host.noop("all users exist")
@@ -74,7 +75,8 @@ def _harden(found: Snapshot) -> Commands:
     if problem := hindrance(state, settings.users):
         yield refuse(problem)
         return
-    files = [file for file in wanted_files(plan) if state.files.get(file.path) != file.state]
+    # What was found of an unproven change has just been taken back: nothing of it counts.
+    files = [file for file in wanted_files(plan) if state.armed or state.files.get(file.path) != file.state]
     absent = [path for path in unwanted(plan) if path in state.files or path.startswith("/etc/ssh/")]
     if not (files or absent or state.armed):
         if stray := [check for check in plan.wrong if check.kind == "sshd"]:

@@ -7,14 +7,16 @@ import shlex
 from pyinfra import host
 from pyinfra.api import StringCommand, deploy, operation
 
+from cluster.apt import PATIENTLY
 from cluster.files import File
 from cluster.hardening import kernel
 from cluster.hardening.control import Check
 from deploy.facts.script import Snapshot
-from deploy.hardening import Plan, keep, part, snapshot
+from deploy.hardening import keep, part, snapshot
 from deploy.operations import Commands
 from deploy.operations.files import write_script
-from deploy.phases.packages import PATIENTLY, install_script
+from deploy.phases.packages import install_script
+from deploy.plan import Plan
 
 FOLLOW = {  # what must be told of a changed file, by the beginning of its path
     "/etc/systemd/system/": "systemctl daemon-reload",

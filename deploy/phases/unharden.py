@@ -7,10 +7,11 @@ from pyinfra.api import StringCommand, deploy, operation
 from pyinfra.api.command import FunctionCommand
 
 from deploy.facts.script import Snapshot
-from deploy.hardening import GUARD, GUARD_FILES, TEMPLATES, part, snapshot
+from deploy.hardening import part, snapshot
 from deploy.operations import Commands
 from deploy.operations.guard import prove
 from deploy.phases.ssh import CHECK, RELOAD
+from deploy.plan import GUARD, GUARD_FILES, TEMPLATES
 
 REMEDY = "what was there before Skerry's hardening lets nobody in"
 

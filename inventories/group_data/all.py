@@ -60,12 +60,19 @@ firewall_open: list[
 firewall_takeover = (
     False  # True: an active ufw, firewalld or nftables.service is switched off; False: refused
 )
-login_banner = "Authorised use only. What you do here is recorded."
+login_banner = (
+    "Authorised use of this system only. Access is monitored and recorded, misuse is prohibited by law."
+)
 journal_max_mib = 1024  # the journal's limit on disk
 reboot_window = (
     "Sun 03:00"  # UTC unless the host says otherwise; "daily 03:00"; "": never. 30 min later per host
 )
 reboot_drain_seconds = 600  # how long the node may take to drain; else the reboot waits for the next window
+
+# Disk: what etcd will live on is measured before K3s comes to a server (`invoke bench-disk`).
+disk_gate = "refuse"  # a server whose disk failed or has no verdict: "refuse" it, or "warn" and go on
+disk_measure = True  # without a verdict the run measures itself, 20 s; False: that is for `invoke bench-disk`
+disk_dedicated = False  # True: nothing else uses the datastore's disk; load beside neighbours is not judged
 
 # K3s.
 k3s_version = "v1.36.3+k3s1"  # exact; no channels
@@ -110,6 +117,18 @@ artifact_folder = "artifacts"  # relative to the project; filled by `invoke arti
 artifact_lock = "artifacts.lock.yaml"  # checksums on record; commit it
 artifact_mirror = ""  # "https://mirror.example/k3s": holds <version>/<file>, as the release does
 k3s_airgap_images = False  # also place the image archive, for hosts that reach no registry
+
+# Flux: the cluster is handed over to a Git repository at the end of `invoke up`, or by `invoke flux-bootstrap`.
+# The forge's token comes from GITHUB_TOKEN, GITLAB_TOKEN or GITEA_TOKEN, or is asked for; it is never stored.
+flux_forge = "none"  # "github", "gitlab", "gitea", or "git" (plain Git over SSH); "none": no hand-off
+flux_repository = ""  # "owner/name" at a forge; for "git" the URL, "ssh://git@git.example.org/fleet.git"
+flux_hostname = ""  # of a self-hosted forge, "git.example.org"; empty: the public one
+flux_personal = False  # True: the owner is a user, not an organisation or group
+flux_branch = "main"
+flux_path = ""  # the cluster's folder in the repository, "clusters/production"
+flux_private_key = ""  # for "git": the SSH key that Flux uses, a file without passphrase
+flux_network_policy = True  # False where the CNI breaks Flux's own policies
+flux_timeout_seconds = 600  # how long sources and Kustomizations may take to become Ready
 
 # Uninstall.
 uninstall_delete_volumes = (

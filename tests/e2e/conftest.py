@@ -19,7 +19,7 @@ from cluster.errors import InputError
 from cluster.versions import K3sVersion, accepts_cgroup_v1, check_known
 from deploy.phases.kernel import KUBELET
 from lab import place
-from tests.lab.runs import PROJECT, write_inventory
+from tests.lab.runs import PROJECT, take_down, write_inventory
 
 NAME = "e2e-1"
 ARTIFACTS = Path(os.environ.get("SKERRY_E2E_ARTIFACTS", PROJECT / "artifacts"))
@@ -70,24 +70,20 @@ def host(version: str) -> Iterator[lab.Host]:
     here.root.mkdir(parents=True, exist_ok=True)
     with (here.root / "e2e.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # another run of these tests has a host of the same name
-        _take_down()  # what a killed run has left
+        take_down(NAME)  # what a killed run has left
         try:
             [fresh] = lab.up(backend="nspawn", names=[NAME])
             if script := os.environ.get("SKERRY_E2E_PREPARE"):
                 lab.run(NAME, Path(script).read_text())
             yield fresh
         finally:
-            _take_down()
+            take_down(NAME)
             for path, value in before.items():
                 path.write_text(value)
 
 
 def _sysctl(name: str) -> Path:
     return Path("/proc/sys", *name.split("."))
-
-
-def _take_down() -> None:
-    lab.down([each.name for each in lab.hosts() if each.name == NAME])
 
 
 @pytest.fixture(scope="session")

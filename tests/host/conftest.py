@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import testinfra
 
+from cluster.hardening.catalogue import Part
 from cluster.settings import Settings, parse_settings
+from deploy.plan import members
 
 HOSTS: dict[str, dict[str, Any]] = json.loads(os.environ.get("SKERRY_VERIFY_HOSTS", "{}"))
 
@@ -31,6 +33,14 @@ def host(name: str) -> Any:
 def settings(name: str) -> Settings:
     data = HOSTS[name]["data"]
     return parse_settings(name, data, ignored=[key for key in data if key.startswith("ssh_")])
+
+
+@pytest.fixture(scope="session")
+def part(name: str, role: Any, settings: Settings) -> Part:
+    """The host's part in the inventory, as the hardening phases see it."""
+    others = {each: host["data"] for each, host in HOSTS.items() if each != name}
+    node_ips = {each: str(host["data"].get("k3s_node_ip", "")) for each, host in HOSTS.items()}
+    return Part(role, settings, list(HOSTS).index(name), members(settings, node_ips, others))
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,8 @@ import lab
 from lab import network, place
 from tests.doubles import make_artifacts
 from tests.lab.mirror import Mirror
-from tests.lab.runs import VERSION, Result, Running, write_inventory
+from tests.lab.runs import VERSION, Result, Running, take_down, write_inventory
 
-NAMES = ["t1", "t2"]
 NEWER = "v1.34.4+k3s1"
 PAD_MIB = 32  # an upload of this size takes about a second
 PACE = "SKERRY_DOUBLE_START_SECONDS=0.6\nSKERRY_DOUBLE_READY_SECONDS=0.6\n"  # a second and a bit to Ready
@@ -30,29 +29,25 @@ Start = Callable[..., Running]
 
 
 @pytest.fixture(scope="session")
-def lab_alone() -> Iterator[None]:
-    """No other test run on this machine has hosts of the same names meanwhile."""
+def names() -> list[str]:
+    """Names of the hosts: one to be prepared, and one to stay fresh."""
+    return ["t1", "t2"]
+
+
+@pytest.fixture(scope="session")
+def lab_hosts(names: list[str]) -> Iterator[dict[str, lab.Host]]:
+    """Fresh hosts by name, taken down at the end."""
     if os.geteuid() != 0:
         pytest.skip("lab hosts are containers, which need root")
     here = place.current()
     here.root.mkdir(parents=True, exist_ok=True)
-    with (here.root / "tests.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@pytest.fixture(scope="session")
-def lab_hosts(lab_alone: None) -> Iterator[dict[str, lab.Host]]:
-    """Fresh hosts by name, taken down at the end."""
-    _take_down()  # what a killed test run has left
-    try:
-        yield {host.name: host for host in lab.up(backend="nspawn", names=NAMES)}
-    finally:
-        _take_down()
-
-
-def _take_down() -> None:
-    lab.down([host.name for host in lab.hosts() if host.name in NAMES])
+    with (here.root / f"tests-{names[0]}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # another test run on this machine has hosts of the same names
+        take_down(*names)  # what a killed test run has left
+        try:
+            yield {host.name: host for host in lab.up(backend="nspawn", names=names)}
+        finally:
+            take_down(*names)
 
 
 @pytest.fixture(scope="session")
@@ -66,10 +61,13 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def prepared(
-    lab_hosts: dict[str, lab.Host], artifacts: Path, tmp_path_factory: pytest.TempPathFactory
+    lab_hosts: dict[str, lab.Host],
+    names: list[str],
+    artifacts: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> str:
     """The name of a host with a snapshot "prepared": it is prepared and hardened, and K3s would start quickly."""
-    host, folder = lab_hosts[NAMES[0]], tmp_path_factory.mktemp("prepare")
+    host, folder = lab_hosts[names[0]], tmp_path_factory.mktemp("prepare")
     for deploy in ("deploy/prepare.py", "deploy/harden.py"):
         result = Running(write_inventory(folder, host, artifacts, {}), deploy, folder / "home").finish(300)
         assert result.code == 0, result.stderr
@@ -85,9 +83,9 @@ def host(prepared: str) -> lab.Host:
 
 
 @pytest.fixture
-def fresh_host(lab_hosts: dict[str, lab.Host]) -> lab.Host:
+def fresh_host(lab_hosts: dict[str, lab.Host], names: list[str]) -> lab.Host:
     """A host as its provider hands it over."""
-    return lab.reset(NAMES[1])
+    return lab.reset(names[1])
 
 
 @pytest.fixture

@@ -45,6 +45,11 @@ class Result:
         return [line["operation"] for line in self.journal if line.get("result") == "changed"]
 
     @property
+    def mistakes(self) -> list[str]:
+        """The lines on standard error, less warnings, which pyinfra sets in."""
+        return [line for line in self.stderr.splitlines() if not line.startswith("    ")]
+
+    @property
     def failed(self) -> list[str]:
         """The operations that failed."""
         return [line["operation"] for line in self.journal if line.get("result") == "failed"]
@@ -128,6 +133,11 @@ class Running:
         return {path.name for path in self._runs.iterdir() if not path.is_symlink()}
 
 
+def take_down(*names: str) -> None:
+    """These lab hosts are gone, also where a killed test run has left some of them."""
+    lab.down([host.name for host in lab.hosts() if host.name in names])
+
+
 def write_inventory(folder: Path, host: lab.Host, artifacts: Path, settings: dict[str, Any]) -> Path:
     """An inventory with one server, and the project's defaults beside it. What a lab cannot have is off."""
     return write_cluster(folder, [host], [], artifacts, settings)
@@ -160,6 +170,8 @@ def _data(folder: Path, host: lab.Host, artifacts: Path, settings: dict[str, Any
         "k3s_version": VERSION,
         "k3s_protect_kernel_defaults": False,
         "clock_sync_required": False,
+        "disk_gate": "warn",
+        "disk_measure": False,
         "artifact_delivery": "push",
         "artifact_folder": str(artifacts),
         "artifact_lock": str(folder / "artifacts.lock.yaml"),

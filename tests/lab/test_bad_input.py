@@ -46,7 +46,7 @@ def refused(host: lab.Host, inventory: WriteInventory, run: Run, untouched: Call
         result = run(inventory(host, **settings))
         assert result.code == 2, result.stderr
         assert words in result.stderr
-        assert len(result.stderr.splitlines()) == 1
+        assert len(result.mistakes) == 1
         assert result.stdout == ""
         assert untouched()
 

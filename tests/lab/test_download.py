@@ -96,7 +96,7 @@ def test_a_damaged_file_in_the_air_gap_folder_is_refused_before_any_change(
     result = run(inventory(bare, artifact_folder=str(folder)))
     assert (result.code, result.changed) == (2, [])
     assert f"{binary} does not have the checksum" in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+    assert len(result.mistakes) == 1
     assert nothing_of_k3s(bare)
 
 
@@ -110,7 +110,7 @@ def test_a_file_that_contradicts_the_lock_is_refused_before_any_change(
     result = run(inventory(bare, artifact_lock=str(lock)))
     assert (result.code, result.changed) == (2, [])
     assert f"does not have the checksum {'0' * 64}" in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+    assert len(result.mistakes) == 1
     assert nothing_of_k3s(bare)
 
 

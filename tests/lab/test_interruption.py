@@ -152,41 +152,35 @@ def test_a_killed_run_leaves_whole_files_and_the_next_completes_it(
     assert_completes(host, run, path, complete)
 
 
+Mishap = Callable[[lab.Host, Running], Result]
+
+
 def press_ctrl_c(host: lab.Host, running: Running) -> Result:
     running.interrupt()
     return running.finish(5)
 
 
-def cut_the_cable(host: lab.Host, running: Running) -> Result:
-    with running.frozen():
-        lab.cut(host.name)
-    try:
-        return running.finish(20)
-    finally:
-        lab.mend(host.name)
+def lose(hit: Callable[[str], object], mend: Callable[[str], object] | None = None) -> Mishap:
+    """The run loses its host by `hit`; `mend` brings it back after the run has ended."""
+
+    def mishap(host: lab.Host, running: Running) -> Result:
+        with running.frozen():
+            hit(host.name)
+        try:
+            return running.finish(20)
+        finally:
+            if mend:
+                mend(host.name)
+
+    return mishap
 
 
-def cut_the_power(host: lab.Host, running: Running) -> Result:
-    with running.frozen():
-        lab.power_off(host.name)
-    try:
-        return running.finish(20)
-    finally:
-        lab.start(host.name)
-
-
-def reboot(host: lab.Host, running: Running) -> Result:
-    with running.frozen():
-        lab.reboot(host.name)
-    return running.finish(20)
-
-
-MISHAPS: list[tuple[Callable[[lab.Host, Running], Result], int, str]] = [
-    (press_ctrl_c, 130, "interrupted; run it again to go on"),
-    (cut_the_cable, 1, "the connection was lost"),
-    (cut_the_power, 1, "the connection was lost"),
-    (reboot, 1, "the connection was lost"),
-]
+MISHAPS: dict[str, tuple[Mishap, int, str]] = {
+    "Ctrl-C": (press_ctrl_c, 130, "interrupted; run it again to go on"),
+    "cable cut": (lose(lab.cut, lab.mend), 1, "the connection was lost"),
+    "power cut": (lose(lab.power_off, lab.start), 1, "the connection was lost"),
+    "reboot": (lose(lab.reboot), 1, "the connection was lost"),
+}
 
 
 @pytest.mark.parametrize("moment", [uploaded(PAD_MIB // 2), STARTING], ids=["uploading", "waiting"])
@@ -198,10 +192,10 @@ def test_mishaps_end_a_run_in_seconds_with_a_plain_line_and_the_next_run_complet
     run: Run,
     complete: dict[str, str],
 ) -> None:
-    for number, (mishap, code, words) in enumerate(MISHAPS):
+    for number, (name, (mishap, code, words)) in enumerate(MISHAPS.items()):
         path = inventory(host, max_pods=50 + number)  # another number each time: each time K3s is started
         result = mishap(host, strike(host, moment, start, path, patch=HASTE))
-        assert (result.code, words in result.stderr) == (code, True), f"{mishap.__name__}: {result.stderr}"
+        assert (result.code, words in result.stderr) == (code, True), f"{name}: {result.stderr}"
         assert "Traceback" not in result.stderr
     assert_completes(host, run, inventory(host), complete)
 

@@ -21,12 +21,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     image.ensure(shared, "nspawn", print)
     root = tmp_path_factory.mktemp("lab")
     (root / "images").symlink_to(shared.images)
-    before = os.environ.get("SKERRY_LAB")
-    os.environ["SKERRY_LAB"] = str(root)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SKERRY_LAB", str(root))
         yield Place(root)
         lab.down()
-    finally:
-        os.environ.pop("SKERRY_LAB")
-        if before is not None:
-            os.environ["SKERRY_LAB"] = before

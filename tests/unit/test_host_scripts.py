@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cluster.files import File
-from deploy.facts.script import file_states
+from deploy.facts.script import Batch, file_states
 from deploy.facts.swap import Swap
 from deploy.operations import artifact
 from deploy.operations.artifact import Source, place_script
@@ -136,3 +136,10 @@ def test_file_states_tell_mode_owner_and_checksum(tmp_path: Path) -> None:
     common = (Path(__file__).parents[2] / "deploy/facts/common.sh").read_text()
     lines = shell(f"{common}\nfile_states {file.path} {tmp_path}/absent").stdout.splitlines()
     assert file_states(lines) == {file.path: file.state}
+
+
+def test_scripts_in_one_go_are_told_apart_whatever_their_last_line_ends_with() -> None:
+    scripts = ["printf 'no end of line'", "true", "printf 'blank at the end\\n\\n'", "echo whole"]
+    batch = Batch()
+    said = shell(batch.command(scripts)).stdout.removesuffix("\n").split("\n")
+    assert batch.process(said) == {0: ["no end of line"], 1: [], 2: ["blank at the end", ""], 3: ["whole"]}

@@ -14,10 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import testinfra
 
 import lab
+from cluster.hardening import catalogue
+from cluster.hardening.catalogue import Part
+from controller.inventory import load
+from controller.verify import ssh_config_entry
 from tests.doubles import make_artifacts
-from tests.lab.runs import PROJECT, Result, Running, write_inventory
+from tests.host.readings import wrong
+from tests.lab.runs import PROJECT, Result, Running, take_down, write_inventory
 
 NAME = "vm1"
 VERSION = "v1.36.3+k3s1"  # refuses cgroup v1, on which the host boots first
@@ -32,16 +38,12 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.Host]:
     Debian 11 unless told otherwise: it boots three times as fast as Ubuntu 20.04 when emulated.
     """
     os.environ.setdefault("SKERRY_LAB_RELEASE", "bullseye")
-    _take_down()  # what a killed test run has left
+    take_down(NAME)  # what a killed test run has left
     try:
         [up] = lab.up(backend="qemu", names=[NAME], kernel_args="systemd.unified_cgroup_hierarchy=0")
         yield up
     finally:
-        _take_down()
-
-
-def _take_down() -> None:
-    lab.down([each.name for each in lab.hosts() if each.name == NAME])
+        take_down(NAME)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +107,31 @@ def test_the_acceptance_checks_are_green(inventory: Path) -> None:
     )
     assert checks.returncode == 0, checks.stderr
     assert " 0 failed" in checks.stdout
+
+
+def test_the_kernels_controls_undone_by_hand_are_seen(host: lab.Host, inventory: Path) -> None:
+    """What a container cannot show: running sysctls, loaded modules, mounts, auditd, AppArmor."""
+    [wanted] = load(str(inventory)).hosts
+    config = inventory.parent / "ssh_config"
+    config.write_text(ssh_config_entry(wanted))
+    seen = testinfra.get_host(f"ssh://{host.name}", ssh_config=str(config))
+    part = Part("server", wanted.settings, 0, ())
+    controls = {control.id: control for control in catalogue.controls(part)}
+    for id, (undone, again) in {
+        "KRN-01": (
+            "sysctl -w net.ipv4.conf.all.send_redirects=1",
+            "sysctl -w net.ipv4.conf.all.send_redirects=0",
+        ),
+        "KRN-09": ("sysctl -w kernel.sysrq=1", "sysctl -w kernel.sysrq=0"),
+        "KRN-12": ("sysctl -w fs.suid_dumpable=2", "sysctl -w fs.suid_dumpable=0"),
+        "SYS-03": ("systemctl disable auditd", "systemctl enable auditd"),
+        "SYS-05": ("systemctl disable apparmor", "systemctl enable apparmor"),
+        "SYS-14": ("mount -o remount,exec /dev/shm", "mount -o remount,noexec /dev/shm"),
+    }.items():
+        assert wrong(seen, controls[id], True, part) == []
+        show(host, undone)
+        assert wrong(seen, controls[id], True, part) != [], id
+        show(host, again)
 
 
 def test_no_k3s_started_with_another_configuration_than_it_runs(host: lab.Host, inventory: Path) -> None:

@@ -78,7 +78,7 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def hosts(prepared: str, lab_alone: None) -> Iterator[dict[str, lab.Host]]:
+def hosts(prepared: str) -> Iterator[dict[str, lab.Host]]:
     """Hosts on which deploy/prepare.py and deploy/harden.py have nothing left to do."""
     lab.down([host.name for host in lab.hosts() if host.name in NAMES])
     try:

@@ -1,0 +1,30 @@
+"""apt on a host where another apt may be at work."""
+
+from __future__ import annotations
+
+# unattended-upgrades right after the first boot, or the shell of a run that was killed. DPkg::Lock::Timeout
+# waits for one of their locks alone, so this waits for all of them.
+PATIENTLY = (
+    "export LC_ALL=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a; "
+    'patiently() { for attempt in $(seq 150); do said=$("$@" 2>&1) && return; case $said in '
+    "*'Could not get lock'*|*'locked by another process'*) sleep 2 ;; *) break ;; esac; done; "
+    "printf '%s\\n' \"$said\" >&2; return 1; }; "
+)
+"""The shell function `patiently`, to be put before commands that call apt-get or dpkg."""
+
+_UPDATED = "/var/lib/apt/lists/.skerry"  # goes when the lists go
+_FRESH_MINUTES = 30
+
+
+def install(packages: str) -> str:
+    """Shell that installs packages, given as quoted words. Lists that Skerry fetched just now are not fetched again.
+
+    Configuration files that someone changed are kept.
+    """
+    return (
+        f"{PATIENTLY}"
+        f'{{ [ -n "$(find {_UPDATED} -mmin -{_FRESH_MINUTES} 2>/dev/null)" ] || '
+        f"{{ patiently apt-get -q -o Acquire::Retries=3 update && touch {_UPDATED}; }}; }} && "
+        "{ patiently apt-get -q -y -o Acquire::Retries=3 -o Dpkg::Options::=--force-confold "
+        f"install --no-install-recommends {packages} || {{ rm -f {_UPDATED}; false; }}; }}"
+    )

@@ -1,0 +1,239 @@
+"""The hand-off: everything that breaks a bootstrap is checked before the first push, then Flux takes over."""
+
+from __future__ import annotations
+
+import base64
+import getpass
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from cluster.errors import InputError
+from cluster.flux import check_versions
+from cluster.settings import Settings
+from controller.fleet_remote import check_repository, clone, head, place
+from controller.inventory import Inventory
+from controller.journal import lock
+from controller.kubernetes import Cluster, last_line, reach, tunnel
+from fleet import bootstrap, conditions, forges, tools
+from fleet.bootstrap import Target
+
+POLL_SECONDS = 2.0
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Handoff:
+    """How it went: whether anything changed, the commit that Flux follows, and what it made of it."""
+
+    changed: bool
+    commit: str
+    states: list[conditions.State]
+
+
+def target(settings: Settings, known_hosts: Path) -> Target:
+    """What the settings ask for. Raises InputError when they ask for no hand-off."""
+    if settings.flux_forge == "none":
+        raise InputError(
+            'flux_forge is "none"; set it, flux_repository and flux_path in the inventory\'s group_data'
+        )
+    return Target(
+        settings.flux_forge,
+        settings.flux_repository,
+        settings.flux_hostname,
+        settings.flux_branch,
+        settings.flux_path,
+        str(Path(settings.flux_private_key).expanduser()) if settings.flux_private_key else "",
+        settings.flux_personal,
+        settings.flux_network_policy,
+        settings.flux_timeout_seconds,
+        str(known_hosts),
+    )
+
+
+def ready(inventory: Inventory) -> str:
+    """The forge's token, "" where SSH needs none. Raises InputError when that or a tool is missing."""
+    wanted = target(inventory.first_server.settings, inventory.first_server.known_hosts)
+    for name in ("flux", "git", "sops", "age-keygen"):
+        tools.find(name)
+    return read_token(wanted)
+
+
+def hand_over(
+    inventory: Inventory, adopt: bool = False, again: bool = False, token: str | None = None, say: Say = print
+) -> Handoff:
+    """Make the cluster follow its repository, and wait until it does.
+
+    `adopt` takes over a folder that Flux of another (or a rebuilt) cluster has used; `again` bootstraps even when
+    nothing calls for it; `token` is what `ready` gave, else that is asked now. Raises InputError, with nothing
+    pushed and nothing created, for whatever preflight finds; RuntimeError when Flux fails, or does not become
+    Ready in time.
+    """
+    wanted = target(inventory.first_server.settings, inventory.first_server.known_hosts)
+    token = ready(inventory) if token is None else token
+    flux = tools.find("flux")
+    with lock(inventory.path), reach(inventory) as cluster, tunnel(cluster, inventory.name) as kubeconfig:
+        say("Preflight: cluster, versions, token, repository, keys")
+        version = _check_cluster(cluster, flux, kubeconfig, inventory.name)
+        if wanted.token_name:
+            forges.check(wanted, forges.client(wanted, token))
+        with clone(wanted, token) as copy:
+            private = check_repository(copy, wanted)
+            follows = _check_place(cluster, wanted, copy, adopt)
+        changed = _place_key(cluster, wanted, private)
+        current = follows == version.removeprefix("v") and cluster.get(
+            "secret", "flux-system", "-n", "flux-system"
+        )
+        if again or not current:
+            say(f"Bootstrap: {wanted.path} of {wanted.repository}")
+            _drop_deploy_key(cluster, again)
+            _bootstrap(bootstrap.command(flux, wanted, str(kubeconfig), inventory.name), wanted, token, say)
+            changed = True
+        commit = head(wanted, token)
+        return Handoff(changed, commit, wait(cluster, commit, wanted.timeout_seconds, say))
+
+
+def read_token(wanted: Target) -> str:
+    """The forge's token from its variable, or from a person. Raises InputError when there is neither."""
+    if not wanted.token_name:
+        if not Path(wanted.private_key).is_file():
+            raise InputError(
+                f"flux_private_key: there is no file {wanted.private_key}; make it with ssh-keygen"
+            )
+        return ""
+    if token := os.environ.get(wanted.token_name, "").strip():
+        return token
+    if sys.stdin.isatty():
+        token = getpass.getpass(f"{wanted.token_name} for {wanted.host}: ").strip()
+    if not token:
+        raise InputError(f"{wanted.token_name} is not set; export it, or run this at a terminal to be asked")
+    return token
+
+
+def _check_cluster(cluster: Cluster, flux: str, kubeconfig: Path, context: str) -> str:
+    """Flux's version. Raises InputError for a wrong context, an API out of reach, or versions that do not fit."""
+    server = json.loads(cluster.kubectl("version", "-o", "json"))["serverVersion"]
+    kubernetes = (int(server["major"]), int(re.sub(r"\D.*", "", server["minor"])))
+    wanted = cluster.host.settings.k3s_version
+    if server["gitVersion"] != wanted:
+        raise InputError(
+            f"{cluster.host.name}: runs {server['gitVersion']}, the inventory says {wanted}; run `invoke up`"
+        )
+    client = json.loads(_flux([flux, "version", "--client", "-o", "json"]))["flux"]
+    check_versions(client.removeprefix("v"), kubernetes)
+    try:
+        _flux([flux, "check", "--pre", f"--kubeconfig={kubeconfig}", f"--context={context}"])
+    except RuntimeError as error:
+        raise InputError(
+            f"{cluster.host.name}: the API server is not fit through the tunnel: {error}"
+        ) from None
+    return str(client)
+
+
+def _flux(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise RuntimeError(f"flux {command[1]}: {last_line(done.stderr)}")
+    return done.stdout
+
+
+def _check_place(cluster: Cluster, wanted: Target, copy: Path, adopt: bool) -> str:
+    """The version of the Flux that follows this place, "" for none. Raises InputError if it follows another."""
+    objects = {(each["kind"], each["metadata"]["name"]): each for each in cluster.flux_objects()}
+    source, root = (objects.get((kind, "flux-system")) for kind in ("GitRepository", "Kustomization"))
+    if not source or not root:
+        used = (copy / wanted.path / "flux-system" / "gotk-sync.yaml").is_file()
+        if used and not adopt and _claimed(cluster) != claim(wanted):
+            raise InputError(
+                f"{wanted.path} is followed by another cluster, or by this one before it was made anew; "
+                "give this cluster its own folder, or say --adopt"
+            )
+        return ""
+    url, branch = source["spec"]["url"], source["spec"].get("ref", {}).get("branch", "")
+    path = str(root["spec"]["path"]).removeprefix("./").strip("/")
+    if (place(url), branch, path) != (place(wanted.remote), wanted.branch, wanted.path):
+        raise InputError(
+            f"the cluster follows {path} on {branch} of {bootstrap.redact(url, [])} already; "
+            "correct the flux_ settings, or run `invoke flux-uninstall` first"
+        )
+    labels = cluster.get("namespace", "flux-system").get("metadata", {}).get("labels", {})
+    return str(labels.get("app.kubernetes.io/version", "")).removeprefix("v")
+
+
+def _place_key(cluster: Cluster, wanted: Target, private: str) -> bool:
+    """Put namespace and sops-age in place before Flux needs them. Returns whether anything changed."""
+    changed = False
+    if _claimed(cluster) != claim(wanted):
+        cluster.apply(bootstrap.namespace(claim(wanted)))
+        changed = True
+    data = cluster.get("secret", "sops-age", "-n", "flux-system").get("data", {})
+    if data.get("age.agekey") != base64.b64encode(private.encode()).decode():
+        cluster.apply(bootstrap.sops_age_manifest(private))
+        changed = True
+    return changed
+
+
+def claim(wanted: Target) -> str:
+    """What a cluster's namespace says of its folder, so that a bootstrap that was cut off knows its own."""
+    return f"{place(wanted.remote)} {wanted.branch} {wanted.path}"
+
+
+def _claimed(cluster: Cluster) -> str:
+    metadata = cluster.get("namespace", "flux-system").get("metadata", {})
+    return str((metadata.get("annotations") or {}).get(bootstrap.CLAIM, ""))
+
+
+def _drop_deploy_key(cluster: Cluster, again: bool) -> None:
+    """Flux keeps a deploy key that is there; only without it does a bootstrap make a new one."""
+    if again:
+        cluster.kubectl("delete", "secret", "flux-system", "-n", "flux-system", "--ignore-not-found")
+
+
+def _bootstrap(command: list[str], wanted: Target, token: str, say: Say) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in bootstrap.TOKENS.values()}
+    if wanted.token_name:
+        environment[wanted.token_name] = token
+    last = ""
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            last = bootstrap.redact(line.strip(), [token]) or last
+            say(f"  {last}")
+    if process.returncode:
+        protected = re.search("protected branch|pre-receive hook declined|GH006", last)
+        remedy = "let its owner push to that branch" if protected else conditions.remedy(last)
+        raise RuntimeError(f"flux bootstrap failed: {last}; {remedy}. Run it again to go on")
+
+
+def wait(cluster: Cluster, commit: str, seconds: float, say: Say) -> list[conditions.State]:
+    """Wait until all is Ready at the commit. Raises RuntimeError with each condition in plain words."""
+    deadline, states = time.monotonic() + seconds, conditions.read(cluster.flux_objects())
+    with Console(stderr=True).status("") as status:
+        while (lagging := list(conditions.not_following(states, commit))) or not states:
+            names = ", ".join(f"{each.kind} {each.name}" for each in lagging) or "Flux's first objects"
+            status.update(f"Waiting for {names}")
+            if time.monotonic() > deadline:
+                told = [(each, each.problem or f"is behind {commit[:12]}") for each in lagging]
+                lines = [f"{each.kind} {each.namespace}/{each.name}: {why}" for each, why in told]
+                raise RuntimeError(
+                    "\n".join([*lines, f"not Ready within {seconds:.0f} s; mend it, push, and run it again"])
+                )
+            time.sleep(POLL_SECONDS)
+            states = conditions.read(cluster.flux_objects())
+    say(f"Ready: {len(states)} objects at {commit[:12]}")
+    return states

@@ -1,0 +1,108 @@
+"""`flux bootstrap` as a command, and what its environment holds; composing only, nothing runs here."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shlex
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+PUBLIC = {"github": "github.com", "gitlab": "gitlab.com", "gitea": "gitea.com"}
+TOKENS = {"github": "GITHUB_TOKEN", "gitlab": "GITLAB_TOKEN", "gitea": "GITEA_TOKEN"}
+CLAIM = "skerry/follows"  # an annotation
+TOKEN_USERS = {"github": "x-access-token", "gitlab": "oauth2", "gitea": "skerry"}
+
+
+@dataclass(frozen=True)
+class Target:
+    """The repository, branch and folder that a cluster follows."""
+
+    forge: str
+    repository: str
+    hostname: str
+    branch: str
+    path: str
+    private_key: str = ""
+    personal: bool = False
+    network_policy: bool = True
+    timeout_seconds: int = 600
+    known_hosts: str = ""
+    """The inventory's record of SSH host keys; Git looks there beside the user's own."""
+
+    @property
+    def host(self) -> str:
+        return self.hostname or PUBLIC.get(self.forge) or str(urlsplit(self.repository).hostname)
+
+    @property
+    def remote(self) -> str:
+        """The URL for Git on this machine: HTTPS with the token at a forge, SSH otherwise."""
+        return self.repository if self.forge == "git" else f"https://{self.host}/{self.repository}.git"
+
+    @property
+    def token_name(self) -> str:
+        """The environment variable that flux reads the token from, "" where SSH needs none."""
+        return TOKENS.get(self.forge, "")
+
+    @property
+    def cluster(self) -> str:
+        """The cluster's name in the repository: the last part of its folder."""
+        return self.path.rpartition("/")[2]
+
+
+def command(flux: str, target: Target, kubeconfig: str, context: str) -> list[str]:
+    """argv of the bootstrap. No token stands in it: flux reads that from its environment."""
+    common = [
+        f"--branch={target.branch}", f"--path={target.path}", f"--kubeconfig={kubeconfig}", f"--context={context}",
+        f"--timeout={target.timeout_seconds}s", f"--network-policy={str(target.network_policy).lower()}",
+    ]  # fmt: skip
+    if target.forge == "git":
+        own = [f"--url={target.repository}", f"--private-key-file={target.private_key}", "--silent"]
+        return [flux, "bootstrap", "git", *own, *common]
+    owner, _, name = target.repository.rpartition("/")
+    own = [f"--owner={owner}", f"--repository={name}", f"--hostname={target.host}"]
+    return [flux, "bootstrap", target.forge, *own, f"--personal={str(target.personal).lower()}", *common]
+
+
+def git_environment(target: Target, token: str) -> dict[str, str]:
+    """What Git needs to reach the remote without asking: the token as a header, or the SSH key.
+
+    Both reach Git by its environment (git-config(1), GIT_CONFIG_COUNT), so that no argv shows the token.
+    """
+    if target.forge == "git":
+        known = f"UserKnownHostsFile=~/.ssh/known_hosts {target.known_hosts}".strip()
+        options = ("IdentitiesOnly=yes", "BatchMode=yes", "StrictHostKeyChecking=yes", known)
+        ssh = shlex.join(
+            ["ssh", "-i", target.private_key, *(word for each in options for word in ("-o", each))]
+        )
+        return {"GIT_SSH_COMMAND": ssh, "GIT_TERMINAL_PROMPT": "0"}
+    header = base64.b64encode(f"{TOKEN_USERS[target.forge]}:{token}".encode()).decode()
+    return {
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"http.https://{target.host}/.extraHeader",
+        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {header}",
+    }
+
+
+def redact(text: str, secrets: list[str]) -> str:
+    """The text without any of the secrets, nor a URL's user and password."""
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    return re.sub(r"://[^/\s@]+:[^/\s@]+@", "://***@", text)
+
+
+def sops_age_manifest(private: str) -> dict[str, object]:
+    """The Secret that Kustomizations decrypt with. Flux looks at data keys that end in .agekey."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "sops-age", "namespace": "flux-system"},
+        "stringData": {"age.agekey": private},
+    }
+
+
+def namespace(claim: str) -> dict[str, object]:
+    """Flux's namespace, saying which place the cluster was told to follow."""
+    metadata = {"name": "flux-system", "annotations": {CLAIM: claim}}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}

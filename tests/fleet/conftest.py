@@ -1,0 +1,291 @@
+"""A fleet repository with real keys, a Git server over real SSH on loopback, and a cluster that is a stand-in."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller import inventory as inventories
+from controller import journal
+from fleet import scaffold, secrets, tools
+
+PROJECT = Path(__file__).parents[2]
+DOUBLES = PROJECT / "tests" / "doubles"
+PLAINTEXT = "hunter2-plain"
+SECRET = (
+    "kind: Secret\napiVersion: v1\nmetadata: {name: nginx, namespace: nginx}\n"
+    f"stringData: {{password: {PLAINTEXT}}}\n"
+)
+IDENTITY = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the user's own: no keys, no Git configuration, no tokens."""
+    for name in (
+        "GITHUB_TOKEN",
+        "GITLAB_TOKEN",
+        "GITEA_TOKEN",
+        "SOPS_AGE_KEY_FILE",
+        "GIT_DIR",
+        "GIT_INDEX_FILE",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    tools.find.cache_clear()
+
+
+def git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(root), *IDENTITY, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def push(root: Path, message: str = "A change") -> None:
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--no-verify", "--message", message)
+    git(root, "push", "--quiet", "origin", "HEAD:main")
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scaffold and, beside it, its keys; one encrypted Secret in production. Tests work on copies."""
+    place = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SKERRY_KEYS", str(place / "keys"))
+        patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        scaffold.init(place / "fleet", "1.36", "2.9.4", "https://git.example.org/skerry.git")
+        secrets.init(place / "fleet")
+        (place / "keys" / "fleet" / "recovery.agekey").unlink()  # taken offline
+        secrets.encrypt(place / "fleet" / "apps" / "production" / "nginx" / "password.sops.yaml", SECRET)
+    kustomization = place / "fleet" / "apps" / "production" / "nginx" / "kustomization.yaml"
+    text = kustomization.read_text().replace(
+        "  - disruption.yaml", "  - disruption.yaml\n  - password.sops.yaml"
+    )
+    kustomization.write_text(text)
+    git(place / "fleet", "add", "--all")
+    git(place / "fleet", "commit", "--quiet", "--no-verify", "--message", "The fleet")
+    return place
+
+
+@pytest.fixture
+def fleet(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that repository, its keys in SKERRY_KEYS."""
+    monkeypatch.setenv("SKERRY_KEYS", str(tmp_path / "keys"))
+    shutil.copytree(made / "keys", tmp_path / "keys")
+    shutil.copytree(made / "fleet", tmp_path / "fleet")
+    return tmp_path / "fleet"
+
+
+@dataclass
+class Server:
+    """An SSH server on loopback that is Git server and K3s server at once."""
+
+    port: int
+    folder: Path
+
+    @property
+    def key(self) -> Path:
+        return self.folder / "key"
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.folder / "known_hosts"
+
+    @property
+    def repository(self) -> Path:
+        return self.folder / "fleet.git"
+
+    @property
+    def url(self) -> str:
+        return f"ssh://{getpass.getuser()}@127.0.0.1:{self.port}{self.repository}"
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the stand-in cluster holds, by "kind/namespace/name"."""
+        found: dict[str, Any] = json.loads((self.folder / "state.json").read_text())
+        return found
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        (self.folder / "state.json").write_text(json.dumps(state))
+
+    @property
+    def calls(self) -> list[dict[str, Any]]:
+        """How the stand-in for flux was called."""
+        file = self.folder / "calls.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def bootstraps(self) -> list[dict[str, Any]]:
+        return [call for call in self.calls if call["argv"][1] == "bootstrap"]
+
+    def environment(self) -> dict[str, str]:
+        """Git's environment for pushing as the test."""
+        return {
+            "GIT_SSH_COMMAND": f"ssh -i {self.key} -o IdentitiesOnly=yes -o UserKnownHostsFile={self.known_hosts}"
+        }
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server's sshd: own host key, one user key, nothing in the user's home. Ends with the tests."""
+    folder = tmp_path_factory.mktemp("server")
+    found = Server(free_port(), folder)
+    for name in ("key", "host"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+    programs = folder / "bin"
+    programs.mkdir()
+    for name, double in (("flux", "flux_standin"), ("k3s", "kubectl_standin")):
+        (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} -IS {DOUBLES / double}.py "$@"\n')
+        (programs / name).chmod(0o755)
+    host_key = (folder / "host.pub").read_text().split()[:2]
+    found.known_hosts.write_text(f"[127.0.0.1]:{found.port} {' '.join(host_key)}\n")
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    options = {
+        "ListenAddress": f"127.0.0.1:{found.port}",
+        "HostKey": folder / "host",
+        "PidFile": folder / "sshd.pid",
+        "AuthorizedKeysFile": folder / "authorized_keys",
+        "StrictModes": "no",
+        "UsePAM": "no",
+        "PermitRootLogin": "yes",
+        # SHLVL keeps bash from reading the user's .bashrc, which may take longer than the test.
+        "SetEnv": f"PATH={programs}:/usr/bin:/bin SHLVL=2 SKERRY_FLUX_STANDIN={folder}",
+    }
+    words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    with (folder / "sshd.log").open("w") as log:
+        command = [tools.find("sshd"), "-D", "-e", "-f", os.devnull, *words]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log)
+    try:
+        _until_listening(found.port)
+        with ApiServer(folder):
+            yield found
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+def server(machine: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """The server as new: no repository, an empty cluster, nothing recorded."""
+    for name in ("calls.jsonl", "kubectl.jsonl"):
+        (machine.folder / name).unlink(missing_ok=True)
+    shutil.rmtree(machine.repository, ignore_errors=True)
+    subprocess.run(
+        ["git", "init", "--quiet", "--bare", "--initial-branch=main", str(machine.repository)], check=True
+    )
+    machine.set_state({})
+    (machine.folder / "authorized_keys").write_text((machine.folder / "key.pub").read_text())
+    monkeypatch.setenv("PATH", f"{machine.folder / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("SKERRY_FLUX_STANDIN", str(machine.folder))
+    return machine
+
+
+def _until_listening(port: int) -> None:
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise AssertionError("sshd did not start")
+
+
+class ApiServer:
+    """A TCP listener that greets whoever comes through the tunnel, and the kubeconfig that names it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        entry = {
+            "name": "default",
+            "cluster": {"server": f"https://127.0.0.1:{self._listener.getsockname()[1]}"},
+        }
+        config = {
+            "apiVersion": "v1", "kind": "Config", "current-context": "default", "clusters": [entry],
+            "contexts": [{"name": "default", "context": {"cluster": "default", "user": "default"}}],
+            "users": [{"name": "default", "user": {}}],
+        }  # fmt: skip
+        (folder / "k3s.yaml").write_text(json.dumps(config))
+
+    def __enter__(self) -> None:
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.sendall(b"api")
+
+    def __exit__(self, *error: object) -> None:
+        self._listener.close()
+
+
+@pytest.fixture
+def pushed(fleet: Path, server: Server) -> Path:
+    """The repository with its commit on the server. It got there by a copy; the tests of Git push for real."""
+    shutil.rmtree(server.repository)
+    subprocess.run(["git", "clone", "--quiet", "--bare", str(fleet), str(server.repository)], check=True)
+    git(fleet, "remote", "add", "origin", server.url)
+    return fleet
+
+
+@pytest.fixture(scope="session")
+def harbour(machine: Server, tmp_path_factory: pytest.TempPathFactory) -> inventories.Inventory:
+    """A cluster whose one server is that SSH server, to be handed over by plain Git."""
+    folder = tmp_path_factory.mktemp("inventories")
+    (folder / "group_data").symlink_to(PROJECT / "inventories" / "group_data")
+    data = {
+        "ssh_hostname": "127.0.0.1",
+        "ssh_port": machine.port,
+        "ssh_user": getpass.getuser(),
+        "ssh_key": str(machine.key),
+        "ssh_known_hosts_file": str(machine.known_hosts),
+        "flux_forge": "git",
+        "flux_repository": machine.url,
+        "flux_path": "clusters/production",
+        "flux_private_key": str(machine.key),
+        "flux_timeout_seconds": 5,
+    }
+    path = folder / "harbour.py"
+    path.write_text(f"servers = [('harbour-1', {data!r})]\n")
+    return inventories.load(str(path))
+
+
+@pytest.fixture
+def inventory(
+    harbour: inventories.Inventory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> inventories.Inventory:
+    """That cluster, locks and journals in the test's own folder."""
+    monkeypatch.setattr(journal, "SKERRY", tmp_path / "home")
+    return harbour
+
+
+def altered(inventory: inventories.Inventory, **settings: object) -> inventories.Inventory:
+    """The same cluster with other settings; these are not validated again."""
+    first = inventory.first_server
+    changed = replace(first, settings=first.settings.model_copy(update=settings))
+    return replace(inventory, hosts=(changed, *inventory.hosts[1:]))

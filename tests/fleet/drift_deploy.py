@@ -1,0 +1,24 @@
+"""A deploy of two operations for the test of drift: one file is wanted, and one is there anyway."""
+
+from __future__ import annotations
+
+import os
+import shlex
+
+from pyinfra import host
+from pyinfra.api import StringCommand, operation
+from pyinfra.facts.files import File
+
+from deploy.operations import Commands
+
+
+@operation()
+def present(path: str) -> Commands:
+    if host.get_fact(File, path=path):
+        host.noop("it is there")
+    else:
+        yield StringCommand(f"touch {shlex.quote(path)}")
+
+
+present(name="Drift | Keep the wanted file", path=os.environ["SKERRY_TEST_WANTED"])
+present(name="Drift | Keep the root folder's own", path="/etc/passwd")

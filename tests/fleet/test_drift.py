@@ -1,0 +1,66 @@
+"""Drift on both layers: pyinfra looks over real SSH and changes nothing; Flux's answers are a stand-in's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cluster.errors import InputError
+from controller.drift import drift, host_drift
+from controller.inventory import Inventory
+from tests.fleet.conftest import Server, altered
+
+DEPLOY = str(Path(__file__).parent / "drift_deploy.py")
+
+
+@pytest.fixture
+def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SKERRY_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SKERRY_TEST_WANTED", str(tmp_path / "wanted"))
+    return tmp_path / "wanted"
+
+
+def test_both_layers_as_wanted_and_not(
+    wanted: Path, inventory: Inventory, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert drift(inventory, DEPLOY, as_json=True) == 3
+    assert json.loads(capsys.readouterr().out) == {
+        "drift": True,
+        "hosts": {"harbour-1": ["Drift | Keep the wanted file"]},
+        "flux": ["Flux is not installed; run `invoke flux-bootstrap`"],
+    }
+    assert not wanted.exists()
+    wanted.touch()
+    condition = {"type": "Ready", "status": "True", "message": "Applied"}
+    source = {"kind": "GitRepository", "metadata": {"name": "flux-system", "namespace": "flux-system"}}
+    server.set_state(
+        {
+            "gitrepository/flux-system/flux-system": {
+                **source,
+                "spec": {},
+                "status": {"conditions": [condition]},
+            }
+        }
+    )
+    assert drift(inventory, DEPLOY, as_json=True) == 0
+    capsys.readouterr()
+    failed = {**condition, "status": "False", "message": "failed to checkout: i/o timeout"}
+    server.set_state(
+        {"gitrepository/flux-system/flux-system": {**source, "spec": {}, "status": {"conditions": [failed]}}}
+    )
+    assert drift(inventory, DEPLOY, as_json=False) == 3
+    assert "failed to checkout" in capsys.readouterr().out
+
+
+def test_no_hand_off_asked_for_is_no_drift(wanted: Path, inventory: Inventory) -> None:
+    wanted.touch()
+    assert drift(altered(inventory, flux_forge="none"), DEPLOY, as_json=True) == 0
+
+
+def test_a_host_out_of_reach_is_one_line(wanted: Path, inventory: Inventory, server: Server) -> None:
+    (server.folder / "authorized_keys").write_text("")
+    with pytest.raises(InputError, match="does not accept") as refusal:
+        host_drift(inventory, DEPLOY)
+    assert "\n" not in str(refusal.value)

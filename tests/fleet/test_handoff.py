@@ -1,0 +1,300 @@
+"""The hand-off: real Git over real SSH, a real tunnel; flux and kubectl are stand-ins (tests/doubles)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cluster.errors import InputError
+from controller import fleet_remote, flux, handoff, up
+from controller.inventory import Inventory
+from fleet import forges, secrets
+from fleet.lint.run import Report, lint
+from tests.fleet.conftest import PLAINTEXT, SECRET, Server, altered, git, push
+
+LINTED: dict[str, Report] = {}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has been linted is not linted again: Git's hash of the tree tells."""
+
+    def once(copy: Path) -> Report:
+        tree = git(copy, "rev-parse", "HEAD^{tree}")
+        if tree not in LINTED:
+            LINTED[tree] = lint(copy)
+        return LINTED[tree]
+
+    monkeypatch.setattr(handoff, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(fleet_remote, "lint", once)
+
+
+def hand_over(inventory: Inventory, adopt: bool = False) -> handoff.Handoff:
+    return handoff.hand_over(inventory, adopt, say=lambda line: None)
+
+
+def nothing_happened(server: Server) -> bool:
+    return server.state == {} and server.bootstraps() == []
+
+
+def test_a_cluster_follows_its_repository_and_a_second_run_changes_nothing(
+    pushed: Path, inventory: Inventory, server: Server
+) -> None:
+    first = hand_over(inventory)
+    assert first.changed
+    assert first.commit == git(server.repository, "rev-parse", "main")
+    assert {each.name for each in first.states} == {
+        "flux-system",
+        "infra-controllers",
+        "infra-configs",
+        "apps",
+    }
+    state, calls = server.state, len(server.bootstraps())
+    second = hand_over(inventory)
+    assert not second.changed
+    assert (server.state, len(server.bootstraps()), second.commit) == (state, calls, first.commit)
+
+
+def test_namespace_and_key_are_in_place_before_flux_is_called(
+    pushed: Path, inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKERRY_FLUX_FAIL", "✗ remote: error: GH006: Protected branch update failed")
+    with pytest.raises(RuntimeError, match="let its owner push to that branch"):
+        hand_over(inventory)
+    assert set(server.state) == {"namespace//flux-system", "secret/flux-system/sops-age"}
+    monkeypatch.delenv("SKERRY_FLUX_FAIL")
+    assert hand_over(inventory).changed
+
+
+def test_a_bootstrap_that_was_cut_off_after_its_push_goes_on(
+    pushed: Path, inventory: Inventory, server: Server
+) -> None:
+    hand_over(inventory)
+    kept = {name: each for name, each in server.state.items() if name.endswith(("//flux-system", "sops-age"))}
+    server.set_state(kept)
+    assert hand_over(inventory).changed
+
+
+def test_the_age_key_travels_on_standard_input_alone(
+    pushed: Path, inventory: Inventory, server: Server, tmp_path: Path
+) -> None:
+    hand_over(inventory)
+    private = (tmp_path / "keys" / "fleet" / "production.agekey").read_text().splitlines()[-1]
+    assert private.startswith("AGE-SECRET-KEY-1")
+    recorded = (server.folder / "kubectl.jsonl").read_text() + (server.folder / "calls.jsonl").read_text()
+    assert private not in recorded
+    assert "sops-age" in recorded
+
+
+def test_no_token_in_argv_output_or_files(
+    pushed: Path,
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    inventory: Inventory,
+) -> None:
+    token = "ghp_0123456789abcdefghij"
+    config = tmp_path / "gitconfig"
+    config.write_text(f'[url "file://{server.repository}"]\n\tinsteadOf = https://github.com/org/fleet.git\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    monkeypatch.setenv("SKERRY_FLUX_REMOTE", f"file://{server.repository}")
+    monkeypatch.setenv("GITHUB_TOKEN", token)
+    asked: list[str] = []
+
+    def answer(path: str) -> tuple[int, object]:
+        asked.append(path)
+        return 200, {"permissions": {"admin": True}}
+
+    def client(target: object, given: str) -> forges.Get:
+        assert given == token
+        return answer
+
+    monkeypatch.setattr(forges, "client", client)
+    inventory = altered(inventory, flux_forge="github", flux_repository="org/fleet", flux_private_key="")
+    handoff.hand_over(inventory)
+    [call] = server.bootstraps()
+    assert call["environment"]["GITHUB_TOKEN"] == token
+    assert token not in json.dumps([call["argv"], call["stdin"]])
+    assert asked == ["repos/org/fleet", "repos/org/fleet/branches/main"]
+    out = capsys.readouterr()
+    assert token not in out.out + out.err
+    written = [file for file in tmp_path.rglob("*") if file.is_file() and file.name != "calls.jsonl"]
+    assert [file for file in written if token.encode() in file.read_bytes()] == []
+
+
+def test_an_unset_token_is_one_line_and_nothing_happens(
+    pushed: Path, inventory: Inventory, server: Server
+) -> None:
+    inventory = altered(inventory, flux_forge="gitlab", flux_repository="org/fleet", flux_private_key="")
+    with pytest.raises(InputError, match="GITLAB_TOKEN is not set"):
+        hand_over(inventory)
+    assert nothing_happened(server)
+
+
+def refuse(inventory: Inventory, server: Server, why: str) -> None:
+    before = git(server.repository, "rev-parse", "--verify", "--quiet", "main")
+    with pytest.raises(InputError, match=why) as refusal:
+        hand_over(inventory)
+    assert "\n" not in str(refusal.value)
+    assert nothing_happened(server)
+    assert git(server.repository, "rev-parse", "main") == before
+
+
+def test_an_unreachable_remote(pushed: Path, inventory: Inventory, server: Server) -> None:
+    gone = altered(inventory, flux_repository=f"{server.url}-gone")
+    refuse(gone, server, "the Git remote: .*; see flux_repository")
+
+
+def test_a_branch_that_does_not_exist(pushed: Path, inventory: Inventory, server: Server) -> None:
+    refuse(altered(inventory, flux_branch="other"), server, "there is no branch other")
+
+
+def test_a_key_that_may_not_push(pushed: Path, inventory: Inventory, server: Server) -> None:
+    authorized = server.folder / "authorized_keys"
+    # The cluster's own SSH must go on, so only what pushes is refused.
+    refusing = "case $SSH_ORIGINAL_COMMAND in git-receive*) echo read-only >&2; exit 1;; esac"
+    forced = f'{refusing}; exec sh -c \\"$SSH_ORIGINAL_COMMAND\\"'
+    authorized.write_text(f'command="{forced}" {authorized.read_text()}')
+    refuse(inventory, server, "may not push to main")
+
+
+def test_a_folder_that_is_not_there(pushed: Path, inventory: Inventory, server: Server) -> None:
+    refuse(
+        altered(inventory, flux_path="clusters/bergen"),
+        server,
+        "clusters/bergen is not on branch main",
+    )
+
+
+def test_a_folder_that_another_cluster_follows(pushed: Path, inventory: Inventory, server: Server) -> None:
+    hand_over(inventory)
+    server.set_state({})
+    (server.folder / "calls.jsonl").unlink()
+    refuse(inventory, server, "followed by another cluster")
+    assert hand_over(inventory, adopt=True).changed
+
+
+def test_a_cluster_that_follows_another_folder(pushed: Path, inventory: Inventory, server: Server) -> None:
+    hand_over(inventory)
+    other = altered(inventory, flux_path="clusters/staging")
+    with pytest.raises(InputError, match="the cluster follows clusters/production on main"):
+        hand_over(other)
+    assert len(server.bootstraps()) == 1
+
+
+def test_a_cluster_of_another_version_than_the_inventorys(
+    pushed: Path, inventory: Inventory, server: Server
+) -> None:
+    refuse(
+        altered(inventory, k3s_version="v1.35.1+k3s1"),
+        server,
+        "runs v1.36.3.k3s1, the inventory says",
+    )
+
+
+def test_a_flux_that_does_not_know_this_kubernetes(
+    pushed: Path, inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKERRY_FLUX_VERSION", "v2.7.0")
+    refuse(
+        inventory, server, r"Flux 2.7.0 takes Kubernetes 1.32 to 1.34, the cluster runs 1.36; use Flux 2.9"
+    )
+
+
+def test_a_key_of_another_repository(
+    pushed: Path, inventory: Inventory, server: Server, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys" / "fleet"
+    (keys / "production.agekey").write_text((keys / "staging.agekey").read_text())
+    refuse(inventory, server, "the key of production is not in .sops.yaml")
+
+
+def test_what_lint_finds_is_not_handed_over(
+    pushed: Path, inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pushed / "apps" / "base" / "nginx" / "secret.yaml").write_text(SECRET)
+    for name, value in server.environment().items():
+        monkeypatch.setenv(name, value)
+    push(pushed)
+    monkeypatch.delenv("GIT_SSH_COMMAND")
+    refuse(
+        inventory, server, "apps/base/nginx/secret.yaml:4: Secret nginx has stringData.password in plaintext"
+    )
+
+
+def test_what_does_not_become_ready_is_told_in_plain_words(
+    pushed: Path, inventory: Inventory, server: Server
+) -> None:
+    hand_over(inventory)
+    state = server.state
+    apps = state["kustomization/flux-system/apps"]
+    apps["status"]["conditions"] = [
+        {"type": "Ready", "status": "False", "message": 'secrets "sops-age" not found'}
+    ]
+    server.set_state(state)
+    with pytest.raises(
+        RuntimeError, match=r"Kustomization flux-system/apps: .*not found; run `invoke flux-bootstrap` again"
+    ):
+        hand_over(altered(inventory, flux_timeout_seconds=1))
+    assert flux.status(inventory, as_json=True) == 3
+
+
+def test_suspend_resume_and_uninstall(pushed: Path, inventory: Inventory, server: Server) -> None:
+    hand_over(inventory)
+    assert flux.status(inventory, as_json=False) == 0
+    flux.switch(inventory, suspended=True)
+    assert {
+        each["spec"].get("suspend") for name, each in server.state.items() if name.startswith("kustomization")
+    } == {True}
+    assert flux.status(inventory, as_json=False) == 3
+    flux.switch(inventory, suspended=False)
+    assert flux.status(inventory, as_json=False) == 0
+    with pytest.raises(InputError, match="confirm at a terminal"):
+        flux.uninstall(inventory, yes=False)
+    flux.uninstall(inventory, yes=True)
+    assert server.state == {}
+
+
+def test_a_new_deploy_key_needs_the_old_one_gone(pushed: Path, inventory: Inventory, server: Server) -> None:
+    hand_over(inventory)
+    flux.rotate_deploy_key(inventory)
+    assert len(server.bootstraps()) == 2
+    assert '"delete", "secret", "flux-system"' in (server.folder / "kubectl.jsonl").read_text()
+
+
+def test_the_clone_of_preflight_leaves_no_plaintext_behind(
+    pushed: Path, inventory: Inventory, tmp_path: Path
+) -> None:
+    hand_over(inventory)
+    secrets.check(pushed)
+    found = [
+        file for file in tmp_path.rglob("*") if file.is_file() and PLAINTEXT.encode() in file.read_bytes()
+    ]
+    assert found == []
+
+
+def test_invoke_up_ends_in_the_hand_off_and_asks_for_what_that_needs_first(
+    pushed: Path, inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed: list[str] = []
+
+    def deploy(path: str, script: str, data: object) -> tuple[int, list[up.Stage]]:
+        deployed.append(script)
+        return 0, []
+
+    monkeypatch.setattr(up, "deploy", deploy)  # hosts that become nodes have tests of their own
+    monkeypatch.setattr(up, "load", lambda path: inventory)
+    code, [stage] = up.up("harbour.py", "deploy/k3s.py", check=False)
+    assert (code, stage.name, stage.result) == (0, "Flux", "done")
+    code, [stage] = up.up("harbour.py", "deploy/k3s.py", check=False)
+    assert (code, stage.result) == (0, "unchanged")
+    assert up.up("harbour.py", "deploy/prepare.py", check=False) == (0, [])
+    deployed.clear()
+    keyless = altered(inventory, flux_private_key="/nowhere")
+    monkeypatch.setattr(up, "load", lambda path: keyless)
+    with pytest.raises(InputError, match="there is no file /nowhere"):
+        up.up("harbour.py", "deploy/k3s.py", check=False)
+    assert deployed == []

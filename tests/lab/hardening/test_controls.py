@@ -1,0 +1,184 @@
+"""Each control's check is green on a hardened host, and red as soon as somebody has undone the control by hand.
+
+The hand works through the shell, as an administrator would; only the kernel's own state, which a container shares
+with this machine, is left to tests/vm.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import testinfra
+
+import lab
+from cluster.hardening import catalogue
+from cluster.hardening.catalogue import Part
+from cluster.hardening.control import Check, Control
+from cluster.hardening.kernel import MODULES_FILE
+from controller.inventory import load
+from controller.verify import ssh_config_entry
+from tests.host.readings import CONTAINER, wrong
+from tests.lab.conftest import Run, WriteInventory
+
+K3S = "/etc/rancher/k3s/config.yaml"
+PROFILE: dict[str, object] = {
+    "k3s_profile": "cis",
+    "harden_exceptions": {"K3S-02": {"reason": "a container's kernel", "until": "2099-01-01"}},
+}
+
+
+def undo(check: Check) -> tuple[str, str]:
+    """Commands that undo what a check asks for, and that do it again."""
+    key = check.key
+    first = "/etc/ssh/sshd_config.d/00-a.conf"
+    services = f"/etc/systemd/system/{key}.service"
+    deb = (
+        f"umask 022; d=$(mktemp -d) && mkdir $d/DEBIAN && printf 'Package: {key}\\nVersion: 99\\nArchitecture: all\\n"
+        f"Maintainer: a\\nDescription: a\\n' > $d/DEBIAN/control && dpkg-deb -b $d $d.deb && dpkg -i $d.deb"
+    )
+    table: dict[str, tuple[str, str]] = {
+        "sshd": (
+            f"echo '{key} {OTHER.get(key, 'yes' if check.wanted == 'no' else 'no')}' > {first}",
+            f"rm {first}",
+        ),
+        "hostkeys": (
+            "ssh-keygen -q -t ecdsa -N '' -f /etc/ssh/ssh_host_ecdsa_key",
+            "rm /etc/ssh/ssh_host_ecdsa_key*",
+        ),
+        "sysctl": (f"echo '{key} = 7' > /etc/sysctl.d/zzz.conf", "rm /etc/sysctl.d/zzz.conf"),
+        "module": _edited(MODULES_FILE, f"/{key}/d"),
+        "file": (f"cp -a {key} /root/kept && echo '# by hand' >> {key}", f"mv /root/kept {key}"),
+        "mode": (f"stat -c %a {key} > /root/mode; chmod o+rx {key}", f"chmod $(cat /root/mode) {key}"),
+        "line": _edited(key.split()[0], f"s/^{key.split()[-1]}.*/{key.split()[-1]} 022/"),
+        "firewall": ("nft add rule inet skerry input accept", "systemctl reload skerry-firewall"),
+        "k3s": _edited(K3S, f"/{key.split()[-1]}/d"),
+        "package": (f"dpkg --remove --force-depends {key}", "true")
+        if check.wanted == "installed"
+        else (deb, f"dpkg --purge {key}"),
+        "unit": (f"systemctl disable --now {key}", f"systemctl enable --now {key}")
+        if check.wanted == "active"
+        else (
+            f"printf '[Service]\\nExecStart=/bin/sleep 600\\n' > {services}; systemctl daemon-reload; "
+            f"systemctl start {key}",
+            f"systemctl stop {key}; rm {services}; systemctl daemon-reload",
+        ),
+    }
+    return table[check.kind]
+
+
+OTHER = {"x11forwarding": "yes", "allowtcpforwarding": "yes",
+         "permitrootlogin": "yes", "loglevel": "QUIET", "maxauthtries": "6",
+         "logingracetime": "300", "kexalgorithms": "diffie-hellman-group14-sha256", "ciphers": "aes256-cbc",
+         "macs": "hmac-sha1", "hostkeyalgorithms": "ecdsa-sha2-nistp256", "banner": "none", "clientalivecountmax": "9",
+         "pubkeyacceptedkeytypes": "ssh-rsa"}  # fmt: skip
+
+
+def _edited(path: str, expression: str) -> tuple[str, str]:
+    return f"cp -a {path} /root/kept && sed -i '{expression}' {path}", f"mv /root/kept {path}"
+
+
+def by_hand(host: Any, control: Control) -> list[Check]:
+    """The checks of a control that a hand can undo in a container, one of each kind."""
+    able = {
+        check.kind: check
+        for check in reversed(control.checks)  # the first of a kind: of modes it is not sshd's own key
+        if check.key not in CONTAINER and check.kind != "mount"
+        if check.kind != "mode" or host.file(check.key).exists
+    }
+    if {"package", "unit"} < set(able) and able["package"].wanted == "installed":
+        del able["package"]  # its service is undone instead: an archive is not always in reach
+    return list(able.values())
+
+
+@pytest.fixture(scope="module")
+def cis_node(
+    prepared: str, artifacts: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Any, list[Control], Part]:
+    """A hardened node with the CIS profile, seen through testinfra, and its controls."""
+    from tests.lab.runs import Running, write_inventory
+
+    host, folder = lab.restore(prepared, "prepared"), tmp_path_factory.mktemp("cis")
+    path = write_inventory(folder, host, artifacts, PROFILE)
+    result = Running(path, "deploy/k3s.py", folder / "home").finish()
+    assert result.code == 0, result.stderr
+    [wanted] = load(str(path)).hosts
+    config = folder / "ssh_config"
+    config.write_text(ssh_config_entry(wanted))
+    part = catalogue.Part("server", wanted.settings, 0, ())
+    controls = catalogue.active(catalogue.controls(part), wanted.settings.harden_exceptions)
+    return testinfra.get_host(f"ssh://{host.name}", ssh_config=str(config)), controls, part
+
+
+def test_every_control_is_green_as_deployed(cis_node: tuple[Any, list[Control], Part]) -> None:
+    host, controls, part = cis_node
+    assert {control.id: found for control in controls if (found := wrong(host, control, False, part))} == {}
+
+
+@pytest.mark.parametrize("id", sorted(catalogue.IDS))
+def test_a_control_undone_by_hand_is_seen(
+    id: str, prepared: str, cis_node: tuple[Any, list[Control], Part]
+) -> None:
+    host, controls, part = cis_node
+    found = [control for control in controls if control.id == id]
+    if not found:
+        pytest.skip("waived: it would need a kernel of its own")
+    checks = by_hand(host, found[0])
+    if not checks:
+        pytest.skip("nothing of it can be undone in a container; see tests/vm")
+    for check in checks:
+        undone, again = undo(check)
+        lab.run(prepared, undone)
+        seen = wrong(host, found[0], False, part)
+        lab.run(prepared, again)
+        assert any(f"{check.kind} {check.key}:" in each for each in seen), (check, seen)
+    assert wrong(host, found[0], False, part) == []
+
+
+def test_an_exception_is_an_accepted_risk_until_its_day(
+    host: lab.Host, inventory: WriteInventory, run: Run
+) -> None:
+    """The control is not applied, the audit says why, and fails once the day has passed."""
+    from datetime import date
+
+    from controller.audit import audit
+
+    waived = {"SSH-03": {"reason": "an old client", "until": "2026-12-31"}}
+    path = inventory(host, harden_exceptions=waived)
+    assert run(path, "deploy/harden.py").changed == ["SSH | Harden sshd, keys and sudo"]
+    assert "maxauthtries 6" in lab.run(host.name, "sshd -T").stdout
+    for day, verdict, fine in ((date(2026, 12, 31), "accepted", True), (date(2027, 1, 1), "expired", False)):
+        [found] = audit(load(str(path)), day)
+        [finding] = [each for each in found.findings if each.control.id == "SSH-03"]
+        assert (finding.verdict, finding.fine, "an old client" in finding.why) == (verdict, fine, True)
+        assert found.fine == fine, [each.why for each in found.findings if not each.fine]
+
+
+def test_unharden_puts_back_what_was_there(fresh_host: lab.Host, inventory: WriteInventory, run: Run) -> None:
+    host = fresh_host
+    lab.run(
+        host.name,
+        "echo 'Welcome' > /etc/motd; chmod 644 /etc/crontab 2>/dev/null; rm -rf /var/lib/apt/lists/*",
+    )
+    before = system(host)
+    hardened = run(inventory(host), "deploy/harden.py", seconds=300)
+    assert hardened.code == 0, hardened.stderr
+    assert system(host) != before
+    undone = run(inventory(host), "deploy/unharden.py", seconds=300)
+    assert undone.code == 0, undone.stderr + undone.stdout
+    assert system(host) == before
+    assert run(inventory(host), "deploy/unharden.py").changed == []
+
+
+def system(host: lab.Host) -> dict[str, str]:
+    """All files of /etc with their modes, what sshd makes of them, units, rules, packages with a configuration."""
+    script = (
+        "cd /etc && find . -type f ! -path './ssl/*' ! -name ld.so.cache ! -name '*-' ! -name passwd ! -name group "
+        "! -name shadow ! -name gshadow ! -name .updated -exec stat -c '%n %a %U %G' {} + "
+        "-exec sha256sum {} + | sort; sshd -T; nft list ruleset 2>/dev/null; "
+        "ls -d /var/lib/skerry/guard /var/lib/skerry/before /usr/local/lib/skerry 2>/dev/null; "
+        "stat -c %a /root /etc/cron.d"
+    )
+    lines = lab.run(host.name, script, check=False).stdout.splitlines()
+    return {str(number): line for number, line in enumerate(sorted(lines))}

@@ -1,0 +1,160 @@
+"""bench-disk and the gate against hosts: verdicts kept and heeded, and nothing left behind by what is cut short."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import lab
+from tests.lab.conftest import Run, WriteInventory
+from tests.lab.runs import PROJECT, until
+from tests.lab.test_tasks import invoke
+
+RECORD = "/var/lib/skerry/disk.json"
+SHORT = "import bench.profiles as p; p.QUICK[0]['seconds'] = 4"  # the verdict does not matter here
+# What is left of an engine: its processes (the plan is in their command line), and files without a name.
+LEFT = (
+    "pgrep -f [s]ilence_seconds; "
+    "find /proc/[0-9]*/fd -lname '/var/lib*(deleted)' 2>/dev/null; find /var/lib -xdev -newer /run/begun -size +1M"
+)
+CONTROLLER = """
+import controller.measure as m
+m.SILENCE_SECONDS, m.HEARTBEAT_SECONDS = 4, 1
+from controller import bench
+from controller.inventory import load
+bench.bench(load(sys.argv[1]), bench.Options("quick", fio=False))
+"""
+
+
+def fsid(host: lab.Host) -> str:
+    return lab.run(host.name, "stat -fc %i /var/lib").stdout.strip()
+
+
+def put_record(host: lab.Host, verdict: str, file_system: str) -> None:
+    fields = dict.fromkeys(("reason", "profile", "measured", "path"), "by the test")
+    text = json.dumps({"verdict": verdict, "fsid": file_system, **fields})
+    lab.run(host.name, f"mkdir -p /var/lib/skerry && echo '{text}' > {RECORD}")
+
+
+def test_a_verdict_is_shown_stored_and_kept(
+    fresh_host: lab.Host, inventory: WriteInventory, home: Path
+) -> None:
+    path = str(inventory(fresh_host))
+    done = invoke(home, "bench-disk", path, "--profile", "quick", "--json-output")
+    assert done.returncode in (0, 3), done.stderr
+    run = json.loads(done.stdout)
+    [host] = run["hosts"]
+    assert (run["schema"], host["host"], host["error"]) == (1, fresh_host.name, "")
+    assert done.returncode == (0 if host["verdict"] == "PASS" else 3)
+    [phase] = host["result"]["phases"]
+    assert sum(phase["sync"]["histogram"].values()) == phase["sync"]["n"] > 1000
+    kept = json.loads(lab.run(fresh_host.name, f"cat {RECORD}").stdout)
+    assert (kept["verdict"], kept["fsid"]) == (host["verdict"], fsid(fresh_host))
+    assert {file.suffix for file in (home / "bench" / "harbour").iterdir()} == {".json", ".html", ".png"}
+    [page] = (home / "bench" / "harbour").glob("*.html")
+    assert "http://" not in page.read_text().replace("http://www.w3.org", "")
+    again = f"harbour/{page.stem}"
+    assert invoke(home, "bench-compare", again, again).stdout == f"{fresh_host.name}: no clear difference\n"
+    assert again.removeprefix("harbour/") in invoke(home, "bench-history", path).stdout
+
+
+def test_k3s_is_refused_on_a_bad_or_unknown_disk(
+    fresh_host: lab.Host, inventory: WriteInventory, run: Run
+) -> None:
+    strict = {"disk_gate": "refuse", "disk_measure": False, "min_disk_free_gib": 1}
+    missing = run(inventory(fresh_host, **strict))
+    assert (missing.code, missing.changed) == (1, [])
+    assert "has not been measured; run `invoke bench-disk`" in missing.stderr
+    put_record(fresh_host, "FAIL", fsid(fresh_host))
+    failed = run(inventory(fresh_host, **strict))
+    assert (failed.code, failed.changed) == (1, [])
+    assert "FAIL: by the test; choose another disk" in failed.stderr
+    warned = run(inventory(fresh_host, **{**strict, "disk_gate": "warn"}), "deploy/disk.py")
+    assert (warned.code, warned.changed) == (0, [])
+    assert "FAIL: by the test" in warned.stderr
+    put_record(fresh_host, "PASS", fsid(fresh_host))
+    passed = run(inventory(fresh_host, **strict), "deploy/disk.py")
+    assert (passed.code, passed.changed) == (0, [])
+    put_record(fresh_host, "PASS", "another")
+    assert "another one than was measured" in run(inventory(fresh_host, **strict)).stderr
+
+
+def test_the_road_measures_what_has_no_verdict(
+    fresh_host: lab.Host, inventory: WriteInventory, run: Run
+) -> None:
+    path = inventory(fresh_host, disk_gate="warn", disk_measure=True)
+    measured = run(path, "deploy/disk.py", SHORT)
+    assert measured.code == 0, measured.stderr
+    assert measured.changed == ["Disk | Measure the datastore's disk (20 s)"]
+    assert json.loads(lab.run(fresh_host.name, f"cat {RECORD}").stdout)["profile"] == "quick"
+    assert run(path, "deploy/disk.py", SHORT).changed == []
+    assert lab.run(fresh_host.name, "ls /var/lib/skerry").stdout.split() == ["disk.json"]
+
+
+def test_a_running_datastore_is_left_alone(
+    fresh_host: lab.Host, inventory: WriteInventory, home: Path
+) -> None:
+    lab.run(
+        fresh_host.name,
+        "ln -sf /bin/sleep /run/etcd; setsid --fork /run/etcd 60 > /dev/null 2>&1 < /dev/null",
+    )
+    refused = invoke(
+        home, "bench-disk", str(inventory(fresh_host)), "--profile", "quick", "--no-fio", "--json-output"
+    )
+    lab.run(fresh_host.name, "pkill -x etcd; true")
+    assert refused.returncode == 1
+    assert "etcd-latency" in json.loads(refused.stdout)["hosts"][0]["error"]
+
+
+@contextmanager
+def measuring(home: Path, inventory: str, host: lab.Host) -> Iterator[subprocess.Popen[bytes]]:
+    """A controller whose engine is at work on the host."""
+    lab.run(host.name, "touch /run/begun")
+    command = [sys.executable, "-c", f"import sys\n{CONTROLLER}", inventory]
+    environment = {**os.environ, "SKERRY_HOME": str(home)}
+    with subprocess.Popen(
+        command, cwd=PROJECT, env=environment, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as child:
+        try:
+            until(lambda: len(left(host)) > 3, "the engine's load")
+            yield child
+        finally:
+            child.kill()
+
+
+def left(host: lab.Host) -> list[str]:
+    return lab.run(host.name, LEFT, check=False).stdout.split()
+
+
+@pytest.mark.parametrize(
+    "how", ["Ctrl-C", "controller killed", "session killed", "engine killed", "connection cut"]
+)
+def test_nothing_stays_on_the_host(
+    how: str, fresh_host: lab.Host, inventory: WriteInventory, home: Path
+) -> None:
+    with measuring(home, str(inventory(fresh_host)), fresh_host) as controller:
+        if how == "Ctrl-C":
+            controller.send_signal(signal.SIGINT)
+        elif how == "controller killed":
+            controller.kill()
+        elif how == "session killed":
+            lab.run(fresh_host.name, "kill -9 $(ps -o ppid= -p $(pgrep -f '[s]ilence_seconds' | head -n 1))")
+        elif how == "engine killed":
+            lab.run(fresh_host.name, "kill -9 $(pgrep -f '[s]ilence_seconds' | head -n 1)")
+        else:
+            lab.cut(fresh_host.name)
+            try:
+                controller.wait(60)
+            finally:
+                lab.mend(fresh_host.name)
+        until(lambda: not left(fresh_host), "the end of the engine", seconds=20)
+        if how == "Ctrl-C":
+            assert controller.wait(20) == 130

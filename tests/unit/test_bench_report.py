@@ -1,0 +1,101 @@
+"""The page and the picture of a run with everything in it: each host's verdict, every chart, nothing from outside."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bench.charts import charts
+from bench.page import page
+from bench.picture import draw
+from bench.run import HostRun, Run, load
+from cluster.errors import InputError
+from tests.unit.test_bench_verdict import result, spread
+
+RECIPE = {"name": "fio recipe", "kind": "recipe", "fio": {"fio version": "fio-3.16", "time": 1, "jobs": [
+    {"sync": {"lat_ns": {"bins": {"300000": 100}, "percentile": {"99.000000": 300000}}}}]}}  # fmt: skip
+IOPS = {
+    "name": "random 4k",
+    "kind": "iops",
+    "fio": {"randread-qd1": {"iops": 8300.5}, "randread-qd32": {"error": "x"}},
+}
+
+
+def a_run() -> Run:
+    slow = result(sync=spread(0.05, 12))
+    slow["phases"] += [{**slow["phases"][0], "name": "beside <neighbour>", "neighbour": "pull"}, RECIPE, IOPS]
+    hosts = (
+        HostRun("good", "server", "etcd", result=result()),
+        HostRun("bad", "server", "etcd", result=slow, since=["worse: yesterday"]),
+        HostRun("away", "server", "etcd", error="cannot be reached"),
+    )
+    return Run("harbour", "standard", 1_800_000_000.0, hosts).ranked()
+
+
+class Words(HTMLParser):
+    """Text and attributes of a page; opening and closing tags must match."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [str(value) for name, value in attrs if name in ("src", "href", "srcset", "data")]
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_the_page_tells_all_and_fetches_nothing() -> None:
+    words = Words()
+    text = page(a_run())
+    words.feed(text)
+    said = " ".join(words.text)
+    for word in ("away", "cannot be reached", "FAIL", "PASS", "worse: yesterday", "beside <neighbour>", "8300 IOPS",
+                 "p99 0.30 ms of 100 syncs", "10 ms", "25 ms"):  # fmt: skip
+        assert word in said
+    assert {link.split("/")[2] for link in words.links} <= {"etcd.io", "github.com", "docs.k3s.io"}
+    assert not re.search(r"<script|@import|url\(", text)
+    assert "prefers-color-scheme: dark" in text
+    assert re.search(r"NaN|inf\b|None", text) is None
+
+
+def test_every_role_of_a_shape_has_a_colour_in_both() -> None:
+    text = page(a_run())
+    used = set(re.findall(r"var\(--([a-z0-9]+)\)", text))
+    light, dark = (
+        set(re.findall(r"--([a-z0-9]+):", part)) for part in text.split("prefers-color-scheme: dark")[:2]
+    )
+    assert used <= light
+    assert {shape.role for chart in charts(a_run()) for shape in chart.shapes()} <= light
+    assert dark
+
+
+def test_the_worst_comes_first() -> None:
+    assert [each.host for each in a_run().hosts] == ["away", "bad", "good"]
+
+
+def test_the_picture_has_the_run_in_it(tmp_path: Path) -> None:
+    draw(a_run(), tmp_path / "run.png")
+    with Image.open(tmp_path / "run.png") as picture:
+        assert picture.width == 1440
+        assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 50
+
+
+def test_a_run_is_read_again_as_it_was_written(tmp_path: Path) -> None:
+    import json
+
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(a_run().as_json()))
+    assert load(path).as_json() == json.loads(path.read_text())
+    for wrong in ("{}", "[]", "no json", '{"schema": 99}'):
+        path.write_text(wrong)
+        with pytest.raises(InputError, match=r"measure again|is not a run"):
+            load(path)
+    with pytest.raises(InputError, match="No such file"):
+        load(tmp_path / "none.json")

@@ -1,0 +1,121 @@
+"""The scaffold: what it writes, what it leaves alone, what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cluster.errors import InputError
+from fleet import record, scaffold
+
+SHOP = ("shop", "registry.example.org/shop:1.4.2", 8080)
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(scaffold, "_git", lambda root, remote: None)
+    scaffold.init(tmp_path / "fleet", "1.36", "2.9.4", "")
+    return tmp_path / "fleet"
+
+
+def listed(root: Path, cluster: str) -> list[str]:
+    found: list[str] = yaml.safe_load((root / f"apps/{cluster}/kustomization.yaml").read_text())["resources"]
+    return found
+
+
+def again(root: Path) -> scaffold.Outcome:
+    return scaffold.init(root, "1.36", "2.9.4", "")
+
+
+def test_a_second_run_writes_nothing(root: Path) -> None:
+    outcome = again(root)
+    assert (outcome.written, outcome.kept, outcome.diff) == ([], [], "")
+    assert outcome.unchanged
+
+
+def test_every_flux_kustomization_has_what_keeps_it_going(root: Path) -> None:
+    documents = [
+        each
+        for file in sorted((root / "clusters").rglob("*.yaml"))
+        for each in yaml.safe_load_all(file.read_text())
+    ]
+    assert len(documents) == 6
+    for document in documents:
+        assert document["apiVersion"] == "kustomize.toolkit.fluxcd.io/v1"
+        spec = document["spec"]
+        assert {"interval", "retryInterval", "timeout"} <= set(spec)
+        assert (spec["prune"], spec["wait"], spec["decryption"]["provider"]) == (True, True, "sops")
+        assert (root / spec["path"]).is_dir()
+
+
+def test_an_application_is_added_to_each_cluster_once(root: Path) -> None:
+    scaffold.add_app(root, *SHOP)
+    assert listed(root, "staging") == listed(root, "production") == ["nginx", "shop"]
+    assert scaffold.add_app(root, *SHOP).written == []
+    assert again(root).kept == []
+
+
+def test_adding_keeps_comments_and_order_of_an_edited_list(root: Path) -> None:
+    file = root / "apps/production/kustomization.yaml"
+    file.write_text(file.read_text() + "  # the team's\n  - extra   # ours\ncommonAnnotations: {a: b}\n")
+    scaffold.add_app(root, *SHOP)
+    assert file.read_text().endswith(
+        "  # the team's\n  - extra   # ours\n  - shop\ncommonAnnotations: {a: b}\n"
+    )
+
+
+def test_a_list_in_a_form_that_cannot_be_edited_is_refused_and_nothing_written(root: Path) -> None:
+    file = root / "apps/production/kustomization.yaml"
+    file.write_text("kind: Kustomization\nresources: [nginx]\n")
+    with pytest.raises(InputError, match="does not edit; add 'shop' to resources"):
+        scaffold.add_app(root, *SHOP)
+    assert not (root / "apps/base/shop").exists()
+
+
+def test_a_killed_run_is_finished_by_the_next(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scaffold, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            scaffold.add_app(root, *SHOP)
+    scaffold.add_app(root, *SHOP)
+    assert listed(root, "staging") == ["nginx", "shop"]
+    assert (root / "apps/base/shop/deployment.yaml").is_file()
+
+
+def test_a_new_cluster_runs_every_application(root: Path) -> None:
+    scaffold.add_app(root, *SHOP)
+    scaffold.add_cluster(root, "oslo", "production")
+    assert listed(root, "oslo") == ["nginx", "shop"]
+    assert record.load(root).clusters["oslo"].like == "production"
+
+
+@pytest.mark.parametrize("name", ["Shop", "a_b", "-a", "a" * 64, "", "a.b"])
+def test_names_that_kubernetes_would_refuse(root: Path, name: str) -> None:
+    with pytest.raises(InputError, match="is no name for Kubernetes"):
+        scaffold.add_app(root, name, "image:1", 80)
+    with pytest.raises(InputError, match="is no name for Kubernetes"):
+        scaffold.add_cluster(root, name, "staging")
+
+
+def test_taken_names_and_folders_are_refused(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is there already"):
+        scaffold.add_app(root, "nginx", "another:1", 80)
+    with pytest.raises(InputError, match="is there already"):
+        scaffold.add_cluster(root, "base", "staging")
+    with pytest.raises(InputError, match="is no overlay"):
+        scaffold.add_cluster(root, "oslo", "test")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "code.py").touch()
+    with pytest.raises(InputError, match="holds files that are not Skerry's"):
+        scaffold.init(tmp_path / "full", "1.36", "2.9.4", "")
+
+
+def test_a_damaged_record_is_one_line(root: Path) -> None:
+    (root / record.FILE).write_text("name: x\n")
+    with pytest.raises(InputError, match="is damaged; restore it from Git"):
+        again(root)

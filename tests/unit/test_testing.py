@@ -1,0 +1,31 @@
+"""What a failing test layer leaves in the closing table."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from controller import testing
+
+
+def test_the_table_names_the_tests_that_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "print('1 passed'); print('FAILED tests/a.py::test_b[c] - assert 0'); raise SystemExit(1)"
+    layer = testing.Layer("broken", ((sys.executable, "-c", said),), lambda: "")
+    monkeypatch.setattr(testing, "LAYERS", ((layer,),))
+    assert testing.run_layers("") == 1
+    said, _, table = capsys.readouterr().out.partition("seconds")
+    assert "broken | 1 passed" in said
+    assert "tests/a.py::test_b[c]" in said
+    assert "tests/a.py::test_b[c]" in table
+
+
+def test_a_layer_that_fails_without_naming_a_test_says_where_to_look(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layer = testing.Layer("broken", ((sys.executable, "-c", "raise SystemExit(2)"),), lambda: "")
+    monkeypatch.setattr(testing, "LAYERS", ((layer,),))
+    assert testing.run_layers("broken") == 1
+    assert "see above" in capsys.readouterr().out
