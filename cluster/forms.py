@@ -200,6 +200,34 @@ def _window(text: str) -> None:
         )
 
 
+def _schedule(text: str) -> None:
+    # what https://pkg.go.dev/github.com/robfig/cron/v3 takes, less seconds and time zones
+    word = r"[0-9A-Za-z*/,?-]+"
+    if text and not re.fullmatch(rf"{word}( {word}){{4}}|@(hourly|daily|weekly|monthly|every [0-9hms]+)", text):
+        raise InputError(f"{text!r} is not a schedule; write it as '0 */12 * * *' or '@every 6h', or '' for never")
+
+
+def _recipient(text: str) -> None:
+    if not re.fullmatch(r"age1[02-9ac-hj-np-z]{58}", text):
+        # not repeated in the message: it may be the secret key
+        raise InputError("is not an age recipient; write the public key, 'age1...', never the secret one")
+
+
+def _s3(given: dict[str, str]) -> None:
+    known = S3_KEYS | S3_VARIABLES.keys()
+    if unknown := sorted(given.keys() - known):
+        raise InputError(f"does not know {unknown[0]!r}; there are {', '.join(sorted(known))}")
+    if given and not given.get("bucket"):
+        raise InputError("names no bucket; add one, or write {} for none")
+    for name in S3_VARIABLES.keys() & given.keys():
+        if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", given[name]):  # not repeated in the message: it may be a secret
+            raise InputError(f"{name} is not a variable's name; write the name, such as {S3_VARIABLES[name]!r}")
+
+
+S3_KEYS = frozenset({"bucket", "endpoint", "region", "folder"})
+S3_VARIABLES = {"access_key_variable": "SKERRY_S3_ACCESS_KEY", "secret_key_variable": "SKERRY_S3_SECRET_KEY"}
+
+
 class User(TypedDict):
     """Who may log in: public keys, and whether sudo works."""
 
@@ -208,6 +236,7 @@ class User(TypedDict):
 
 
 Positive = Annotated[int, Field(ge=1)]
+Percent = Annotated[int, Field(ge=1, le=100)]
 RollbackSeconds = Annotated[int, Field(ge=10, le=900)]
 Exceptions = dict[Annotated[str, _checked(_control)], Annotated[dict[str, str], _checked(_exception)]]
 Users = dict[Annotated[str, _checked(_user)], User]
@@ -225,6 +254,9 @@ Hosts = list[Annotated[str, _checked(_host)]]
 Components = list[Annotated[str, _checked(_component)]]
 Labels = list[Annotated[str, _checked(check_label)]]
 Taints = list[Annotated[str, _checked(check_taint)]]
+Schedule = Annotated[str, _checked(_schedule)]
+Recipients = list[Annotated[str, _checked(_recipient)]]
+S3 = Annotated[dict[str, str], _checked(_s3)]
 Extra = Annotated[dict[str, object], _checked(check_extra)]
 Reservation = Annotated[Reserve, PlainValidator(_reserve)]
 Evictions = Annotated[dict[str, str], _checked(check_eviction)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import yaml
 
+from cluster import snapshots
 from cluster.errors import InputError
 from cluster.hardening import k3s_cis
 from cluster.k3s_keys import SERVER_ONLY
@@ -62,6 +63,7 @@ def _server(settings: Settings) -> dict[str, object]:
         "service-cidr": settings.k3s_service_cidr,
         "write-kubeconfig-mode": "0600",
         "etcd-expose-metrics": settings.k3s_datastore == "etcd",
+        **(snapshots.keys(settings) if settings.k3s_datastore == "etcd" else {}),
         "secrets-encryption": settings.k3s_secrets_encryption,
     }
 

@@ -11,6 +11,7 @@ from typing import Literal
 from cluster.reservations import Role
 from cluster.settings import Settings
 from cluster.survey import Survey
+from cluster.upgrade import skips
 from cluster.versions import K3sVersion, accepts_cgroup_v1
 
 # Ubuntu and Debian releases the project is for. What was run on which is in the README.
@@ -89,6 +90,7 @@ def _check_first(surveys: Mapping[str, Survey], roles: Mapping[str, Role]) -> It
 
 def _check_host(survey: Survey, settings: Settings, role: Role, now: float) -> Iterator[Problem]:
     yield from _check_system(survey)
+    yield from _check_version(survey, settings)
     yield from _check_cgroup(survey, settings)
     yield from _check_size(survey, settings, role)
     yield from _check_clock(survey, settings, now)
@@ -115,6 +117,18 @@ def _check_system(survey: Survey) -> Iterator[Problem]:
     release = tuple(int(part) for part in survey.kernel.split("-")[0].split(".")[:2])
     if release < OLDEST_KERNEL:
         yield "error", f"kernel {survey.kernel} is older than 4.19", "upgrade the kernel and reboot"
+
+
+def _check_version(survey: Survey, settings: Settings) -> Iterator[Problem]:
+    if not survey.k3s_version:
+        return
+    running, wanted = K3sVersion.parse(survey.k3s_version), K3sVersion.parse(settings.k3s_version)
+    if wanted < running and not settings.k3s_downgrade:
+        problem = f"K3s {running} runs here, k3s_version {wanted} is older"
+        yield "error", problem, f"set k3s_version to {str(running)!r}; `invoke rollback` goes back after an upgrade"
+    if skips(running, wanted):
+        problem = f"K3s {running} runs here, k3s_version {wanted} skips a minor"
+        yield "error", problem, f"go to v{running.major}.{running.minor + 1} first"
 
 
 def _check_cgroup(survey: Survey, settings: Settings) -> Iterator[Problem]:

@@ -61,6 +61,7 @@ class Settings(BaseModel):
     reboot_drain_seconds: forms.Positive
 
     k3s_version: forms.Version
+    k3s_downgrade: bool
     k3s_profile: Literal["plain", "cis"]
     k3s_datastore: Literal["etcd", "sqlite"]
     k3s_cluster_cidr: forms.Network
@@ -77,6 +78,14 @@ class Settings(BaseModel):
     k3s_protect_kernel_defaults: bool
     k3s_config_extra: forms.Extra
     k3s_ready_timeout_seconds: forms.Positive
+
+    snapshot_schedule: forms.Schedule
+    snapshot_keep: forms.Positive
+    snapshot_max_age_hours: forms.Positive
+    snapshot_s3: forms.S3
+    backup_recipients: forms.Recipients
+
+    upgrade_batch_percent: forms.Percent
 
     reserve: forms.Reservation
     max_pods: forms.Positive

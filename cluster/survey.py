@@ -24,6 +24,7 @@ class Listener:
 class Survey:
     """One host as found. Memory in KiB, disk in bytes, times in seconds since the epoch.
 
+    `k3s_version`: what runs here, "" for nothing.
     `datastore`: "etcd" or "sqlite" where a server has run, else "". `server_state`: of its unit, as systemd says it.
     """
 
@@ -53,6 +54,7 @@ class Survey:
     server_state: str
     grub: bool
     reach: str
+    k3s_version: str = ""
     disk_fsid: str = ""
     disk_record: DiskRecord | None = None
 
@@ -118,6 +120,7 @@ def parse(lines: Iterable[str]) -> Survey:
         datastore=first("datastore"),
         server_state=first("server_state"),
         grub=first("grub") == "yes",
+        k3s_version=first("k3s_version"),
         reach=first("reach"),
         disk_fsid=first("disk_fsid"),
         disk_record=DiskRecord.parse("\n".join(raw["disk_record"])),

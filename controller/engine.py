@@ -231,9 +231,10 @@ def main() -> int:
         return 0
     only = [inventory.get_host(arguments.only)] if arguments.only else None
     state.init(inventory, config, initial_limit=only)
-    with Journal.open(arguments.inventory, arguments.deploy, inventory) as journal:
+    action = look if arguments.action == "look" else run
+    with Journal.open(arguments.inventory, arguments.deploy, inventory, changes=action is run) as journal:
         try:
-            return (look if arguments.action == "look" else run)(state, arguments.deploy, journal)
+            return action(state, arguments.deploy, journal)
         finally:
             disconnect_all(state)
 

@@ -44,17 +44,19 @@ def latency(inventory: Inventory, url: str) -> list[Latency]:
     """Every server's two series."""
     if not url.startswith(("http://", "https://")):
         raise InputError(f"--url is {url!r}; write it as the host reaches it, http://127.0.0.1:2381/metrics")
-    servers = [host for host in inventory.hosts if host.role == "server"]
-    runs = history.runs(inventory.name)
-    past = {
-        host.name: [
-            each.result for run in runs for each in run.hosts if each.host == host.name and each.result
-        ]
-        for host in servers
-    }
+    servers, before = [host for host in inventory.hosts if host.role == "server"], past(inventory)
     with ThreadPoolExecutor(PARALLEL) as pool:
-        found = pool.map(lambda host: _one(host, url, past[host.name][-history.PAST :]), servers)
+        found = pool.map(lambda host: _one(host, url, before[host.name]), servers)
         return [each for some in found for each in some]
+
+
+def past(inventory: Inventory) -> dict[str, list[Result]]:
+    """The last results of bench-disk for each host, oldest first."""
+    runs = [each for run in history.runs(inventory.name) for each in run.hosts if each.result]
+    return {
+        host.name: [each.result for each in runs if each.result and each.host == host.name][-history.PAST :]
+        for host in inventory.hosts
+    }
 
 
 def _one(host: Host, url: str, past: list[Result]) -> list[Latency]:

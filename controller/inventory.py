@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,3 +82,15 @@ def load(path: str, **override: Any) -> Inventory:
 
 def _settings(name: str, data: dict[str, Any]) -> Settings:
     return parse_settings(name, data, ignored=[key for key in data if key.startswith("ssh_")])
+
+
+def load_all(paths: str) -> list[Inventory]:
+    """The inventories at comma-separated paths. Raises InputError for any mistake in one, or one named twice."""
+    names = [path.strip() for path in paths.split(",") if path.strip()]
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(load, names))
+    if twice := {each.name for each in found if [one.name for one in found].count(each.name) > 1}:
+        raise InputError(f"{min(twice)}: is named twice; a cluster goes by its inventory file's name")
+    if not found:
+        raise InputError("name at least one inventory file, such as inventories/oslo.py")
+    return found

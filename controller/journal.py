@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TextIO
@@ -32,9 +32,9 @@ class Journal:
 
     @classmethod
     @contextmanager
-    def open(cls, inventory_path: Path, deploy: Path, inventory: Any) -> Iterator[Journal]:
-        """The journal of a new run. Ends the process when another run changes the same cluster."""
-        with lock(inventory_path):
+    def open(cls, inventory_path: Path, deploy: Path, inventory: Any, changes: bool = True) -> Iterator[Journal]:
+        """The journal of a new run. Ends the process when it `changes` a cluster that another run is changing."""
+        with lock(inventory_path) if changes else nullcontext():
             started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
             folder = SKERRY / "runs" / started
             folder.mkdir(parents=True, mode=0o700)

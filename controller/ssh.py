@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import shlex
+import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, Any
 
 import fabric
 import paramiko
@@ -17,6 +19,7 @@ from cluster.errors import InputError
 from controller.inventory import Host
 
 TIMEOUT_SECONDS = 15
+BLOCK = 1 << 18
 
 
 @contextmanager
@@ -67,6 +70,43 @@ def run(connection: fabric.Connection, host: Host, command: str) -> str:
     if not result.ok:
         raise RuntimeError(f"{host.name}: {result.stderr.strip() or f'exit code {result.exited}'}")
     return str(result.stdout)
+
+
+@contextmanager
+def reading(connection: fabric.Connection, host: Host, command: str) -> Iterator[IO[bytes]]:
+    """The command's standard output as a stream, run as root. Raises RuntimeError with its standard error."""
+    with _exec(connection, host, command) as (_, stdout, stderr):
+        yield stdout
+        _end(host, stdout, stderr)
+
+
+def send(connection: fabric.Connection, host: Host, command: str, stream: IO[bytes]) -> None:
+    """Give the command a stream on its standard input, run as root. Raises RuntimeError with its standard error."""
+    with _exec(connection, host, command) as (stdin, stdout, stderr):
+        with suppress(OSError):  # it ended early; it says why
+            shutil.copyfileobj(stream, stdin, BLOCK)
+            stdin.flush()
+        stdin.channel.shutdown_write()
+        _end(host, stdout, stderr)
+
+
+@contextmanager
+def _exec(connection: fabric.Connection, host: Host, command: str) -> Iterator[tuple[Any, Any, Any]]:
+    prefix = "sudo -n " if host.sudo else ""
+    try:
+        streams = connection.client.exec_command(f"{prefix}sh -c {shlex.quote(command)}")
+        try:
+            yield streams
+        finally:
+            streams[0].channel.close()
+    except (EOFError, paramiko.SSHException) as error:
+        raise RuntimeError(f"{host.name}: the connection was lost: {error}") from None
+
+
+def _end(host: Host, stdout: Any, stderr: Any) -> None:
+    said, code = str(stderr.read(), "utf-8").strip(), stdout.channel.recv_exit_status()
+    if code:
+        raise RuntimeError(f"{host.name}: {said or f'exit code {code}'}")
 
 
 def host_key(host: Host) -> paramiko.PKey:

@@ -1,95 +1,203 @@
-"""How the hosts of a cluster are, one line each, worst first."""
+"""How the hosts of one or more clusters are, one line each, worst first."""
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
 
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
+from bench.metrics import WAL, parse
+from bench.verdict import Result
 from cluster.errors import InputError
 from cluster.etcd import Report, Reports, unsettled
+from cluster.health import SNAPSHOTS, Health, problems
 from cluster.k3s_host import binary, unit
 from cluster.quantity import parse_memory
-from controller import ssh
+from controller import etcd_latency, ssh
+from controller.drift import host_drift
 from controller.inventory import Host, Inventory
+from controller.plain import NOT_AS_WANTED
 from deploy.facts.etcd import Etcd
+from deploy.facts.health import HostHealth
 from deploy.facts.k3s import K3s, K3sState
 
 PARALLEL = 20
-LOOK = (  # what is free below K3s's data, and whether an update asked for a reboot
-    "df -h --output=avail /var/lib | awk 'NR == 2 { print $1 \" free\" }'; "
-    "[ -e /run/reboot-required ] && echo pending; true"
-)
+FINE, LOOK, DEGRADED, DOWN = range(4)  # how bad a host is; LOOK: it works, and a person should look at it
+COLUMNS = {
+    "cluster": "cluster", "host": "host", "role": "role", "state": "state", "k3s": "k3s", "cpu": "cpu for pods",
+    "memory": "memory for pods", "etcd": "etcd", "fsync": "WAL fsync", "certificates": "certificates",
+    "snapshot": "snapshot", "disk": "disk", "reboot": "reboot", "drift": "drift",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class HostStatus:
-    """One host. `problem` is "" when nothing needs a person."""
+    """One host. `problems`: what needs a person, worst first; `severity`: how bad the worst one is, FINE to DOWN."""
 
+    cluster: str
     host: str
     role: str
-    problem: str
+    problems: tuple[str, ...] = ()
+    severity: int = FINE
     k3s: str = ""
     cpu: str = ""
     memory: str = ""
     etcd: str = ""
+    fsync: str = ""
+    certificates: str = ""
+    snapshot: str = ""
     disk: str = ""
     reboot: str = ""
+    drift: str = ""
 
     @property
     def fine(self) -> bool:
-        return not self.problem
+        return not self.problems
+
+    @property
+    def state(self) -> str:
+        """The worst problem in a line, and how many there are besides."""
+        more = f" (+{len(self.problems) - 1})" if len(self.problems) > 1 else ""
+        return f"{self.problems[0]}{more}" if self.problems else "Ready"
+
+    def having(self, severity: int, *found: str) -> HostStatus:
+        """The same with further problems, all as bad as `severity`."""
+        if not found:
+            return self
+        worse = severity > self.severity
+        both = (*found, *self.problems) if worse else (*self.problems, *found)
+        return replace(self, problems=both, severity=max(severity, self.severity))
 
 
-def status(inventory: Inventory) -> list[HostStatus]:
-    """Every host's status, those with a problem first."""
+def status(inventories: Sequence[Inventory], compare: bool = True) -> list[HostStatus]:
+    """Every host's status, the worst first. `compare`: whether the hosts are also held against their inventory."""
+    with ThreadPoolExecutor(len(inventories)) as pool:
+        found = pool.map(lambda inventory: _cluster(inventory, compare), inventories)
+        return sorted(
+            (each for some in found for each in some), key=lambda each: (-each.severity, each.cluster, each.host)
+        )
+
+
+def _cluster(inventory: Inventory, compare: bool) -> list[HostStatus]:
+    past = etcd_latency.past(inventory)
     with ThreadPoolExecutor(PARALLEL) as pool:
-        found = list(pool.map(_status, inventory.hosts))
+        comparing = pool.submit(_drift, inventory) if compare else None
+        found = list(pool.map(lambda host: _status(inventory, host, past[host.name]), inventory.hosts))
+        drift = comparing.result() if comparing else {}
     reports = {status.host: report for status, report in found if status.role == "server"}
-    statuses = [_with_etcd(status, reports) for status, _ in found]
-    return sorted(statuses, key=lambda each: (each.fine, each.host))
+    return [_with_drift(_with_etcd(status, reports), drift) for status, _ in found]
+
+
+def _drift(inventory: Inventory) -> dict[str, list[str]] | None:
+    """What would be changed, by host; None where that cannot be told, because a host is away or refused."""
+    with suppress(InputError, RuntimeError):
+        return host_drift(inventory, "deploy/k3s.py")
+    return None
+
+
+def _with_drift(status: HostStatus, drift: Mapping[str, list[str]] | None) -> HostStatus:
+    if drift is None:
+        return replace(status, drift="unknown")
+    operations = drift.get(status.host, [])
+    found = [f"{len(operations)} operation(s) would change it; see `invoke drift`"] if operations else []
+    return replace(status.having(LOOK, *found), drift=str(len(operations)) if status.host in drift else "")
 
 
 def _with_etcd(status: HostStatus, reports: Reports) -> HostStatus:
-    """What a server's member of etcd is; lacking something is a problem, unless there is a worse one."""
+    """What a server's member of etcd is, and what it lacks."""
     report = reports.get(status.host)
     if report is None:
         return status
     role = "leader" if report.leader else "learner" if report.member and report.member.learner else "voter"
     etcd = f"{role} of {len(report.members)}" if report.healthy else "not healthy"
-    return replace(status, etcd=etcd, problem=status.problem or unsettled(status.host, reports))
+    why = unsettled(status.host, reports)
+    return replace(status.having(DEGRADED, *([why] if why else [])), etcd=etcd)
 
 
-def _status(host: Host) -> tuple[HostStatus, Report | None]:
-    report = None
+def _status(inventory: Inventory, host: Host, past: list[Result]) -> tuple[HostStatus, Report | None]:
+    report, blank = None, HostStatus(inventory.name, host.name, host.role)
     fact, path = K3s(), binary(host.settings.k3s_version)
     try:
         with ssh.connect(host) as connection:
             output = ssh.run(connection, host, fact.command(unit(host.role), path, host.role, []))
             if host.role == "server":
                 report = Etcd().process(ssh.run(connection, host, Etcd().command()).splitlines())
-            disk, reboot, *_ = [*ssh.run(connection, host, LOOK).splitlines(), ""]
+            looked = ssh.run(connection, host, HostHealth().command(_snapshots(host)))
     except (InputError, RuntimeError) as error:
-        return HostStatus(host.name, host.role, str(error).removeprefix(f"{host.name}: ")), None
-    state = fact.process(output.splitlines())
-    return HostStatus(
-        host.name, host.role, _problem(host, state), *_figures(state), disk=disk, reboot=reboot
+        return blank.having(DOWN, str(error).removeprefix(f"{host.name}: ")), None
+    state, health = fact.process(output.splitlines()), HostHealth().process(looked.splitlines())
+    found = blank.having(*_of_k3s(host, state)).having(
+        LOOK, *problems(health, host.settings, host.role, _since(state, health.now))
+    )
+    k3s, cpu, memory = _figures(state)
+    fsync, slow = _fsync(health.metrics, past)
+    return replace(
+        found.having(LOOK, *slow), k3s=k3s, cpu=cpu, memory=memory, fsync=fsync, **_ages(health)
     ), report
 
 
-def _problem(host: Host, state: K3sState) -> str:
-    if not state.binary:
-        return "K3s is not installed"
+def _snapshots(host: Host) -> str:
+    """The folder of a server's snapshots."""
+    return str(host.settings.k3s_config_extra.get("etcd-snapshot-dir", SNAPSHOTS))
+
+
+def _since(state: K3sState, now: int) -> int:
+    """When the node came to be, in seconds since 1970; now, while there is none."""
+    created = state.node.get("metadata", {}).get("creationTimestamp", "")
+    return int(datetime.fromisoformat(created.replace("Z", "+00:00")).timestamp()) if created else now
+
+
+def _of_k3s(host: Host, state: K3sState) -> tuple[Any, ...]:
+    """How bad K3s's own state is, and why: nothing more when it is fine."""
+    if not state.binary and "k3s" not in state.links:
+        return DOWN, "K3s is not installed"
     if state.active != "active":
-        return f"{unit(host.role)} is {state.active}"
+        return DOWN, f"{unit(host.role)} is {state.active}"
     if not state.ready:
-        return "the node is not Ready"
+        return DEGRADED, "the node is not Ready"
+    found = []
     if state.node["spec"].get("unschedulable"):
-        return "takes no new pods (cordoned)"
-    version = state.node["status"]["nodeInfo"]["kubeletVersion"]
-    wanted = host.settings.k3s_version
-    return "" if version == wanted else f"runs {version}, the inventory says {wanted}"
+        found.append("takes no new pods (cordoned)")
+    version, wanted = state.node["status"]["nodeInfo"]["kubeletVersion"], host.settings.k3s_version
+    if version != wanted:
+        found.append(f"runs {version}, the inventory says {wanted}")
+    return LOOK, *found
+
+
+def _ages(health: Health) -> dict[str, str]:
+    days, hours = health.certificate_days, health.snapshot_hours
+    return {
+        "certificates": "" if days is None else f"{days} d",
+        "snapshot": "" if hours is None else f"{hours} h",
+        "disk": f"{health.free_bytes / 2**30:.0f} GiB free",
+        "reboot": "pending" if health.reboot else "",
+    }
+
+
+def _fsync(metrics: str, past: list[Result]) -> tuple[str, list[str]]:
+    """What etcd has seen of its disk beside what was predicted, and the problem when it is too slow."""
+    metric, series, below, above = etcd_latency.SERIES["WAL fsync"]
+    try:
+        found = parse(metrics, [WAL])[metric]
+    except InputError:
+        return "", []
+    if not found.count:
+        return "", []
+    expected, at = etcd_latency.predicted(past, series), etcd_latency.LIMITS_MS.index(below)
+    foretold = f", predicted {100 * expected[at]:.2g} %" if expected else ""
+    state = etcd_latency.state(found, below, above)
+    slow = [f"etcd's WAL fsync p99 is over {above} ms; see `invoke etcd-latency`"] if state == "slow" else []
+    return f"{100 * found.share_over(below / 1000):.2g} % > {below} ms{foretold}", slow
 
 
 def _figures(state: K3sState) -> tuple[str, str, str]:
@@ -102,18 +210,50 @@ def _figures(state: K3sState) -> tuple[str, str, str]:
 
 
 def table(statuses: list[HostStatus]) -> Table:
-    """The statuses for people."""
-    result = Table(
-        "host", "role", "state", "k3s", "cpu for pods", "memory for pods", "etcd", "disk", "reboot"
-    )
-    for each in statuses:
-        state = "[green]Ready[/]" if each.fine else f"[red]{each.problem}[/]"
-        result.add_row(
-            each.host, each.role, state, each.k3s, each.cpu, each.memory, each.etcd, each.disk, each.reboot
-        )
+    """The statuses for people; a column that nobody fills is left out, and the cluster's where there is one alone."""
+    rows = [{name: str(getattr(each, name)) for name in COLUMNS} for each in statuses]
+    clusters = {each.cluster for each in statuses}
+    shown = [
+        name for name in COLUMNS if any(row[name] for row in rows) and (name != "cluster" or len(clusters) > 1)
+    ]
+    result = Table(*(COLUMNS[name] for name in shown))
+    for each, row in zip(statuses, rows, strict=True):
+        colour = {FINE: "green", LOOK: "yellow"}.get(each.severity, "red")
+        cells = {name: escape(text) for name, text in row.items()}
+        cells["state"] = f"[{colour}]{cells['state']}[/]"
+        result.add_row(*(cells[name] for name in shown))
     return result
 
 
-def as_json(statuses: list[HostStatus]) -> list[dict[str, str]]:
-    """The statuses for machines."""
-    return [asdict(each) for each in statuses]
+def show(inventories: Sequence[Inventory], as_json: bool, watching: bool, seconds: float, compare: bool) -> int:
+    """Print the statuses, once or again and again. Returns 3 when a host needs a person, else 0."""
+    if watching and as_json:
+        raise InputError("--watch is for people, --json for machines; leave one out")
+    if watching:
+        return watch(lambda first: status(inventories, compare and first), max(seconds, 1.0))
+    found = status(inventories, compare)
+    if as_json:
+        print(json.dumps([asdict(each) for each in found], indent=2))
+    else:
+        Console(highlight=False).print(table(found))
+    return exit_code(found)
+
+
+def exit_code(statuses: list[HostStatus]) -> int:
+    """3 when one needs a person, else 0."""
+    return 0 if all(each.fine for each in statuses) else NOT_AS_WANTED
+
+
+def watch(look: Callable[[bool], list[HostStatus]], seconds: float) -> int:
+    """Show the statuses again and again until Ctrl-C. Returns the exit code of the last look.
+
+    `look(compare)`: the statuses; they are held against the inventory the first time alone, which takes longest.
+    """
+    found = look(True)
+    drift = {(each.cluster, each.host): each.drift for each in found}
+    with suppress(KeyboardInterrupt), Live(auto_refresh=False) as live:
+        while True:
+            live.update(table(found), refresh=True)
+            time.sleep(seconds)
+            found = [replace(each, drift=drift.get((each.cluster, each.host), "")) for each in look(False)]
+    return exit_code(found)

@@ -23,13 +23,17 @@ RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}")
 SHARED = "shared"
 
 
+def base() -> Path:
+    """The folder of all private keys: $SKERRY_KEYS, else ~/.config/skerry/keys."""
+    return Path(os.environ.get("SKERRY_KEYS") or Path.home() / ".config" / "skerry" / "keys").absolute()
+
+
 def folder(root: Path, record: Record) -> Path:
     """Where the private keys of a repository lie: $SKERRY_KEYS, else ~/.config/skerry/keys; never inside Git.
 
     Raises InputError when that place is inside a Git work tree.
     """
-    base = Path(os.environ.get("SKERRY_KEYS") or Path.home() / ".config" / "skerry" / "keys").absolute()
-    place = base / record.name
+    place = base() / record.name
     for parent in (place, *place.parents):
         if (parent / ".git").exists() or parent == root.resolve():
             raise InputError(

@@ -9,6 +9,12 @@ started_with() {
   [ "${pid:-0}" -gt 0 ] && tr '\0' '\n' < "/proc/$pid/environ" | sed -n 's/^SKERRY_CONFIG_SHA256=//p'
 }
 
+# The version of K3s likewise.
+started_as() {
+  pid=$(systemctl show "$1" -p MainPID --value)
+  [ "${pid:-0}" -gt 0 ] && tr '\0' '\n' < "/proc/$pid/environ" | sed -n 's/^SKERRY_K3S_VERSION=//p'
+}
+
 # One line for each path that exists: path, octal mode, owner, group, sha256.
 file_states() {
   for file in "$@"; do

@@ -19,6 +19,7 @@ class K3sState:
     `node`: the Kubernetes Node object as the API server gives it, {} while there is none.
     `tokens`: sha256 of each token the host has ("server", "agent") and, on a server, of those others need to join it
     ("join-server", "join-agent"). `cluster`: the hash of the server CA that its datastore was made with.
+    `drained`: the node, where an upgrade has cordoned it. `restore`: the archive whose datastore lies here to be restored, "" for none.
     """
 
     binary: str
@@ -34,6 +35,8 @@ class K3sState:
     node: dict[str, Any]
     loaded: frozenset[str] = frozenset()
     cluster: str = ""
+    drained: str = ""
+    restore: str = ""
 
     @property
     def ready(self) -> bool:
@@ -77,4 +80,6 @@ class K3s(ScriptFact[K3sState]):
             node=json.loads(node) if node.startswith("{") else {},
             loaded=frozenset(found["loaded"]),
             cluster="".join(found["cluster"]),
+            drained="".join(found["drained"]),
+            restore="".join(found["restore"]),
         )

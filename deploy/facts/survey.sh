@@ -58,6 +58,12 @@ for unit in firewalld nftables; do systemctl is-active --quiet "$unit" 2>/dev/nu
 section addresses; ip -o address show scope global 2>/dev/null | awk '{ print $4 }'
 
 section k3s_installed; [ -e /usr/local/bin/k3s ] && echo yes || echo no
+# The version that the running process was started with; else, as of older Skerrys and while it is down, the link's.
+section k3s_version
+version=$(started_as k3s)
+[ -n "$version" ] || version=$(started_as k3s-agent)
+[ -n "$version" ] || version=$(readlink /usr/local/bin/k3s 2>/dev/null | sed -n 's,^/usr/local/lib/k3s/\([^/]*\)/k3s$,\1,p')
+echo "$version"
 section datastore
 db=/var/lib/rancher/k3s/server/db
 if [ -e $db/etcd/member ]; then echo etcd; elif [ -e $db/state.db ]; then echo sqlite; fi

@@ -40,11 +40,16 @@ def remove(path: str, found: Files) -> Commands:
 
 def write_script(file: File) -> str:
     """The shell command that takes the content on standard input, so that it never stands in argv."""
-    path, temporary = shlex.quote(file.path), shlex.quote(file.path + TEMPORARY)
+    return place_script(file.path, file.sha256, file.mode, file.owner)
+
+
+def place_script(place: str, sha256: str, mode: str = "600", owner: str = "root") -> str:
+    """As `write_script`, for content of which only the checksum is known."""
+    path, temporary = shlex.quote(place), shlex.quote(place + TEMPORARY)
     return (
         f'umask 022 && mkdir -p "$(dirname {path})" && rm -f {temporary} && umask 077 && cat > {temporary} && '
-        f"if ! echo '{file.sha256}  '{temporary} | sha256sum --check --status; then "
+        f"if ! echo '{sha256}  '{temporary} | sha256sum --check --status; then "
         f"rm -f {temporary}; echo {path}' arrived damaged; nothing was changed' >&2; exit 1; fi && "
-        f"chown {file.owner}:{file.owner} {temporary} && chmod {file.mode} {temporary} && "
+        f"chown {owner}:{owner} {temporary} && chmod {mode} {temporary} && "
         f"sync {temporary} && mv -f {temporary} {path}"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import gevent
 from pyinfra import inventory
@@ -29,16 +29,18 @@ def names() -> list[str]:
     return [each.name for each in inventory.get_group("servers", [])]
 
 
-def stopped(state: State, server: str) -> str:
-    """Which server's failure in this run ends it for all that come after; "" while all goes well."""
+def stopped(state: State, host_name: str, before: Sequence[str] = ()) -> str:
+    """Whose failure in this run ends it for all that come after, a server's or one of `before`; "" for nobody's."""
     key = id(inventory.get_data())
-    for name in [] if key in _stopped else names():
-        each = inventory.get_host(name)
-        operations = [data.operation_meta for data in state.ops[each].values()]
-        failed = any(operation.is_complete() and operation.did_error() for operation in operations)
-        if name != server and (failed or each in state.failed_hosts):
+    for name in [] if key in _stopped else [*names(), *before]:
+        if name != host_name and _has_failed(state, inventory.get_host(name)):
             _stopped[key] = name
     return _stopped.get(key, "")
+
+
+def _has_failed(state: State, each: Host) -> bool:
+    operations = [data.operation_meta for data in state.ops[each].values()]
+    return each in state.failed_hosts or any(one.is_complete() and one.did_error() for one in operations)
 
 
 def take_tokens(state: State, host: Host, role: Role) -> bool:

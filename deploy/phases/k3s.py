@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
@@ -26,14 +27,16 @@ from cluster.preflight import ARCHITECTURES
 from cluster.quantity import parse_cpu, parse_memory
 from cluster.reservations import Reservations, Role, allocatable, check_allocatable, reservations
 from cluster.settings import Settings
+from cluster.snapshots import CREDENTIALS, credentials
 from cluster.survey import Survey
+from cluster.upgrade import batches
 from deploy.artifacts import Unreachable, sources
 from deploy.facts.k3s import K3s, K3sState
 from deploy.facts.script import Snapshot
 from deploy.hardening import refuse
-from deploy.operations import Commands, servers
+from deploy.operations import Commands, drain, servers
 from deploy.operations.artifact import Source, install
-from deploy.operations.files import write
+from deploy.operations.files import remove, write
 from deploy.operations.servers import AGENT_TOKEN, TOKEN
 from deploy.phases.preflight import all_hosts, this_host
 from deploy.wanted import BadInput, Wanted, mine, wanted
@@ -55,6 +58,7 @@ class Node:
     reserved: Reservations
     sources: dict[str, Source]
     server_url: str | None = None  # of the cluster it joins; None: it starts the cluster
+    credentials: tuple[File, ...] = field(default=(), repr=False)  # of the S3 that takes snapshots
 
     @property
     def unit(self) -> str:
@@ -85,6 +89,7 @@ class Node:
             File("/etc/rancher/k3s/config.yaml", to_yaml(config), "600"),
             File(f"/etc/systemd/system/{self.unit}.service", service),
             *k3s_cis.files(self.settings, self.role),
+            *self.credentials,
         ]
 
     @property
@@ -108,7 +113,8 @@ class Node:
     def environment(self) -> File:
         """The unit's environment: a running process shows by it which configuration it was started with."""
         path = f"/etc/systemd/system/{self.unit}.service.env"
-        return File(path, f"SKERRY_CONFIG_SHA256={self.digest}\n", "600")
+        lines = f"SKERRY_CONFIG_SHA256={self.digest}\nSKERRY_K3S_VERSION={self.settings.k3s_version}\n"
+        return File(path, lines, "600")
 
 
 def plan(part: Wanted, survey: Survey) -> Node:
@@ -128,7 +134,8 @@ def plan(part: Wanted, survey: Survey) -> Node:
         capacity = survey.cores * 1000, survey.memory_kib * 1024
         check_allocatable(*capacity, reserved, memory_threshold(settings.eviction_hard, capacity[1]))
         found = sources(settings, ARCHITECTURES[survey.arch])
-        return Node(part.role, settings, reserved, found, server_url(settings))
+        secret = tuple(credentials(settings, os.environ)) if part.role == "server" else ()
+        return Node(part.role, settings, reserved, found, server_url(settings), secret)
     except InputError as error:
         raise BadInput(f"{host.name}: {error}") from None
     except Unreachable as error:
@@ -168,7 +175,7 @@ def k3s() -> None:
         unit=node.unit,
         binary=node.binary,
         role=node.role,
-        files=[*(file.path for file in files), k3s_cis.POLICIES],
+        files=[*(file.path for file in files), k3s_cis.POLICIES, CREDENTIALS],
     )
     _found[id(inventory.get_data()), host.name] = found
     for name, source in node.sources.items():
@@ -191,14 +198,19 @@ def k3s() -> None:
         _write(files, found)
     else:
         _write(files, found)
+    if not node.credentials:
+        remove(name="Remove S3's credentials", path=CREDENTIALS, found=lambda: found().files)
     _link(name="Link the version", wanted=node, found=found)
+    _restore(name="Restore the datastore", wanted=node, found=found)
     # On every host, also where there is nothing to do: pyinfra orders operations by how many come before them.
     _start_at_once(name="Start the servers that are down, all at once", wanted=node)
     for server in host.loop(in_turn(servers.names(), all_hosts())):
         if server == host.name:
             _start(name=START, wanted=node, found=found)
-    if node.role == "agent":
-        _start(name=START, wanted=node, found=found)
+    turns = agents_in_turn(all_hosts())
+    for batch in host.loop(turns):
+        if host.name in batch:
+            _start(name=START, wanted=node, found=found, before=sum(turns[: turns.index(batch)], []))
     _compare(name="Compare allocatable with the reservations", wanted=node, found=found)
 
 
@@ -227,6 +239,17 @@ def in_turn(names: Sequence[str], surveys: Mapping[str, Survey]) -> list[str]:
         return 2 if not survey.datastore else int(survey.server_state == "active")
 
     return sorted((name for name in names if name in surveys), key=place)
+
+
+def agents_in_turn(surveys: Mapping[str, Survey]) -> list[list[str]]:
+    """All agents at once; in batches where the version changes, so that most of them carry the pods meanwhile."""
+    wishes = wanted()
+    agents = [each.name for each in inventory.get_group("agents", []) if each.name in surveys]
+    changing = [name for name in agents if surveys[name].k3s_version not in ("", wishes[name].settings.k3s_version)]
+    if not changing:
+        return [agents]
+    rest = [name for name in agents if name not in changing]
+    return [rest, *batches(changing, wishes[changing[0]].settings.upgrade_batch_percent)]
 
 
 @operation()
@@ -283,6 +306,16 @@ def _link(wanted: Node, found: Snapshot) -> Commands:
             yield StringCommand(f"ln -sfn {target} {temporary} && mv -fT {temporary} /usr/local/bin/{name}")
 
 
+@operation()
+def _restore(wanted: Node, found: Snapshot) -> Commands:
+    """What `invoke restore` has left on the first server becomes its datastore, before K3s starts."""
+    if wanted.server_url is not None or not found().restore:
+        host.noop("there is nothing to restore")
+        return
+    arguments = [wanted.settings.k3s_datastore, str(wanted.settings.k3s_ready_timeout_seconds)]
+    yield StringCommand(f"set -- {shlex.join(arguments)}\n{(TEMPLATES / 'restore.sh').read_text()}")
+
+
 def change_needed(wanted: Node, state: K3sState) -> str:
     """ "restart" when the running process is not the wanted one, "wait" when it is but not Ready, else ""."""
     if state.running != wanted.digest or state.active not in ("active", "activating"):
@@ -303,13 +336,13 @@ def started_with_something_else(wanted: Node, state: K3sState) -> bool:
 
 
 @operation()
-def _start(wanted: Node, found: Snapshot) -> Commands:
+def _start(wanted: Node, found: Snapshot, before: Sequence[str] = ()) -> Commands:
     """Servers are gated: none is taken from an etcd that needs it, and none follows one that did not come back."""
     state: K3sState = found()
     change = change_needed(wanted, state)
-    failed = servers.stopped(run, host.name)
+    failed = servers.stopped(run, host.name, before)
     foreign = "" if failed or wanted.server_url is None else foreign_to(state, wanted.role)
-    if not (change or foreign):
+    if not (change or foreign or state.drained):
         host.noop("K3s runs as wanted")
         return
     if failed:
@@ -326,11 +359,23 @@ def _start(wanted: Node, found: Snapshot) -> Commands:
         change = "wait"  # it was started beside all others that were down
     if gated and change == "restart" and state.active in ("active", "activating"):
         yield FunctionCommand(servers.may_restart, (seconds,), {})
+    if change == "restart" and moves(wanted, state):
+        node, deadline = state.node["metadata"]["name"], wanted.settings.reboot_drain_seconds
+        cordoned = bool(state.node["spec"].get("unschedulable")) and not state.drained
+        yield FunctionCommand(drain.away, (node, deadline, cordoned), {})
     if change:
         arguments = [wanted.unit, str(seconds), change, wanted.role]
         yield StringCommand(f"set -- {shlex.join(arguments)}\n{(TEMPLATES / 'start.sh').read_text()}")
     if gated and change:
         yield FunctionCommand(servers.has_settled, (seconds,), {})
+    if state.drained or (change and moves(wanted, state)):
+        yield FunctionCommand(drain.back, (), {})
+
+
+def moves(wanted: Node, state: K3sState) -> bool:
+    """Whether the node's pods go elsewhere while K3s restarts: for another version, where there is an elsewhere."""
+    version = state.node.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", "")
+    return len(all_hosts()) > 1 and state.ready and version not in ("", wanted.settings.k3s_version)
 
 
 def foreign_to(state: K3sState, role: Role) -> str:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
 import threading
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, NoReturn
 from . import certs
 from .config import Settings
 from .etcd import Etcd
+from .kine import Kine
 from .log import fatal, info
 from .switches import switch
 from .trust import bootstrap_of, secret_of
@@ -77,8 +77,11 @@ class Cluster:
         )
         self.joins = url if not etcd.exists() and not settings.is_set("cluster-reset") else ""
         self.path = etcd if self.is_etcd else sqlite
+        self.kine = None if self.is_etcd else Kine(sqlite)
         if self.is_etcd and sqlite.exists() and not etcd.exists():
-            write(etcd, sqlite.read_text(encoding="utf-8"))
+            former = Kine(sqlite)
+            write(etcd, former.read())
+            former.close()
             sqlite.replace(sqlite.with_name("state.db.migrated"))
         token = read_token(settings)
         given = secret_of(token)
@@ -90,8 +93,8 @@ class Cluster:
         )
         self.agent_secret = secret_of(read_token(settings, "agent-")) or self.secret
         self.state: dict[str, Any] = {"bootstrap": {}, "nodes": {}, "members": [], "revision": [0, 0]}
-        if self.path.exists():
-            self.state.update(json.loads(self.path.read_text(encoding="utf-8")))
+        if kept_state := self._read():
+            self.state.update(json.loads(kept_state))
         elif self.joins:
             self.state["bootstrap"] = bootstrap_of(self.joins, token)
         if settings.is_set("cluster-reset"):
@@ -113,7 +116,17 @@ class Cluster:
         os._exit(0)
 
     def write(self) -> None:
-        write(self.path, json.dumps(self.state))
+        text = json.dumps(self.state)
+        if self.kine:
+            self.kine.write(text)
+        else:
+            write(self.path, text)
+
+    def _read(self) -> str:
+        """What the datastore holds, "" while there is none."""
+        if self.kine:
+            return self.kine.read()
+        return self.path.read_text(encoding="utf-8") if self.path.exists() else ""
 
     def snapshot(self, name: str, node: str, folder: Path | None) -> Path:
         """Save the datastore beside it, as `k3s etcd-snapshot save` does."""
@@ -183,7 +196,8 @@ class Cluster:
                 self.state = json.loads(Path(snapshot).read_text(encoding="utf-8"))
             except (OSError, ValueError) as error:
                 fatal(f"starting kubernetes: preparing server: etcd: snapshot path {snapshot}: {error}")
-            shutil.rmtree(self.folder / "db/etcd", ignore_errors=True)
+            if (old := self.folder / "db/etcd").exists():
+                old.replace(old.with_name(f"etcd-old-{int(time.time())}"))
         self._bootstrap()
         self.state["members"] = []
         self.write()

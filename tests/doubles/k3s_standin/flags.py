@@ -93,5 +93,5 @@ def known(command: str) -> dict[str, str]:
     if command != "agent":
         kinds.update({name: kind for kind, names in SERVER_KINDS.items() for name in names.split()})
     if command == "etcd-snapshot":
-        kinds.update({"name": "text", "dir": "text", "output": "text"})
+        kinds.update({"name": "text", "dir": "text", "output": "text", "s3": "bool"})
     return kinds

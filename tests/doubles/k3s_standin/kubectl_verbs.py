@@ -9,6 +9,7 @@ import time
 from typing import Any, NoReturn
 
 from .client import Client
+from .switches import switch
 
 NODES = ("node", "nodes", "no")
 LISTS = {
@@ -63,6 +64,14 @@ class Kubectl:
 
     def drain(self, names: list[str]) -> None:
         self.cordon(names, True)
+        if switch("drain_blocked") in names:
+            print(
+                'error when evicting pods/"web-0" -n "default" (will retry after 5s): Cannot evict pod as it would '
+                "violate the pod's disruption budget.",
+                file=sys.stderr,
+            )
+            time.sleep(_seconds(self.options.get("timeout", "0s")))
+            raise KubectlError(f'unable to drain node "{names[0]}", aborting command... (global timeout reached)')
         for name in _names(names):
             print(f"node/{name} drained")
 

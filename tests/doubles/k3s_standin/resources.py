@@ -81,6 +81,13 @@ def _configz(registry: Registry, name: str, **_: Any) -> dict[str, Any]:
     return {"kubeletconfig": record["configz"]}
 
 
+def _secrets(registry: Registry, **_: Any) -> dict[str, Any]:
+    """Those of the nodes' passwords, which are all that there are; what they hold is not shown."""
+    names = [f"{name}.node-password.k3s" for name, record in sorted(registry.records.items()) if record["proof"]]
+    items = [{"metadata": {"name": name, "namespace": "kube-system"}, "type": "Opaque"} for name in names]
+    return {"kind": "SecretList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items}
+
+
 def _empty(registry: Registry, kind: str, **_: Any) -> dict[str, Any]:
     return {
         "kind": f"{EMPTY[kind]}List",
@@ -130,6 +137,7 @@ ROUTES: list[tuple[str, str, Callable[..., Any]]] = [
     ("PATCH", NODE, _patch_node),
     ("DELETE", NODE, _delete_node),
     ("DELETE", r"/api/v1/namespaces/kube-system/secrets/([^/]+\.node-password\.k3s)", _delete_secret),
+    ("GET", "/api/v1/secrets", _secrets),
     ("GET", f"{NODE}/proxy/configz", _configz),
     ("GET", "/api/v1/namespaces", _namespaces),
     ("GET", rf"/api/v1/(?:namespaces/[^/]+/)?({LISTS})", _empty),

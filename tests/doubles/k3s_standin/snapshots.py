@@ -22,6 +22,8 @@ def run(arguments: list[str]) -> int:
         return _list(settings)
     if action != "save":
         fatal(f"the stand-in cannot do etcd-snapshot {action}")
+    if settings.is_set("s3"):
+        fatal("the stand-in has no S3")
     name = settings.text("name") or settings.text("etcd-snapshot-name") or "on-demand"
     try:
         client = from_kubeconfig(settings.text("write-kubeconfig", "/etc/rancher/k3s/k3s.yaml"))

@@ -25,6 +25,7 @@ DEFAULTS: dict[str, Any] = {
     "allocatable_wrong": False,  # allocatable equals capacity, whatever is reserved
     "skip_kernel": False,  # protect-kernel-defaults finds nothing (containers share /proc/sys)
     "skip_cgroup": False,  # cgroup v1 is accepted by every version
+    "drain_blocked": "",  # a node: `kubectl drain` of it finds a pod that its disruption budget keeps there
     "unknown_keys": "fatal",  # "skip": warn about unknown keys in a server's config.yaml, as K3s does
     "only_version": "",  # the file counts for this version alone: a new version fails, the old one runs
     "node_dir": "/etc/rancher/node",  # where the node password lies: K3s has no flag for it

@@ -1,0 +1,184 @@
+"""Backups: an archive opens with its key alone, tells damage, and is refused where it must not be restored."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from cluster.backup import DATASTORE, MANIFEST, Manifest, archive_name, check, parse, place_of
+from cluster.errors import InputError
+from controller import archive, backup
+from fleet import sops
+
+CONTENT = b"everything that etcd knows\n" * 50_000
+MANIFEST_OF = Manifest(
+    cluster="oslo",
+    authority="a" * 64,
+    created="2026-11-23T06:55:00Z",
+    k3s_version="v1.34.3+k3s1",
+    datastore="etcd",
+    server="oslo1",
+    files={DATASTORE: sha256(CONTENT).hexdigest()},
+)
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    path = tmp_path / "own.agekey"
+    path.write_text(sops.new_key())
+    path.chmod(0o600)
+    return path
+
+
+def seal(path: Path, key: Path, *others: Path, manifest: Manifest = MANIFEST_OF) -> None:
+    recipients = [each for file in (key, *others) for each in sops.public_keys(file.read_text())]
+    text = manifest.to_json().encode()
+    with archive.sealed(path, recipients) as tar:
+        archive.add(tar, MANIFEST, len(text), io.BytesIO(text), sha256(text).hexdigest())
+        archive.add(tar, DATASTORE, len(CONTENT), io.BytesIO(CONTENT), sha256(CONTENT).hexdigest())
+
+
+def test_what_was_sealed_is_read_back_and_stands_nowhere_in_plain(tmp_path: Path, key: Path) -> None:
+    path = tmp_path / "archives" / archive_name("oslo", MANIFEST_OF.created)
+    seal(path, key)
+    assert path.name == "oslo-20261123T065500Z.tar.age"
+    assert oct(path.stat().st_mode & 0o777) == "0o600"
+    assert CONTENT[:27] not in path.read_bytes()
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert archive.check(path, key) == MANIFEST_OF
+    with archive.opened(path, key) as (manifest, files):
+        assert manifest == MANIFEST_OF
+        assert [(name, stream.read()) for name, stream in files] == [(DATASTORE, CONTENT)]
+
+
+def test_every_recipient_opens_it_and_nobody_else(tmp_path: Path, key: Path) -> None:
+    other, stranger = tmp_path / "other", tmp_path / "stranger"
+    for each in (other, stranger):
+        each.write_text(sops.new_key())
+    path = tmp_path / "archive"
+    seal(path, key, other)
+    assert archive.check(path, other) == MANIFEST_OF
+    with pytest.raises(InputError, match=r"stranger does not open it; name the right one with --key"):
+        archive.check(path, stranger)
+    stranger.write_text("no key at all\n")
+    with pytest.raises(InputError, match=r"stranger is no age key"):
+        archive.check(path, stranger)
+
+
+@pytest.mark.parametrize("at", [300, 400_000, -5])
+def test_damage_is_told_and_no_file_of_it_believed(tmp_path: Path, key: Path, at: int) -> None:
+    path = tmp_path / "archive"
+    seal(path, key)
+    archive.record(path)
+    archive.check_record(path)
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="is damaged"):
+        archive.check(path, key)
+    with pytest.raises(InputError, match=r"is not the file whose digest archive\.sha256 has"):
+        archive.check_record(path)
+
+
+def test_an_archive_that_was_cut_is_damaged(tmp_path: Path, key: Path) -> None:
+    path = tmp_path / "archive"
+    seal(path, key)
+    path.write_bytes(path.read_bytes()[:-100_000])
+    with pytest.raises(InputError, match="is damaged"):
+        archive.check(path, key)
+
+
+def test_the_record_is_one_that_sha256sum_reads(tmp_path: Path, key: Path) -> None:
+    path = tmp_path / "archive"
+    seal(path, key)
+    archive.record(path)
+    subprocess.run(["sha256sum", "--check", "archive.sha256"], cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_what_arrives_otherwise_than_announced_leaves_no_archive(tmp_path: Path, key: Path) -> None:
+    path, recipients = tmp_path / "archives" / "archive", sops.public_keys(key.read_text())
+    for size, digest in ((len(CONTENT), "0" * 64), (len(CONTENT) + 1, sha256(CONTENT).hexdigest())):
+        with pytest.raises(RuntimeError, match="nothing was kept"), archive.sealed(path, recipients) as tar:
+            archive.add(tar, DATASTORE, size, io.BytesIO(CONTENT), digest)
+        assert list(path.parent.iterdir()) == []
+
+
+def test_a_recipient_that_age_refuses_is_told_in_its_words(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="could not be encrypted"), archive.sealed(
+        tmp_path / "archive", ["age1" + "q" * 58]
+    ) as tar:
+        archive.add(tar, DATASTORE, len(CONTENT), io.BytesIO(CONTENT), sha256(CONTENT).hexdigest())
+    assert not (tmp_path / "archive").exists()
+
+
+def test_files_that_are_not_the_manifests_are_refused(tmp_path: Path, key: Path) -> None:
+    path = tmp_path / "archive"
+    seal(path, key, manifest=replace(MANIFEST_OF, files={DATASTORE: "0" * 64}))
+    with pytest.raises(InputError, match="not those of its manifest"):
+        archive.check(path, key)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({**json.loads(MANIFEST_OF.to_json()), "format": 2})])
+def test_a_manifest_of_another_form_is_refused(text: str) -> None:
+    assert parse(MANIFEST_OF.to_json()) == MANIFEST_OF
+    with pytest.raises(InputError, match="no manifest that this version"):
+        parse(text)
+
+
+def judge(manifest: Manifest = MANIFEST_OF, **changes: object) -> None:
+    asked = {
+        "cluster": "oslo", "version": "v1.34.3+k3s1", "datastore": "etcd", "found": {"oslo1": "", "oslo2": "a" * 64},
+        "answering": "", "overwrite": False,
+    }  # fmt: skip
+    check(manifest, **{**asked, **changes})  # type: ignore[arg-type]
+
+
+def test_it_may_be_restored_on_the_same_hosts_and_on_fresh_ones_also_with_the_next_minor() -> None:
+    judge()
+    judge(version="v1.35.0+k3s1")
+    judge(answering="oslo2", overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"cluster": "bergen"}, "is of cluster oslo, this inventory is bergen"),
+        ({"datastore": "sqlite"}, "holds etcd, k3s_datastore is sqlite"),
+        ({"version": "v1.34.2+k3s1"}, r"v1.34.3\+k3s1, newer than k3s_version v1.34.2"),
+        ({"version": "v1.36.0+k3s1"}, "skips a minor"),
+        ({"found": {"oslo1": "", "oslo2": "b" * 64}}, "oslo2: holds another cluster"),
+        ({"answering": "oslo2"}, "oslo2 answers; .* say --overwrite"),
+    ],
+)
+def test_what_must_not_be_restored_is_one_line(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        judge(**changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_go_where_k3s_looks_and_nowhere_else() -> None:
+    assert place_of("server/tls/etcd/peer-ca.key") == ("/var/lib/rancher/k3s/server/tls/etcd/peer-ca.key", "600")
+    assert place_of("server/tls/server-ca.crt") == ("/var/lib/rancher/k3s/server/tls/server-ca.crt", "644")
+    assert place_of("etc/agent-token") == ("/etc/rancher/k3s/agent-token", "600")
+    for name in ("server/tls/../../../etc/shadow", "etc/shadow", "/etc/shadow", "server/db/x", "etc/config.yaml"):
+        assert place_of(name) is None
+
+
+def test_an_unknown_archive_is_told_with_those_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backup, "SKERRY", tmp_path)
+    with pytest.raises(InputError, match="latest: there is no such archive; .*: none"):
+        backup.find("oslo", "latest")
+    folder = tmp_path / "backups" / "oslo"
+    folder.mkdir(parents=True)
+    for name in ("oslo-1.tar.age", "oslo-2.tar.age", "oslo-2.tar.age.sha256"):
+        (folder / name).touch()
+    assert backup.find("oslo", "latest") == folder / "oslo-2.tar.age"
+    assert backup.find("oslo", "oslo-1.tar.age") == folder / "oslo-1.tar.age"
+    with pytest.raises(InputError, match=r"oslo-3: there is no such archive; in .*: oslo-1\.tar\.age, oslo-2\.tar\.age$"):
+        backup.find("oslo", "oslo-3")

@@ -1,0 +1,111 @@
+"""What of a host needs a person, and how the statuses of several clusters are put in order."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from cluster.health import DAY_SECONDS, HOUR_SECONDS, Health, parse, problems
+from cluster.settings import Settings
+from controller.status import DEGRADED, DOWN, LOOK, HostStatus, exit_code, table
+from deploy.facts.health import HostHealth
+from tests.unit.conftest import MakeSettings
+
+NOW = 1_700_000_000
+WELL = Health(
+    now=NOW,
+    expires=NOW + 300 * DAY_SECONDS,
+    certificate="serving-kube-apiserver.crt",
+    snapshot=NOW - 3 * HOUR_SECONDS,
+    free_bytes=20 << 30,
+    reboot=False,
+    restore=False,
+    metrics="",
+)
+
+
+@pytest.fixture
+def settings(make_settings: MakeSettings) -> Settings:
+    return make_settings()
+
+
+def found(health: Health, settings: Settings, role: str = "server", age_hours: int = 1000) -> list[str]:
+    return list(problems(health, settings, role, NOW - age_hours * HOUR_SECONDS))  # type: ignore[arg-type]
+
+
+def test_a_host_that_is_well_needs_nobody(settings: Settings) -> None:
+    assert found(WELL, settings) == []
+    assert (WELL.certificate_days, WELL.snapshot_hours) == (300, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"expires": NOW + 29 * DAY_SECONDS}, "serving-kube-apiserver.crt expires in 29 days"),
+        ({"snapshot": NOW - 26 * HOUR_SECONDS}, "the newest snapshot is 26 h old"),
+        ({"snapshot": 0}, "the newest snapshot does not exist"),
+        ({"free_bytes": 3 << 30}, "3.0 GiB free in /var/lib, wanted are 10"),
+        ({"restore": True}, "a restore was cut off"),
+    ],
+)
+def test_what_needs_a_person_is_told_with_figures(settings: Settings, change: dict[str, int], words: str) -> None:
+    [problem] = found(replace(WELL, **change), settings)  # type: ignore[arg-type]
+    assert words in problem
+
+
+def test_a_young_cluster_an_agent_and_sqlite_have_no_snapshot_to_show(
+    settings: Settings, make_settings: MakeSettings
+) -> None:
+    none = replace(WELL, snapshot=0)
+    assert found(none, settings, age_hours=24) == []
+    assert found(none, settings, "agent") == []
+    assert found(none, make_settings(k3s_datastore="sqlite")) == []
+    assert found(none, make_settings(snapshot_schedule="")) == []
+
+
+def test_a_pending_reboot_needs_a_person_only_where_no_window_takes_care_of_it(
+    settings: Settings, make_settings: MakeSettings
+) -> None:
+    pending = replace(WELL, reboot=True)
+    assert found(pending, settings) == []
+    for other in (make_settings(reboot_window=""), make_settings(harden=False)):
+        [problem] = found(pending, other)
+        assert "invoke reboot" in problem
+
+
+def test_the_script_describes_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "etcd-snapshot-1").touch()
+    command = HostHealth().command(str(tmp_path))
+    lines = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout.splitlines()
+    health = parse(lines)
+    assert 0 <= health.now - health.snapshot <= 5
+    assert health.free_bytes > 0
+    assert health.snapshot_hours == 0
+
+
+def status(cluster: str, host: str, severity: int = 0, *why: str) -> HostStatus:
+    return HostStatus(cluster, host, "server").having(severity, *why)
+
+
+def test_the_worst_problem_comes_first_and_the_others_are_counted() -> None:
+    one = status("oslo", "a", LOOK, "disk", "snapshot").having(DEGRADED, "no vote")
+    assert one.problems == ("no vote", "disk", "snapshot")
+    assert (one.state, one.severity) == ("no vote (+2)", DEGRADED)
+    assert one.having(LOOK).problems == one.problems
+    assert status("oslo", "b").state == "Ready"
+
+
+def test_a_table_has_a_column_only_for_what_is_known() -> None:
+    both = [status("oslo", "a", DOWN, "k3s is [failed]"), status("bergen", "b")]
+    console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console.print(table(both))
+    text = console.export_text()
+    assert "k3s is [failed]" in text
+    assert "cluster" in text
+    assert "snapshot" not in text
+    assert exit_code(both) == 3
+    assert exit_code(both[1:]) == 0
