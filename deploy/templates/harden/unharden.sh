@@ -19,7 +19,11 @@ while read -r kind key was <&8; do
         enabled*) systemctl unmask --quiet "$key"; systemctl enable --quiet "$key" ;;
         *) systemctl unmask --quiet "$key" 2>/dev/null ;;
       esac
-      case $was in *" active") systemctl start "$key" ;; *) systemctl stop "$key" 2>/dev/null ;; esac ;;
+      case $key,$was in
+        ufw,*) ufw --force enable > /dev/null ;; # kept only where it was on; its unit is active even when it is off
+        *" active") systemctl start "$key" ;;
+        *) systemctl stop "$key" 2>/dev/null ;;
+      esac ;;
     "install absent" | "install config-files" | "install not-installed") remove="$remove $key" ;;
     "purge installed") install="$install $key" ;;
   esac
