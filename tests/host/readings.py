@@ -145,7 +145,7 @@ def _k3s(host: Any, check: Check, own_kernel: bool) -> str | None:
     flag, _, name = check.key.partition(" ")
     if not name:
         return str(config.get(flag)).lower() if flag in config else None
-    values = [each.partition("=")[2] for each in config.get(flag, []) if each.startswith(f"{name}=")]
+    values = [each.partition("=")[2] for each in config.get(flag) or [] if each.startswith(f"{name}=")]
     return values[-1] if values else None
 
 

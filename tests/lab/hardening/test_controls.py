@@ -65,6 +65,8 @@ def undo(check: Check) -> tuple[str, str]:
             f"systemctl stop {key}; rm {services}; systemctl daemon-reload",
         ),
     }
+    if key == "ufw":
+        return "mkdir -p /etc/ufw && echo ENABLED=yes > /etc/ufw/ufw.conf", "rm -r /etc/ufw"
     return table[check.kind]
 
 
@@ -87,7 +89,7 @@ def by_hand(host: Any, control: Control) -> list[Check]:
         if check.key not in CONTAINER and check.kind != "mount"
         if check.kind != "mode" or host.file(check.key).exists
     }
-    if {"package", "unit"} < set(able) and able["package"].wanted == "installed":
+    if {"package", "unit"} <= set(able) and able["package"].wanted == "installed":
         del able["package"]  # its service is undone instead: an archive is not always in reach
     return list(able.values())
 
