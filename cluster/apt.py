@@ -19,12 +19,13 @@ _FRESH_MINUTES = 30
 def install(packages: str) -> str:
     """Shell that installs packages, given as quoted words. Lists that Skerry fetched just now are not fetched again.
 
+    Descriptions in words, half of all that is fetched, are left to the next `apt update` of a person or timer.
     Configuration files that someone changed are kept.
     """
     return (
         f"{PATIENTLY}"
         f'{{ [ -n "$(find {_UPDATED} -mmin -{_FRESH_MINUTES} 2>/dev/null)" ] || '
-        f"{{ patiently apt-get -q -o Acquire::Retries=3 update && touch {_UPDATED}; }}; }} && "
+        f"{{ patiently apt-get -q -o Acquire::Retries=3 -o Acquire::Languages=none update && touch {_UPDATED}; }}; }} && "
         "{ patiently apt-get -q -y -o Acquire::Retries=3 -o Dpkg::Options::=--force-confold "
         f"install --no-install-recommends {packages} || {{ rm -f {_UPDATED}; false; }}; }}"
     )
