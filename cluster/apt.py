@@ -25,7 +25,8 @@ def install(packages: str) -> str:
     return (
         f"{PATIENTLY}"
         f'{{ [ -n "$(find {_UPDATED} -mmin -{_FRESH_MINUTES} 2>/dev/null)" ] || '
-        f"{{ patiently apt-get -q -o Acquire::Retries=3 -o Acquire::Languages=none update && touch {_UPDATED}; }}; }} && "
+        "{ patiently apt-get -q -o Acquire::Retries=3 -o Acquire::Languages=none update && "
+        f"touch {_UPDATED}; }}; }} && "
         "{ patiently apt-get -q -y -o Acquire::Retries=3 -o Dpkg::Options::=--force-confold "
         f"install --no-install-recommends {packages} || {{ rm -f {_UPDATED}; false; }}; }}"
     )
