@@ -71,7 +71,11 @@ LAYERS = (  # those in one row run side by side: emulation keeps one core busy, 
     (Layer("bench", ((*PYTEST, "-v", "tests/bench"),), _nothing),),
     (
         Layer("fleet", ((*PYTEST, "-v", "tests/fleet"),), _no_fleet_tools),
-        Layer("lab", ((*PYTEST, "-v", "--ignore=tests/lab/hardening", "tests/lab_backend", "tests/lab"),), _no_root),
+        Layer(
+            "lab",
+            ((*PYTEST, "-v", "--ignore=tests/lab/hardening", "tests/lab_backend", "tests/lab"),),
+            _no_root,
+        ),
         Layer("harden", ((*PYTEST, "-v", "tests/lab/hardening"),), _no_root),
         Layer("vm", ((*PYTEST, "-v", "tests/vm"),), _no_debootstrap, lab="vm"),
     ),

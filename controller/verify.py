@@ -33,7 +33,7 @@ class Outcome:
 
 
 def verify(inventory: Inventory, extent: str = "k3s", quiet: bool = False) -> Outcome:
-    """Run the checks of `extent`: "prepare" for the host part, "harden" for the controls, "host" for both, "k3s" for all.
+    """Run the checks of an extent: "prepare" (the host part), "harden" (the controls), "host" (both), "k3s" (all).
 
     pytest's own report goes to standard error; `quiet` shows failures alone.
     """
