@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -72,7 +73,8 @@ def test_a_deploy_hands_over_and_changes_nothing_the_second_time(
             command, cwd=PROJECT, env=environment | more, capture_output=True, text=True, check=False
         )
         journal = next((tmp_path / "home" / "runs" / "latest").glob("journal.jsonl")).read_text()
-        [end] = [line for line in map(json.loads, journal.splitlines()) if line["event"] == "end"]
+        preflight, end = [line for line in map(json.loads, journal.splitlines()) if line["event"] == "end"]
+        assert preflight["operation"] == "Preflight | Look at every host"
         assert end["operation"] == "Flux | Hand the cluster over"
         return done.returncode, f"{end['result']}\n{done.stdout}{done.stderr}"
 
@@ -98,6 +100,22 @@ def test_a_git_server_with_another_host_key_than_ours_is_told(
         hand_over(inventory)
     with pytest.raises(RuntimeError, match="rotate-deploy-key"):
         hand_over(inventory)
+
+
+def test_flux_trusts_the_host_keys_on_record_rather_than_the_one_it_was_shown(
+    pushed: Path, inventory: Inventory, server: Server
+) -> None:
+    """The record has an Ed25519 key, Flux was shown the server's ECDSA key: nobody has compared that one."""
+
+    def trusted() -> str:
+        data = server.state["secret/flux-system/flux-system"]["data"]
+        assert set(data) == {"identity", "identity.pub", "known_hosts"}
+        return base64.b64decode(data["known_hosts"]).decode()
+
+    hand_over(inventory)
+    assert trusted() == server.known_hosts.read_text()
+    flux.rotate_deploy_key(inventory)
+    assert trusted() == server.known_hosts.read_text()
 
 
 def test_namespace_and_key_are_in_place_before_flux_is_called(
@@ -285,7 +303,70 @@ def test_what_does_not_become_ready_is_told_in_plain_words(
     assert flux.status(inventory, as_json=True) == 3
 
 
-def test_suspend_resume_and_uninstall(pushed: Path, inventory: Inventory, server: Server) -> None:
+def test_controllers_that_do_not_run_are_told_rather_than_what_flux_makes_of_it(
+    pushed: Path, inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flux has waited already, so that nobody waits again; the next run goes on."""
+    monkeypatch.setenv("SKERRY_FLUX_UNHEALTHY", "yes")
+    patient = altered(inventory, flux_timeout_seconds=600)
+    with pytest.raises(RuntimeError) as failure:
+        hand_over(patient)
+    first, *others = str(failure.value).splitlines()
+    assert first == "Deployment flux-system/source-controller: is not available; its pods tell why"
+    assert "GitRepository flux-system/flux-system: has not reported yet; see `flux logs`" in others
+    assert "deadline" not in str(failure.value)
+
+
+def test_what_is_suspended_is_told_at_once(pushed: Path, inventory: Inventory, server: Server) -> None:
+    hand_over(inventory)
+    flux.switch(inventory, suspended=True)
+    with pytest.raises(
+        RuntimeError, match="Kustomization flux-system/apps: is suspended; `invoke flux-resume`"
+    ):
+        hand_over(altered(inventory, flux_timeout_seconds=600))
+
+
+def test_what_lags_is_asked_to_look_at_once_and_what_follows_is_left_alone(
+    pushed: Path, inventory: Inventory, server: Server
+) -> None:
+    hand_over(inventory)
+    state = server.state
+    apps = state["kustomization/flux-system/apps"]
+    sops = "cannot get sops data key: Failed to get it. Group 0: FAILED age1x: FAILED - | [noGrp] [/x]"
+    apps["status"]["conditions"] = [{"type": "Ready", "status": "False", "message": sops}]
+    server.set_state(state)
+    with pytest.raises(
+        RuntimeError, match=r"apps: cannot get sops data key: Failed to get it\.; .*flux-bootstrap"
+    ):
+        hand_over(altered(inventory, flux_timeout_seconds=1))
+    asked = {
+        name
+        for name, each in server.state.items()
+        if "reconcile.fluxcd.io/requestedAt" in each["metadata"].get("annotations", {})
+    }
+    assert asked == {"kustomization/flux-system/apps"}
+
+
+def test_brackets_in_what_flux_says_are_no_markup(
+    pushed: Path, inventory: Inventory, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """kustomize-controller names a Secret 'Secret.v1.[noGrp]/nginx'."""
+    hand_over(inventory)
+    state = server.state
+    message = "'Secret.v1.[noGrp]/x' [/x]"
+    state["kustomization/flux-system/apps"]["status"]["conditions"] = [
+        {"type": "Ready", "status": "False", "message": message}
+    ]
+    server.set_state(state)
+    assert flux.status(inventory, as_json=False) == 3
+    said = capsys.readouterr().out
+    assert "[noGrp]" in said
+    assert "[/x]" in said
+
+
+def test_suspend_resume_and_uninstall(
+    pushed: Path, inventory: Inventory, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
     hand_over(inventory)
     assert flux.status(inventory, as_json=False) == 0
     flux.switch(inventory, suspended=True)
@@ -299,6 +380,19 @@ def test_suspend_resume_and_uninstall(pushed: Path, inventory: Inventory, server
         flux.uninstall(inventory, yes=False)
     flux.uninstall(inventory, yes=True)
     assert server.state == {}
+    assert "flux-bootstrap" in (said := capsys.readouterr().out)
+    assert said.endswith("--adopt, or nothing\n")
+    assert hand_over(inventory, adopt=True).changed
+
+
+def test_a_removal_that_does_not_end_is_told(
+    pushed: Path, inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """flux uninstall asks for the removal of its namespace, says it finished, and exits 0."""
+    hand_over(inventory)
+    monkeypatch.setenv("SKERRY_FLUX_TERMINATING", "yes")
+    with pytest.raises(RuntimeError, match=r"kubectl wait: .*timed out"):
+        flux.uninstall(inventory, yes=True)
 
 
 def test_a_new_deploy_key_needs_the_old_one_gone(pushed: Path, inventory: Inventory, server: Server) -> None:
@@ -306,6 +400,21 @@ def test_a_new_deploy_key_needs_the_old_one_gone(pushed: Path, inventory: Invent
     flux.rotate_deploy_key(inventory)
     assert len(server.bootstraps()) == 2
     assert '"delete", "secret", "flux-system"' in (server.folder / "kubectl.jsonl").read_text()
+
+
+def test_another_key_in_the_settings_reaches_the_cluster(
+    pushed: Path, inventory: Inventory, server: Server, tmp_path: Path
+) -> None:
+    hand_over(inventory)
+    key = tmp_path / "new"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    with (server.folder / "authorized_keys").open("a") as file:
+        file.write(key.with_suffix(".pub").read_text())
+    renewed = altered(inventory, flux_private_key=str(key))
+    assert hand_over(renewed).changed
+    identity = server.state["secret/flux-system/flux-system"]["data"]["identity"]
+    assert base64.b64decode(identity) == key.read_bytes()
+    assert not hand_over(renewed).changed
 
 
 def test_the_clone_of_preflight_leaves_no_plaintext_behind(
@@ -320,7 +429,7 @@ def test_the_clone_of_preflight_leaves_no_plaintext_behind(
 
 
 def test_invoke_up_asks_for_what_the_hand_off_needs_before_it_touches_a_host(
-    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+    inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And gives it to the engine's process by its environment."""
     given: list[dict[str, str]] = []
