@@ -48,8 +48,11 @@ def rules(host: Any, part: Part) -> File:
 
 
 def wrong(host: Any, control: Control, own_kernel: bool, part: Part) -> list[str]:
-    """What does not hold of a control, in words; a container's kernel is not asked."""
-    host = Once(host)
+    """What does not hold of a control, in words; a container's kernel is not asked.
+
+    A host that is given as `Once` remembers its answers from control to control.
+    """
+    host = host if isinstance(host, Once) else Once(host)
     return [
         f"{check.kind} {check.key}: {found}, should be {check.wanted}"
         for check in control.checks
