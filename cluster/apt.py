@@ -12,7 +12,7 @@ PATIENTLY = (
 )
 """The shell function `patiently`, to be put before commands that call apt-get or dpkg."""
 
-_UPDATED = "/var/lib/apt/lists/.skerry"  # goes when the lists go
+_UPDATED = "/var/lib/apt/lists/skerry"  # no dot: it goes when somebody removes all lists
 _FRESH_MINUTES = 30
 
 
