@@ -19,7 +19,7 @@ from rich.console import Console
 from cluster.errors import InputError
 from cluster.flux import check_versions
 from cluster.settings import Settings
-from controller.fleet_remote import check_repository, clone, head, place
+from controller.fleet_remote import check_repository, clone, head
 from controller.inventory import Inventory
 from controller.journal import lock
 from controller.kubernetes import Cluster, last_line, reach, tunnel
@@ -70,6 +70,14 @@ def ready(inventory: Inventory) -> str:
 def hand_over(
     inventory: Inventory, adopt: bool = False, again: bool = False, token: str | None = None, say: Say = print
 ) -> Handoff:
+    """`follow`, while nobody else changes the cluster."""
+    with lock(inventory.path):
+        return follow(inventory, adopt, again, token, say)
+
+
+def follow(
+    inventory: Inventory, adopt: bool = False, again: bool = False, token: str | None = None, say: Say = print
+) -> Handoff:
     """Make the cluster follow its repository, and wait until it does.
 
     `adopt` takes over a folder that Flux of another (or a rebuilt) cluster has used; `again` bootstraps even when
@@ -80,7 +88,7 @@ def hand_over(
     wanted = target(inventory.first_server.settings, inventory.first_server.known_hosts)
     token = ready(inventory) if token is None else token
     flux = tools.find("flux")
-    with lock(inventory.path), reach(inventory) as cluster, tunnel(cluster, inventory.name) as kubeconfig:
+    with reach(inventory) as cluster, tunnel(cluster, inventory.name) as kubeconfig:
         say("Preflight: cluster, versions, token, repository, keys")
         version = _check_cluster(cluster, flux, kubeconfig, inventory.name)
         if wanted.token_name:
@@ -89,14 +97,13 @@ def hand_over(
             private = check_repository(copy, wanted)
             follows = _check_place(cluster, wanted, copy, adopt)
         changed = _place_key(cluster, wanted, private)
-        current = follows == version.removeprefix("v") and cluster.get(
-            "secret", "flux-system", "-n", "flux-system"
-        )
+        current = follows == version and cluster.get("secret", "flux-system", "-n", "flux-system")
         if again or not current:
             say(f"Bootstrap: {wanted.path} of {wanted.repository}")
             _drop_deploy_key(cluster, again)
             _bootstrap(bootstrap.command(flux, wanted, str(kubeconfig), inventory.name), wanted, token, say)
             changed = True
+        check_host_key(cluster, wanted)
         commit = head(wanted, token)
         return Handoff(changed, commit, wait(cluster, commit, wanted.timeout_seconds, say))
 
@@ -127,15 +134,21 @@ def _check_cluster(cluster: Cluster, flux: str, kubeconfig: Path, context: str) 
         raise InputError(
             f"{cluster.host.name}: runs {server['gitVersion']}, the inventory says {wanted}; run `invoke up`"
         )
-    client = json.loads(_flux([flux, "version", "--client", "-o", "json"]))["flux"]
-    check_versions(client.removeprefix("v"), kubernetes)
+    client = client_version(flux)
+    check_versions(client, kubernetes)
     try:
         _flux([flux, "check", "--pre", f"--kubeconfig={kubeconfig}", f"--context={context}"])
     except RuntimeError as error:
         raise InputError(
             f"{cluster.host.name}: the API server is not fit through the tunnel: {error}"
         ) from None
-    return str(client)
+    return client
+
+
+def client_version(flux: str) -> str:
+    """Of the command line at hand: "2.9.4"."""
+    client = json.loads(_flux([flux, "version", "--client", "-o", "json"]))["flux"]
+    return str(client).removeprefix("v")
 
 
 def _flux(command: list[str]) -> str:
@@ -157,11 +170,10 @@ def _check_place(cluster: Cluster, wanted: Target, copy: Path, adopt: bool) -> s
                 "give this cluster its own folder, or say --adopt"
             )
         return ""
-    url, branch = source["spec"]["url"], source["spec"].get("ref", {}).get("branch", "")
-    path = str(root["spec"]["path"]).removeprefix("./").strip("/")
-    if (place(url), branch, path) != (place(wanted.remote), wanted.branch, wanted.path):
+    repository, branch, path = found = bootstrap.followed(source, root)
+    if found != wanted.where:
         raise InputError(
-            f"the cluster follows {path} on {branch} of {bootstrap.redact(url, [])} already; "
+            f"the cluster follows {path} on {branch} of {repository} already; "
             "correct the flux_ settings, or run `invoke flux-uninstall` first"
         )
     labels = cluster.get("namespace", "flux-system").get("metadata", {}).get("labels", {})
@@ -183,7 +195,7 @@ def _place_key(cluster: Cluster, wanted: Target, private: str) -> bool:
 
 def claim(wanted: Target) -> str:
     """What a cluster's namespace says of its folder, so that a bootstrap that was cut off knows its own."""
-    return f"{place(wanted.remote)} {wanted.branch} {wanted.path}"
+    return " ".join(wanted.where)
 
 
 def _claimed(cluster: Cluster) -> str:
@@ -218,6 +230,31 @@ def _bootstrap(command: list[str], wanted: Target, token: str, say: Say) -> None
         protected = re.search("protected branch|pre-receive hook declined|GH006", last)
         remedy = "let its owner push to that branch" if protected else conditions.remedy(last)
         raise RuntimeError(f"flux bootstrap failed: {last}; {remedy}. Run it again to go on")
+
+
+def check_host_key(cluster: Cluster, wanted: Target) -> None:
+    """Raises RuntimeError when Flux, which asks the Git server for its key, was shown others than are on record here.
+
+    Nothing is compared where no record of the server is kept, as for a forge that is reached by HTTPS.
+    """
+    secret = cluster.get("secret", "flux-system", "-n", "flux-system").get("data", {})
+    recorded = base64.b64decode(secret.get("known_hosts", "")).decode()
+    files = [
+        Path("~/.ssh/known_hosts").expanduser(),
+        *([Path(wanted.known_hosts)] if wanted.known_hosts else []),
+    ]
+    known = "".join(_on_record(file, wanted) for file in files if file.is_file())
+    if strange := bootstrap.strange_keys(recorded, known):
+        raise RuntimeError(
+            f"Flux was shown a host key of {wanted.host} that is not the one on record here ({strange}); somebody may "
+            "sit between the cluster and its repository: find out, then run `invoke rotate-deploy-key`"
+        )
+
+
+def _on_record(file: Path, wanted: Target) -> str:
+    """The file's lines for the Git server; ssh-keygen finds hashed names, too."""
+    command = [tools.find("ssh-keygen"), "-F", wanted.ssh_name, "-f", str(file)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def wait(cluster: Cluster, commit: str, seconds: float, say: Say) -> list[conditions.State]:

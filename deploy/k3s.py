@@ -3,6 +3,7 @@
 from deploy.phases.cgroup import cgroup
 from deploy.phases.clock import clock
 from deploy.phases.disk import disk
+from deploy.phases.flux import flux
 from deploy.phases.k3s import k3s
 from deploy.phases.kernel import kernel
 from deploy.phases.packages import packages
@@ -17,3 +18,4 @@ cgroup()
 kernel()
 disk()
 k3s()
+flux()

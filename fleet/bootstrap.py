@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 PUBLIC = {"github": "github.com", "gitlab": "gitlab.com", "gitea": "gitea.com"}
@@ -35,6 +37,12 @@ class Target:
         return self.hostname or PUBLIC.get(self.forge) or str(urlsplit(self.repository).hostname)
 
     @property
+    def ssh_name(self) -> str:
+        """The Git server's name in a known_hosts file."""
+        port = urlsplit(self.repository).port if self.forge == "git" else None
+        return f"[{self.host}]:{port}" if port not in (None, 22) else self.host
+
+    @property
     def remote(self) -> str:
         """The URL for Git on this machine: HTTPS with the token at a forge, SSH otherwise."""
         return self.repository if self.forge == "git" else f"https://{self.host}/{self.repository}.git"
@@ -43,6 +51,11 @@ class Target:
     def token_name(self) -> str:
         """The environment variable that flux reads the token from, "" where SSH needs none."""
         return TOKENS.get(self.forge, "")
+
+    @property
+    def where(self) -> tuple[str, str, str]:
+        """Repository, branch and folder, to be compared with `followed`."""
+        return place(self.remote), self.branch, self.path
 
     @property
     def cluster(self) -> str:
@@ -83,6 +96,36 @@ def git_environment(target: Target, token: str) -> dict[str, str]:
         "GIT_CONFIG_KEY_0": f"http.https://{target.host}/.extraHeader",
         "GIT_CONFIG_VALUE_0": f"Authorization: Basic {header}",
     }
+
+
+def place(url: str) -> str:
+    """A repository's URL without scheme, user, port and ".git": Flux turns HTTPS into SSH."""
+    match = re.fullmatch(r"(?:\w+://)?(?:[^/@]+@)?([^/:]+)(?::\d+)?[/:](.+?)(?:\.git)?/?", url)
+    return f"{match[1]}/{match[2]}".lower() if match else url
+
+
+def followed(source: dict[str, Any], root: dict[str, Any]) -> tuple[str, str, str]:
+    """Repository, branch and folder that Flux's own GitRepository and Kustomization name."""
+    spec = source["spec"]
+    path = str(root["spec"]["path"]).removeprefix("./").strip("/")
+    return place(spec["url"]), spec.get("ref", {}).get("branch", ""), path
+
+
+def strange_keys(recorded: str, known: str) -> str:
+    """The kind of a host key that is recorded and contradicts a known one of its kind; "" if none does.
+
+    Both are lines of known_hosts files (sshd(8)), all of one server.
+    """
+    on_record = set(_keys(known))
+    kinds = {kind for kind, _ in on_record}
+    return next((kind for kind, key in _keys(recorded) if kind in kinds and (kind, key) not in on_record), "")
+
+
+def _keys(lines: str) -> Iterator[tuple[str, str]]:
+    for line in lines.splitlines():
+        words = line.split()
+        if len(words) >= 3 and not words[0].startswith(("#", "@")):
+            yield words[1], words[2]
 
 
 def redact(text: str, secrets: list[str]) -> str:

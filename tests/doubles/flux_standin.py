@@ -7,8 +7,9 @@ Every call appends argv, environment and standard input to `calls.jsonl` in $SKE
 - `check --pre` opens a TCP connection to the kubeconfig's server, which proves the tunnel, and sends nothing.
 - `bootstrap git` clones --url over SSH with --private-key-file, commits flux-system/ below --path, pushes, and
   puts into the stand-in cluster's state what the controllers would: sources and Kustomizations, Ready at the
-  pushed commit. `bootstrap github|gitlab|gitea` does that with the repository in $SKERRY_FLUX_REMOTE. Nothing else
-  changes when it is called again. With $SKERRY_FLUX_FAIL its text goes to standard error before the push, exit 1.
+  pushed commit, and the Git server's keys. `bootstrap github|gitlab|gitea` does that with the repository in
+  $SKERRY_FLUX_REMOTE. Nothing else changes when it is called again. With $SKERRY_FLUX_FAIL its text goes to
+  standard error before the push, exit 1.
 - `uninstall` empties the state.
 
 It installs no controllers, creates no deploy key, knows no other flag. Flux's own texts are as in fluxcd/flux2
@@ -17,6 +18,7 @@ v2.9.4, cmd/flux/.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -84,6 +86,14 @@ def flux_object(kind: str, name: str, commit: str, spec: dict[str, Any]) -> dict
     }
 
 
+def scanned() -> str:
+    """The Git server's keys as ssh-keyscan shows them, or $SKERRY_FLUX_SCANNED; base64."""
+    url = urlsplit(option("url"))
+    command = ["ssh-keyscan", "-p", str(url.port or 22), url.hostname or ""]
+    seen = subprocess.run(command, capture_output=True, text=True).stdout if url.hostname else ""
+    return base64.b64encode(os.environ.get("SKERRY_FLUX_SCANNED", seen).encode()).decode()
+
+
 def bootstrap() -> None:
     print("► connecting to the repository")
     if failure := os.environ.get("SKERRY_FLUX_FAIL"):
@@ -142,7 +152,8 @@ def bootstrap() -> None:
         state[f"{each['kind'].lower()}/flux-system/{each['metadata']['name']}"] = each
     metadata = {"name": "flux-system", "namespace": "flux-system"}
     state.setdefault(
-        "secret/flux-system/flux-system", {"kind": "Secret", "metadata": metadata, "data": {"identity": ""}}
+        "secret/flux-system/flux-system",
+        {"kind": "Secret", "metadata": metadata, "data": {"identity": "", "known_hosts": scanned()}},
     )
     space = state.setdefault(
         "namespace//flux-system", {"kind": "Namespace", "metadata": {"name": "flux-system"}}

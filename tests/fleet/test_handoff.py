@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from controller import fleet_remote, flux, handoff, up
 from controller.inventory import Inventory
 from fleet import forges, secrets
 from fleet.lint.run import Report, lint
-from tests.fleet.conftest import PLAINTEXT, SECRET, Server, altered, git, push
+from tests.fleet.conftest import PLAINTEXT, PROJECT, SECRET, Server, altered, git, push
 
 LINTED: dict[str, Report] = {}
 
@@ -55,6 +58,46 @@ def test_a_cluster_follows_its_repository_and_a_second_run_changes_nothing(
     second = hand_over(inventory)
     assert not second.changed
     assert (server.state, len(server.bootstraps()), second.commit) == (state, calls, first.commit)
+
+
+def test_a_deploy_hands_over_and_changes_nothing_the_second_time(
+    pushed: Path, inventory: Inventory, server: Server, tmp_path: Path
+) -> None:
+    """The last phase of deploy/k3s.py, alone; what it says of a failure is one line."""
+    environment = {**os.environ, "SKERRY_HOME": str(tmp_path / "home")}
+    command = [sys.executable, "-m", "controller.engine", "run", str(inventory.path), "deploy/flux.py"]
+
+    def run(**more: str) -> tuple[int, str]:
+        done = subprocess.run(
+            command, cwd=PROJECT, env=environment | more, capture_output=True, text=True, check=False
+        )
+        journal = next((tmp_path / "home" / "runs" / "latest").glob("journal.jsonl")).read_text()
+        [end] = [line for line in map(json.loads, journal.splitlines()) if line["event"] == "end"]
+        assert end["operation"] == "Flux | Hand the cluster over"
+        return done.returncode, f"{end['result']}\n{done.stdout}{done.stderr}"
+
+    code, said = run(SKERRY_FLUX_FAIL="✗ remote: error: GH006: Protected branch update failed")
+    assert (code, said.splitlines()[0]) == (1, "failed")
+    assert "let its owner push to that branch" in said
+    assert "Traceback" not in said
+    code, said = run()
+    assert (code, said.splitlines()[0]) == (0, "changed"), said
+    state = server.state
+    code, said = run()
+    assert (code, said.splitlines()[0]) == (0, "unchanged"), said
+    assert server.state == state
+
+
+def test_a_git_server_with_another_host_key_than_ours_is_told(
+    pushed: Path, inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody sits between the cluster and its repository, and not between us and it."""
+    other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB1uLg6lYGc7vTPM6hgm5GzqCyCnVTIGmJRQg0M3yZBl"
+    monkeypatch.setenv("SKERRY_FLUX_SCANNED", f"[127.0.0.1]:{server.port} {other}\n")
+    with pytest.raises(RuntimeError, match="not the one on record here"):
+        hand_over(inventory)
+    with pytest.raises(RuntimeError, match="rotate-deploy-key"):
+        hand_over(inventory)
 
 
 def test_namespace_and_key_are_in_place_before_flux_is_called(
@@ -276,25 +319,30 @@ def test_the_clone_of_preflight_leaves_no_plaintext_behind(
     assert found == []
 
 
-def test_invoke_up_ends_in_the_hand_off_and_asks_for_what_that_needs_first(
-    pushed: Path, inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+def test_invoke_up_asks_for_what_the_hand_off_needs_before_it_touches_a_host(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deployed: list[str] = []
+    """And gives it to the engine's process by its environment."""
+    given: list[dict[str, str]] = []
 
-    def deploy(path: str, script: str, data: object) -> tuple[int, list[up.Stage]]:
-        deployed.append(script)
+    def deploy(path: str, script: str, data: object, secrets: dict[str, str]) -> tuple[int, list[up.Stage]]:
+        given.append(secrets)
         return 0, []
 
-    monkeypatch.setattr(up, "deploy", deploy)  # hosts that become nodes have tests of their own
-    monkeypatch.setattr(up, "load", lambda path: inventory)
-    code, [stage] = up.up("harbour.py", "deploy/k3s.py", check=False)
-    assert (code, stage.name, stage.result) == (0, "Flux", "done")
-    code, [stage] = up.up("harbour.py", "deploy/k3s.py", check=False)
-    assert (code, stage.result) == (0, "unchanged")
-    assert up.up("harbour.py", "deploy/prepare.py", check=False) == (0, [])
-    deployed.clear()
+    def walk(of: Inventory, script: str = "deploy/k3s.py") -> dict[str, str]:
+        monkeypatch.setattr(up, "load", lambda path: of)
+        assert up.up("harbour.py", script, check=False) == (0, [])
+        return given.pop()
+
+    monkeypatch.setattr(up, "deploy", deploy)  # the deploy has tests of its own
     keyless = altered(inventory, flux_private_key="/nowhere")
-    monkeypatch.setattr(up, "load", lambda path: keyless)
-    with pytest.raises(InputError, match="there is no file /nowhere"):
-        up.up("harbour.py", "deploy/k3s.py", check=False)
-    assert deployed == []
+    forge = altered(inventory, flux_forge="github", flux_repository="skerry/fleet")
+    assert (
+        walk(inventory) == walk(altered(forge, flux_forge="none")) == walk(keyless, "deploy/prepare.py") == {}
+    )
+    for refused, why in ((keyless, "there is no file /nowhere"), (forge, "GITHUB_TOKEN is not set")):
+        with pytest.raises(InputError, match=why):
+            walk(refused)
+    assert given == []
+    monkeypatch.setenv("GITHUB_TOKEN", "s3cret")
+    assert walk(forge) == {"GITHUB_TOKEN": "s3cret"}
