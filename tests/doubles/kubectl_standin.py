@@ -22,7 +22,8 @@ KINDS = {"gitrepositories": "gitrepository", "kustomizations": "kustomization", 
 
 
 def key(kind: str, namespace: str, name: str) -> str:
-    return f"{kind.lower()}/{namespace}/{name}"
+    """Where an object lies; as with the real one, a namespace given for what has none counts for nothing."""
+    return f"{kind.lower()}/{'' if kind.lower() == 'namespace' else namespace}/{name}"
 
 
 def option(arguments: list[str], *names: str) -> str:

@@ -72,7 +72,8 @@ def test_a_deploy_hands_over_and_changes_nothing_the_second_time(
             command, cwd=PROJECT, env=environment | more, capture_output=True, text=True, check=False
         )
         journal = next((tmp_path / "home" / "runs" / "latest").glob("journal.jsonl")).read_text()
-        [end] = [line for line in map(json.loads, journal.splitlines()) if line["event"] == "end"]
+        preflight, end = [line for line in map(json.loads, journal.splitlines()) if line["event"] == "end"]
+        assert preflight["operation"] == "Preflight | Look at every host"
         assert end["operation"] == "Flux | Hand the cluster over"
         return done.returncode, f"{end['result']}\n{done.stdout}{done.stderr}"
 
@@ -320,7 +321,7 @@ def test_the_clone_of_preflight_leaves_no_plaintext_behind(
 
 
 def test_invoke_up_asks_for_what_the_hand_off_needs_before_it_touches_a_host(
-    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+    inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And gives it to the engine's process by its environment."""
     given: list[dict[str, str]] = []
