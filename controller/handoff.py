@@ -103,7 +103,7 @@ def follow(
             _drop_deploy_key(cluster, again)
             _bootstrap(bootstrap.command(flux, wanted, str(kubeconfig), inventory.name), wanted, token, say)
             changed = True
-        check_host_key(cluster, wanted)
+        changed |= pin_host_key(cluster, wanted)
         commit = head(wanted, token)
         return Handoff(changed, commit, wait(cluster, commit, wanted.timeout_seconds, say))
 
@@ -232,10 +232,12 @@ def _bootstrap(command: list[str], wanted: Target, token: str, say: Say) -> None
         raise RuntimeError(f"flux bootstrap failed: {last}; {remedy}. Run it again to go on")
 
 
-def check_host_key(cluster: Cluster, wanted: Target) -> None:
-    """Raises RuntimeError when Flux, which asks the Git server for its key, was shown others than are on record here.
+def pin_host_key(cluster: Cluster, wanted: Target) -> bool:
+    """Let Flux trust the Git server's keys that are on record here. Returns whether that changed anything.
 
-    Nothing is compared where no record of the server is kept, as for a forge that is reached by HTTPS.
+    Flux asks the server for one key when it is bootstrapped, and believes what it is shown: with OpenSSH an ECDSA key,
+    where most records here have an Ed25519 one, so that the two can seldom be compared. Raises RuntimeError when they
+    can, and differ. Nothing is done where no record of the server is kept, as for a forge that is reached by HTTPS.
     """
     secret = cluster.get("secret", "flux-system", "-n", "flux-system").get("data", {})
     recorded = base64.b64decode(secret.get("known_hosts", "")).decode()
@@ -249,6 +251,10 @@ def check_host_key(cluster: Cluster, wanted: Target) -> None:
             f"Flux was shown a host key of {wanted.host} that is not the one on record here ({strange}); somebody may "
             "sit between the cluster and its repository: find out, then run `invoke rotate-deploy-key`"
         )
+    if not recorded or not (pinned := bootstrap.pinned_keys(recorded, known, wanted.ssh_name)):
+        return False
+    cluster.apply(bootstrap.known_hosts_manifest(pinned))
+    return True
 
 
 def _on_record(file: Path, wanted: Target) -> str:

@@ -121,6 +121,14 @@ def strange_keys(recorded: str, known: str) -> str:
     return next((kind for kind, key in _keys(recorded) if kind in kinds and (kind, key) not in on_record), "")
 
 
+def pinned_keys(recorded: str, known: str, name: str) -> str:
+    """The known keys as lines for the server `name`; "" when all that are recorded are among them, or none is known."""
+    on_record = dict.fromkeys(_keys(known))
+    if set(_keys(recorded)) <= set(on_record):
+        return ""
+    return "".join(f"{name} {kind} {key}\n" for kind, key in on_record)
+
+
 def _keys(lines: str) -> Iterator[tuple[str, str]]:
     for line in lines.splitlines():
         words = line.split()
@@ -142,6 +150,16 @@ def sops_age_manifest(private: str) -> dict[str, object]:
         "kind": "Secret",
         "metadata": {"name": "sops-age", "namespace": "flux-system"},
         "stringData": {"age.agekey": private},
+    }
+
+
+def known_hosts_manifest(lines: str) -> dict[str, object]:
+    """The part of Flux's own Secret that says which keys the Git server has."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "flux-system", "namespace": "flux-system"},
+        "stringData": {"known_hosts": lines},
     }
 
 

@@ -32,6 +32,11 @@ from urllib.parse import urlsplit
 FOLDER = Path(os.environ["SKERRY_FLUX_STANDIN"])
 STATE = FOLDER / "state.json"
 VERSION = os.environ.get("SKERRY_FLUX_VERSION", "v2.9.4")
+PREFERRED = (
+    "ecdsa-sha2-nistp256",
+    "ssh-rsa",
+    "ssh-ed25519",
+)  # defaultHostKeyAlgos of golang.org/x/crypto/ssh
 
 
 def option(name: str) -> str:
@@ -87,11 +92,12 @@ def flux_object(kind: str, name: str, commit: str, spec: dict[str, Any]) -> dict
 
 
 def scanned() -> str:
-    """The Git server's keys as ssh-keyscan shows them, or $SKERRY_FLUX_SCANNED; base64."""
+    """The one key that the Git server shows to Go's SSH client, or $SKERRY_FLUX_SCANNED; base64."""
     url = urlsplit(option("url"))
     command = ["ssh-keyscan", "-p", str(url.port or 22), url.hostname or ""]
-    seen = subprocess.run(command, capture_output=True, text=True).stdout if url.hostname else ""
-    return base64.b64encode(os.environ.get("SKERRY_FLUX_SCANNED", seen).encode()).decode()
+    shown = subprocess.run(command, capture_output=True, text=True).stdout if url.hostname else ""
+    lines = sorted(shown.splitlines(), key=lambda line: PREFERRED.index(line.split()[1]))
+    return base64.b64encode(os.environ.get("SKERRY_FLUX_SCANNED", "".join(lines[:1])).encode()).decode()
 
 
 def bootstrap() -> None:

@@ -71,11 +71,11 @@ def apply(arguments: list[str], state: dict[str, Any]) -> None:
     manifest = json.load(sys.stdin)
     metadata = manifest["metadata"]
     place = key(manifest["kind"], metadata.get("namespace", ""), metadata["name"])
-    manifest["data"] = {
+    old = state.get(place, {})
+    manifest["data"] = old.get("data", {}) | {
         name: base64.b64encode(text.encode()).decode()
         for name, text in manifest.pop("stringData", {}).items()
     }
-    old = state.get(place, {})
     state[place] = {**old, **manifest, "metadata": {**old.get("metadata", {}), **metadata}}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -99,6 +100,22 @@ def test_a_git_server_with_another_host_key_than_ours_is_told(
         hand_over(inventory)
     with pytest.raises(RuntimeError, match="rotate-deploy-key"):
         hand_over(inventory)
+
+
+def test_flux_trusts_the_host_keys_on_record_rather_than_the_one_it_was_shown(
+    pushed: Path, inventory: Inventory, server: Server
+) -> None:
+    """The record has an Ed25519 key, Flux was shown the server's ECDSA key: nobody has compared that one."""
+
+    def trusted() -> str:
+        data = server.state["secret/flux-system/flux-system"]["data"]
+        assert set(data) == {"identity", "known_hosts"}
+        return base64.b64decode(data["known_hosts"]).decode()
+
+    hand_over(inventory)
+    assert trusted() == server.known_hosts.read_text()
+    flux.rotate_deploy_key(inventory)
+    assert trusted() == server.known_hosts.read_text()
 
 
 def test_namespace_and_key_are_in_place_before_flux_is_called(
