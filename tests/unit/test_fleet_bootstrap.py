@@ -11,9 +11,8 @@ import pytest
 
 from cluster.errors import InputError
 from cluster.flux import check_versions
-from controller.fleet_remote import place
 from fleet import bootstrap, conditions, forges
-from fleet.bootstrap import Target
+from fleet.bootstrap import Target, pinned_keys, place, strange_keys
 from tests.unit.conftest import MakeSettings
 
 GITHUB = Target("github", "org/fleet", "", "main", "clusters/production")
@@ -210,3 +209,21 @@ def test_the_forge_is_asked_with_the_token_in_a_header(forge: str, base: str) ->
     with pytest.raises(InputError, match=r"cannot be asked: .*; see flux_hostname") as refusal:
         forges.client(target, TOKEN, "http")("x")
     assert TOKEN not in str(refusal.value)
+
+
+OURS = "[git.example.org]:2222 ssh-ed25519 AAAA1\n# Host found: line 2\n|1|c2FsdA==|aGFzaA== ssh-rsa AAAA2\n"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "known", "strange", "pinned"),
+    [
+        ("git ssh-ed25519 AAAA1\n", OURS, "", ""),
+        ("git ecdsa-sha2-nistp256 AAAA9\n", OURS, "", "git ssh-ed25519 AAAA1\ngit ssh-rsa AAAA2\n"),
+        ("git ssh-rsa AAAA9\n", OURS, "ssh-rsa", "git ssh-ed25519 AAAA1\ngit ssh-rsa AAAA2\n"),
+        ("git ssh-rsa AAAA9\n", "", "", ""),
+    ],
+    ids=["the same", "of a kind that is not on record", "another of its kind", "nothing on record"],
+)
+def test_host_keys_that_flux_was_shown(recorded: str, known: str, strange: str, pinned: str) -> None:
+    assert strange_keys(recorded, known) == strange
+    assert pinned_keys(recorded, known, "git") == pinned
