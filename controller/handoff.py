@@ -98,14 +98,17 @@ def follow(
             follows = _check_place(cluster, wanted, copy, adopt)
         changed = _place_key(cluster, wanted, private)
         current = follows == version and cluster.get("secret", "flux-system", "-n", "flux-system")
+        patience = wanted.timeout_seconds
         if again or not current:
             say(f"Bootstrap: {wanted.path} of {wanted.repository}")
             _drop_deploy_key(cluster, again)
-            _bootstrap(bootstrap.command(flux, wanted, str(kubeconfig), inventory.name), wanted, token, say)
+            command = bootstrap.command(flux, wanted, str(kubeconfig), inventory.name)
+            # Flux has waited as long as it may: what is not Ready by then is told.
+            patience = patience if _bootstrap(command, wanted, token, say) else 0
             changed = True
         changed |= pin_host_key(cluster, wanted)
         commit = head(wanted, token)
-        return Handoff(changed, commit, wait(cluster, commit, wanted.timeout_seconds, say))
+        return Handoff(changed, commit, wait(cluster, commit, patience, say))
 
 
 def read_token(wanted: Target) -> str:
@@ -209,7 +212,8 @@ def _drop_deploy_key(cluster: Cluster, again: bool) -> None:
         cluster.kubectl("delete", "secret", "flux-system", "-n", "flux-system", "--ignore-not-found")
 
 
-def _bootstrap(command: list[str], wanted: Target, token: str, say: Say) -> None:
+def _bootstrap(command: list[str], wanted: Target, token: str, say: Say) -> bool:
+    """Whether Flux saw its components, source and Kustomization become Ready, too. Raises RuntimeError else."""
     environment = {name: value for name, value in os.environ.items() if name not in bootstrap.TOKENS.values()}
     if wanted.token_name:
         environment[wanted.token_name] = token
@@ -226,10 +230,11 @@ def _bootstrap(command: list[str], wanted: Target, token: str, say: Say) -> None
         for line in process.stdout:
             last = bootstrap.redact(line.strip(), [token]) or last
             say(f"  {last}")
-    if process.returncode:
+    if process.returncode and "health check failure" not in last:
         protected = re.search("protected branch|pre-receive hook declined|GH006", last)
         remedy = "let its owner push to that branch" if protected else conditions.remedy(last)
         raise RuntimeError(f"flux bootstrap failed: {last}; {remedy}. Run it again to go on")
+    return not process.returncode
 
 
 def pin_host_key(cluster: Cluster, wanted: Target) -> bool:
@@ -264,19 +269,29 @@ def _on_record(file: Path, wanted: Target) -> str:
 
 
 def wait(cluster: Cluster, commit: str, seconds: float, say: Say) -> list[conditions.State]:
-    """Wait until all is Ready at the commit. Raises RuntimeError with each condition in plain words."""
+    """Wait until all is Ready at the commit. Raises RuntimeError with each condition in plain words.
+
+    Nothing that is suspended becomes Ready, so that nobody waits for it.
+    """
     deadline, states = time.monotonic() + seconds, conditions.read(cluster.flux_objects())
     with Console(stderr=True).status("") as status:
         while (lagging := list(conditions.not_following(states, commit))) or not states:
             names = ", ".join(f"{each.kind} {each.name}" for each in lagging) or "Flux's first objects"
             status.update(f"Waiting for {names}")
-            if time.monotonic() > deadline:
-                told = [(each, each.problem or f"is behind {commit[:12]}") for each in lagging]
-                lines = [f"{each.kind} {each.namespace}/{each.name}: {why}" for each, why in told]
-                raise RuntimeError(
-                    "\n".join([*lines, f"not Ready within {seconds:.0f} s; mend it, push, and run it again"])
-                )
+            if time.monotonic() > deadline or any(each.suspended for each in lagging):
+                why = _why(cluster, lagging, commit)
+                raise RuntimeError("\n".join([*why, "not Ready in time; mend it, push, and run it again"]))
             time.sleep(POLL_SECONDS)
             states = conditions.read(cluster.flux_objects())
     say(f"Ready: {len(states)} objects at {commit[:12]}")
     return states
+
+
+def _why(cluster: Cluster, lagging: list[conditions.State], commit: str) -> list[str]:
+    """A line for each controller that does not run, and each object that does not follow."""
+    workloads = cluster.get("deployments,pods", "-n", "flux-system").get("items", [])
+    told = [(each, each.problem or f"is behind {commit[:12]}") for each in lagging]
+    return [
+        *conditions.controllers(workloads),
+        *(f"{each.kind} {each.namespace}/{each.name}: {why}" for each, why in told),
+    ]

@@ -79,6 +79,21 @@ def _state(item: dict[str, Any]) -> State:
     )
 
 
+def controllers(items: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """What keeps Flux's own controllers from running, of its Deployments and Pods."""
+    for item in items:
+        status, place = item.get("status") or {}, f"{item['kind']} flux-system/{item['metadata']['name']}"
+        if item["kind"] == "Deployment" and not status.get("availableReplicas"):
+            yield f"{place}: is not available; its pods tell why"
+        for container in status.get("containerStatuses") or []:
+            if waiting := (container.get("state") or {}).get("waiting"):
+                message = " ".join(f"{waiting.get('reason', '')}: {waiting.get('message', '')}".split())
+                yield f"{place}: {message}; {remedy(message)}"
+        for condition in status.get("conditions") or []:
+            if (condition.get("type"), condition.get("status")) == ("PodScheduled", "False"):
+                yield f"{place}: {condition.get('message', '')}; make room on the nodes"
+
+
 def remedy(message: str) -> str:
     """What to do about a condition's message."""
     return next(

@@ -9,7 +9,8 @@ Every call appends argv, environment and standard input to `calls.jsonl` in $SKE
   puts into the stand-in cluster's state what the controllers would: sources and Kustomizations, Ready at the
   pushed commit, and the Git server's keys. `bootstrap github|gitlab|gitea` does that with the repository in
   $SKERRY_FLUX_REMOTE. Nothing else changes when it is called again. With $SKERRY_FLUX_FAIL its text goes to
-  standard error before the push, exit 1.
+  standard error before the push, exit 1. With $SKERRY_FLUX_UNHEALTHY all is done, but no controller runs and no
+  object has a status: exit 1 with the real one's last line.
 - `uninstall` empties the state.
 
 It installs no controllers, creates no deploy key, knows no other flag. Flux's own texts are as in fluxcd/flux2
@@ -32,6 +33,11 @@ from urllib.parse import urlsplit
 FOLDER = Path(os.environ["SKERRY_FLUX_STANDIN"])
 STATE = FOLDER / "state.json"
 VERSION = os.environ.get("SKERRY_FLUX_VERSION", "v2.9.4")
+UNHEALTHY = (
+    "✗ bootstrap failed with 3 health check failure(s): [error while waiting for GitRepository to be ready: "
+    "'context deadline exceeded', error while waiting for Kustomization to be ready: 'client rate limiter Wait "
+    "returned an error: context deadline exceeded', timed out waiting for all resources to be ready]"
+)
 PREFERRED = (
     "ecdsa-sha2-nistp256",
     "ssh-rsa",
@@ -165,8 +171,20 @@ def bootstrap() -> None:
         "namespace//flux-system", {"kind": "Namespace", "metadata": {"name": "flux-system"}}
     )
     space["metadata"]["labels"] = {"app.kubernetes.io/version": VERSION}
+    healthy = "SKERRY_FLUX_UNHEALTHY" not in os.environ
+    deployment = {
+        "kind": "Deployment",
+        "metadata": {"name": "source-controller", "namespace": "flux-system"},
+        "status": {"availableReplicas": 1} if healthy else {"observedGeneration": 1},
+    }
+    state["deployment/flux-system/source-controller"] = deployment
+    if not healthy:
+        for each in objects:
+            del each["status"]
     STATE.write_text(json.dumps(state))
-    print("✔ all components are healthy")
+    print("✔ all components are healthy" if healthy else "✗ source-controller: deployment not ready")
+    if not healthy:
+        sys.exit(UNHEALTHY)
 
 
 record()

@@ -61,8 +61,16 @@ def get(arguments: list[str], state: dict[str, Any]) -> None:
         print(
             json.dumps({"items": [each for name, each in state.items() if name.partition("/")[0] in wanted]})
         )
-    elif found := state.get(key(kinds, namespace, names[0])):
-        print(json.dumps(found))
+    elif not names:
+        wanted = {each.removesuffix("s") for each in kinds.split(",")}
+        found = [
+            each
+            for name, each in state.items()
+            if each["kind"].lower() in wanted and name.split("/")[1] == namespace
+        ]
+        print(json.dumps({"items": found}))
+    elif one := state.get(key(kinds, namespace, names[0])):
+        print(json.dumps(one))
 
 
 def apply(arguments: list[str], state: dict[str, Any]) -> None:

@@ -303,6 +303,29 @@ def test_what_does_not_become_ready_is_told_in_plain_words(
     assert flux.status(inventory, as_json=True) == 3
 
 
+def test_controllers_that_do_not_run_are_told_rather_than_what_flux_makes_of_it(
+    pushed: Path, inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flux has waited already, so that nobody waits again; the next run goes on."""
+    monkeypatch.setenv("SKERRY_FLUX_UNHEALTHY", "yes")
+    patient = altered(inventory, flux_timeout_seconds=600)
+    with pytest.raises(RuntimeError) as failure:
+        hand_over(patient)
+    first, *others = str(failure.value).splitlines()
+    assert first == "Deployment flux-system/source-controller: is not available; its pods tell why"
+    assert "GitRepository flux-system/flux-system: has not reported yet; see `flux logs`" in others
+    assert "deadline" not in str(failure.value)
+
+
+def test_what_is_suspended_is_told_at_once(pushed: Path, inventory: Inventory, server: Server) -> None:
+    hand_over(inventory)
+    flux.switch(inventory, suspended=True)
+    with pytest.raises(
+        RuntimeError, match="Kustomization flux-system/apps: is suspended; `invoke flux-resume`"
+    ):
+        hand_over(altered(inventory, flux_timeout_seconds=600))
+
+
 def test_suspend_resume_and_uninstall(pushed: Path, inventory: Inventory, server: Server) -> None:
     hand_over(inventory)
     assert flux.status(inventory, as_json=False) == 0

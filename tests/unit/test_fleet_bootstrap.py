@@ -227,3 +227,29 @@ OURS = "[git.example.org]:2222 ssh-ed25519 AAAA1\n# Host found: line 2\n|1|c2Fsd
 def test_host_keys_that_flux_was_shown(recorded: str, known: str, strange: str, pinned: str) -> None:
     assert strange_keys(recorded, known) == strange
     assert pinned_keys(recorded, known, "git") == pinned
+
+
+def test_what_keeps_controllers_from_running() -> None:
+    waiting = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image\n "ghcr.io/fluxcd/x"'}
+    unplaced = {
+        "type": "PodScheduled",
+        "status": "False",
+        "message": "0/1 nodes are available: 1 Insufficient cpu.",
+    }
+    pods = (
+        ("helm", {"containerStatuses": [{"state": {"running": {}}}],
+          "conditions": [{"type": "PodScheduled", "status": "True"}]}),
+        ("kustomize", {"containerStatuses": [{"state": {"waiting": waiting}}]}),
+        ("source", {"conditions": [unplaced]}),
+    )  # fmt: skip
+    items: list[dict[str, Any]] = [
+        {"kind": "Deployment", "metadata": {"name": "helm"}, "status": {"availableReplicas": 1}},
+        {"kind": "Deployment", "metadata": {"name": "source"}, "status": {"unavailableReplicas": 1}},
+        *({"kind": "Pod", "metadata": {"name": name}, "status": status} for name, status in pods),
+    ]
+    assert list(conditions.controllers(items)) == [
+        "Deployment flux-system/source: is not available; its pods tell why",
+        'Pod flux-system/kustomize: ImagePullBackOff: Back-off pulling image "ghcr.io/fluxcd/x"; '
+        "an image cannot be pulled; look at its name",
+        "Pod flux-system/source: 0/1 nodes are available: 1 Insufficient cpu.; make room on the nodes",
+    ]
