@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from json import dumps
 
 from invoke import Context, task
 
@@ -14,14 +14,14 @@ from controller.plain import plain_errors
 
 @task(name="try", help={"backend": "qemu (own kernel) or nspawn (root, fast); default qemu"} | JSON)
 @plain_errors
-def try_(context: Context, backend: str = "qemu", json_output: bool = False) -> None:
+def try_(context: Context, backend: str = "qemu", json: bool = False) -> None:
     """Boot a lab host and walk the whole road on it."""
     from controller.tryout import attempt
     from controller.up import print_stages
 
     stages = attempt(backend)
     failed = any(stage.result == "failed" for stage in stages)
-    print_stages(stages, "invoke lab-ssh lab-1" if failed else "README.md, Your own hosts", json_output)
+    print_stages(stages, "invoke lab-ssh lab-1" if failed else "README.md, Your own hosts", json)
     sys.exit(1 if failed else 0)
 
 
@@ -34,7 +34,7 @@ def up(
     inventory: str,
     deploy: str = "deploy/k3s.py",
     check: bool = True,
-    json_output: bool = False,
+    json: bool = False,
 ) -> None:
     """Deploy, verify, and show what happened."""
     from controller.up import print_stages
@@ -45,7 +45,7 @@ def up(
         following = (
             f"invoke kubeconfig {inventory}" if code == 0 else f"mend what failed, then invoke up {inventory}"
         )
-        print_stages(stages, following, json_output)
+        print_stages(stages, following, json)
     sys.exit(code)
 
 
@@ -93,7 +93,7 @@ def kubeconfig(context: Context, inventory: str, context_name: str = "", file: s
 
 @task(help=INVENTORY | JSON)
 @plain_errors
-def status(context: Context, inventory: str, json_output: bool = False) -> None:
+def status(context: Context, inventory: str, json: bool = False) -> None:
     """Show how the hosts are, worst first; exit code 3 when one needs a person."""
     from rich.console import Console
 
@@ -101,8 +101,8 @@ def status(context: Context, inventory: str, json_output: bool = False) -> None:
     from controller.inventory import load
 
     found = cluster_status.status(load(inventory))
-    if json_output:
-        print(json.dumps(cluster_status.as_json(found), indent=2))
+    if json:
+        print(dumps(cluster_status.as_json(found), indent=2))
     else:
         Console().print(cluster_status.table(found))
     sys.exit(0 if all(each.fine for each in found) else 3)
@@ -168,7 +168,7 @@ def bench_disk(
     fio: bool = True,
     keep_fio: bool = False,
     force: bool = False,
-    json_output: bool = False,
+    json: bool = False,
 ) -> None:
     """Measure whether the hosts' disks are fit for etcd; exit code 3 when one is not."""
     from controller import bench
@@ -179,7 +179,7 @@ def bench_disk(
         profile, path, hosts, minutes, 1 if serial else parallel, fio, keep_fio, force, agents
     )
     run = bench.bench(load(inventory), options)
-    bench.show(run, json_output, write(run))
+    bench.show(run, json, write(run))
     sys.exit(bench.exit_code(run))
 
 
@@ -188,11 +188,11 @@ def bench_disk(
     help=JSON | {"before": "a run: its file, or INVENTORY/TIME", "after": "the run to set against it"},
 )
 @plain_errors
-def bench_compare(context: Context, before: str, after: str, json_output: bool = False) -> None:
+def bench_compare(context: Context, before: str, after: str, json: bool = False) -> None:
     """Say what has clearly become worse or better between two runs; exit code 3 for worse."""
     from controller import history
 
-    sys.exit(history.show_differences(before, after, json_output))
+    sys.exit(history.show_differences(before, after, json))
 
 
 @task(name="bench-history", help=INVENTORY | {"host": "only this one"})
@@ -208,13 +208,13 @@ def bench_history(context: Context, inventory: str, host: str = "") -> None:
 @task(name="etcd-latency", help=INVENTORY | JSON | {"url": "etcd's metrics as the host reaches them"})
 @plain_errors
 def etcd_latency(
-    context: Context, inventory: str, url: str = "http://127.0.0.1:2381/metrics", json_output: bool = False
+    context: Context, inventory: str, url: str = "http://127.0.0.1:2381/metrics", json: bool = False
 ) -> None:
     """Set what K3s's etcd has seen of its disk against what was predicted; exit code 3 when it is too slow."""
     from controller.etcd_latency import show
     from controller.inventory import load
 
-    sys.exit(show(load(inventory), url, json_output))
+    sys.exit(show(load(inventory), url, json))
 
 
 @task(
