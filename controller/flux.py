@@ -29,7 +29,12 @@ def bootstrap(inventory: Inventory, adopt: bool) -> None:
 def rotate_deploy_key(inventory: Inventory) -> None:
     """Bootstrap again with a new deploy key."""
     _tell(hand_over(inventory, again=True), inventory)
-    print("Remove the old deploy key at the forge; it still opens the repository.")
+    if inventory.first_server.settings.flux_forge == "git":
+        print(
+            "The cluster has the key of flux_private_key. If that is a new one, withdraw the old one at the server."
+        )
+    else:
+        print("Remove the old deploy key at the forge; it still opens the repository.")
 
 
 def _tell(done: Handoff, inventory: Inventory) -> None:

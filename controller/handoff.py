@@ -97,7 +97,7 @@ def follow(
             private = check_repository(copy, wanted)
             follows = _check_place(cluster, wanted, copy, adopt)
         changed = _place_key(cluster, wanted, private)
-        current = follows == version and cluster.get("secret", "flux-system", "-n", "flux-system")
+        current = follows == version and _has_key(cluster, wanted)
         patience = wanted.timeout_seconds
         if again or not current:
             say(f"Bootstrap: {wanted.path} of {wanted.repository}")
@@ -204,6 +204,14 @@ def claim(wanted: Target) -> str:
 def _claimed(cluster: Cluster) -> str:
     metadata = cluster.get("namespace", "flux-system").get("metadata", {})
     return str((metadata.get("annotations") or {}).get(bootstrap.CLAIM, ""))
+
+
+def _has_key(cluster: Cluster, wanted: Target) -> bool:
+    """Whether Flux has a key to the repository; for plain Git the one that the settings name."""
+    data = cluster.get("secret", "flux-system", "-n", "flux-system").get("data", {})
+    if wanted.token_name:
+        return bool(data)
+    return bool(data.get("identity") == base64.b64encode(Path(wanted.private_key).read_bytes()).decode())
 
 
 def _drop_deploy_key(cluster: Cluster, again: bool) -> None:

@@ -163,10 +163,11 @@ def bootstrap() -> None:
     for each in objects:
         state[f"{each['kind'].lower()}/flux-system/{each['metadata']['name']}"] = each
     metadata = {"name": "flux-system", "namespace": "flux-system"}
-    state.setdefault(
-        "secret/flux-system/flux-system",
-        {"kind": "Secret", "metadata": metadata, "data": {"identity": "", "known_hosts": scanned()}},
-    )
+    place, key = "secret/flux-system/flux-system", option("private-key-file")
+    if key or place not in state:  # a key of one's own is put there each time, one that Flux made stays
+        encoded = base64.b64encode(Path(key).read_bytes() if key else b"made").decode()
+        data = {"identity": encoded, "identity.pub": "", "known_hosts": scanned()}
+        state[place] = {"kind": "Secret", "metadata": metadata, "data": data}
     space = state.setdefault(
         "namespace//flux-system", {"kind": "Namespace", "metadata": {"name": "flux-system"}}
     )

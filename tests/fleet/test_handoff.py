@@ -109,7 +109,7 @@ def test_flux_trusts_the_host_keys_on_record_rather_than_the_one_it_was_shown(
 
     def trusted() -> str:
         data = server.state["secret/flux-system/flux-system"]["data"]
-        assert set(data) == {"identity", "known_hosts"}
+        assert set(data) == {"identity", "identity.pub", "known_hosts"}
         return base64.b64decode(data["known_hosts"]).decode()
 
     hand_over(inventory)
@@ -347,6 +347,21 @@ def test_a_new_deploy_key_needs_the_old_one_gone(pushed: Path, inventory: Invent
     flux.rotate_deploy_key(inventory)
     assert len(server.bootstraps()) == 2
     assert '"delete", "secret", "flux-system"' in (server.folder / "kubectl.jsonl").read_text()
+
+
+def test_another_key_in_the_settings_reaches_the_cluster(
+    pushed: Path, inventory: Inventory, server: Server, tmp_path: Path
+) -> None:
+    hand_over(inventory)
+    key = tmp_path / "new"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    with (server.folder / "authorized_keys").open("a") as file:
+        file.write(key.with_suffix(".pub").read_text())
+    renewed = altered(inventory, flux_private_key=str(key))
+    assert hand_over(renewed).changed
+    identity = server.state["secret/flux-system/flux-system"]["data"]["identity"]
+    assert base64.b64decode(identity) == key.read_bytes()
+    assert not hand_over(renewed).changed
 
 
 def test_the_clone_of_preflight_leaves_no_plaintext_behind(
