@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cluster.errors import InputError
@@ -28,9 +29,10 @@ def drift(inventory: Inventory, deploy: str, as_json: bool) -> int:
     else:
         table = Table("where", "not as wanted")
         for host, operations in hosts.items():
-            table.add_row(host, "\n".join(operations) or "[green]nothing[/]")
+            table.add_row(host, escape("\n".join(operations)) or "[green]nothing[/]")
         table.add_row(
-            "Flux", "\n".join(flux) or ("[green]nothing[/]" if _wanted(inventory) else "not asked for")
+            "Flux",
+            escape("\n".join(flux)) or ("[green]nothing[/]" if _wanted(inventory) else "not asked for"),
         )
         console = Console()
         console.print(table)

@@ -154,7 +154,9 @@ def item(message: str, status: str = "False", **fields: object) -> dict[str, Any
     ("message", "words"),
     [
         ('secrets "sops-age" not found', "flux-bootstrap"),
-        ("cannot get sops data key for x", "secrets-rotate"),
+        ("cannot get sops data key for x", "flux-bootstrap"),
+        ("unable to list remote: ssh: handshake failed: knownhosts: key mismatch", "another host key"),
+        ("unable to list remote: ssh: handshake failed: ssh: unable to authenticate", "rotate-deploy-key"),
         ("Secret/a is SOPS encrypted, configuring decryption is required", "add decryption"),
         ("dial tcp: lookup git.example.org: no such host", "CoreDNS"),
         ("no matches for kind ClusterIssuer", "dependsOn"),
