@@ -10,8 +10,9 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 from rich.console import Console
@@ -22,11 +23,12 @@ from cluster.settings import Settings
 from controller.fleet_remote import check_repository, clone, head
 from controller.inventory import Inventory
 from controller.journal import lock
-from controller.kubernetes import Cluster, last_line, reach, tunnel
+from controller.kubernetes import FLUX_KINDS, Cluster, last_line, reach, tunnel
 from fleet import bootstrap, conditions, forges, tools
 from fleet.bootstrap import Target
 
 POLL_SECONDS = 2.0
+RECONCILED = {"GitRepository": FLUX_KINDS[0], "Kustomization": FLUX_KINDS[1]}
 Say = Callable[[str], None]
 
 
@@ -98,17 +100,17 @@ def follow(
             follows = _check_place(cluster, wanted, copy, adopt)
         changed = _place_key(cluster, wanted, private)
         current = follows == version and _has_key(cluster, wanted)
-        patience = wanted.timeout_seconds
+        deadline = time.monotonic() + wanted.timeout_seconds
         if again or not current:
             say(f"Bootstrap: {wanted.path} of {wanted.repository}")
             _drop_deploy_key(cluster, again)
             command = bootstrap.command(flux, wanted, str(kubeconfig), inventory.name)
-            # Flux has waited as long as it may: what is not Ready by then is told.
-            patience = patience if _bootstrap(command, wanted, token, say) else 0
+            if _bootstrap(command, wanted, token, say):  # else its own wait was in vain: the deadline stands
+                deadline = time.monotonic() + wanted.timeout_seconds
             changed = True
         changed |= pin_host_key(cluster, wanted)
         commit = head(wanted, token)
-        return Handoff(changed, commit, wait(cluster, commit, patience, say))
+        return Handoff(changed, commit, wait(cluster, commit, deadline, say))
 
 
 def read_token(wanted: Target) -> str:
@@ -276,12 +278,13 @@ def _on_record(file: Path, wanted: Target) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
-def wait(cluster: Cluster, commit: str, seconds: float, say: Say) -> list[conditions.State]:
+def wait(cluster: Cluster, commit: str, deadline: float, say: Say) -> list[conditions.State]:
     """Wait until all is Ready at the commit. Raises RuntimeError with each condition in plain words.
 
-    Nothing that is suspended becomes Ready, so that nobody waits for it.
+    `deadline` is a time of the monotonic clock. Nothing that is suspended becomes Ready, so that nobody waits for it.
     """
-    deadline, states = time.monotonic() + seconds, conditions.read(cluster.flux_objects())
+    states = conditions.read(cluster.flux_objects())
+    _hurry(cluster, conditions.not_following(states, commit))
     with Console(stderr=True).status("") as status:
         while (lagging := list(conditions.not_following(states, commit))) or not states:
             names = ", ".join(f"{each.kind} {each.name}" for each in lagging) or "Flux's first objects"
@@ -293,6 +296,15 @@ def wait(cluster: Cluster, commit: str, seconds: float, say: Say) -> list[condit
             states = conditions.read(cluster.flux_objects())
     say(f"Ready: {len(states)} objects at {commit[:12]}")
     return states
+
+
+def _hurry(cluster: Cluster, lagging: Iterable[conditions.State]) -> None:
+    """Have Flux look at once rather than at its next interval: by the annotation that `flux reconcile` sets."""
+    now = f"reconcile.fluxcd.io/requestedAt={datetime.now(timezone.utc).isoformat()}"
+    for each in lagging:
+        if each.kind in RECONCILED and not each.suspended:
+            place = (RECONCILED[each.kind], each.name, "-n", each.namespace)
+            cluster.kubectl("annotate", "--overwrite", *place, now)
 
 
 def _why(cluster: Cluster, lagging: list[conditions.State], commit: str) -> list[str]:

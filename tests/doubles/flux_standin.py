@@ -11,7 +11,7 @@ Every call appends argv, environment and standard input to `calls.jsonl` in $SKE
   $SKERRY_FLUX_REMOTE. Nothing else changes when it is called again. With $SKERRY_FLUX_FAIL its text goes to
   standard error before the push, exit 1. With $SKERRY_FLUX_UNHEALTHY all is done, but no controller runs and no
   object has a status: exit 1 with the real one's last line.
-- `uninstall` empties the state.
+- `uninstall` empties the state; with $SKERRY_FLUX_TERMINATING the namespace stays, as while it is on its way out.
 
 It installs no controllers, creates no deploy key, knows no other flag. Flux's own texts are as in fluxcd/flux2
 v2.9.4, cmd/flux/.
@@ -196,6 +196,8 @@ elif sys.argv[1] == "check":
 elif sys.argv[1] == "bootstrap":
     bootstrap()
 elif sys.argv[1] == "uninstall":
-    STATE.write_text("{}")
+    place = "namespace//flux-system"
+    kept = {place: json.loads(STATE.read_text())[place]} if "SKERRY_FLUX_TERMINATING" in os.environ else {}
+    STATE.write_text(json.dumps(kept))
 else:
     sys.exit(f"✗ the stand-in does not know {sys.argv[1]}")

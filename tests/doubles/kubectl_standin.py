@@ -2,9 +2,9 @@
 """A stand-in for `k3s kubectl` on a server: not Kubernetes. Objects live in one JSON file; nothing reconciles.
 
 It knows exactly what Skerry's hand-off asks for: version, config view, get, apply --server-side from standard
-input, patch --type=merge of spec, delete. Unknown arguments are refused loudly. Every call's argv is recorded in
-`kubectl.jsonl`, so that tests can look for secrets there. The API server that its kubeconfig names is a plain TCP
-listener of the test.
+input, patch --type=merge of spec, annotate, delete, wait --for=delete. Unknown arguments are refused loudly. Every
+call's argv is recorded in `kubectl.jsonl`, so that tests can look for secrets there. The API server that its
+kubeconfig names is a plain TCP listener of the test.
 """
 
 from __future__ import annotations
@@ -97,6 +97,14 @@ def patch(arguments: list[str], state: dict[str, Any]) -> None:
     state[key(kind.partition(".")[0], namespace, name)]["spec"] |= json.loads(text)["spec"]
 
 
+def annotate(arguments: list[str], state: dict[str, Any]) -> None:
+    namespace = option(arguments, "-n")
+    kind, name, text = [word for word in arguments if word != "--overwrite"]
+    annotation, _, value = text.partition("=")
+    metadata = state[key(KINDS[kind.partition(".")[0]], namespace, name)]["metadata"]
+    metadata["annotations"] = metadata.get("annotations", {}) | {annotation: value}
+
+
 def delete(arguments: list[str], state: dict[str, Any]) -> None:
     namespace = option(arguments, "-n")
     kind, name = [word for word in arguments if not word.startswith("--")]
@@ -114,8 +122,12 @@ def main() -> None:
         print((FOLDER / "k3s.yaml").read_text())
     elif verb == "get":
         get(arguments, state)
+    elif verb == "wait":
+        assert arguments[0] == "--for=delete"
+        if arguments[1].replace("/", "//") in state:
+            sys.exit("error: timed out waiting for the condition on namespaces/flux-system")
     else:
-        {"apply": apply, "patch": patch, "delete": delete}[verb](arguments, state)
+        {"annotate": annotate, "apply": apply, "patch": patch, "delete": delete}[verb](arguments, state)
         STATE.write_text(json.dumps(state))
 
 

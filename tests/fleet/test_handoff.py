@@ -326,7 +326,47 @@ def test_what_is_suspended_is_told_at_once(pushed: Path, inventory: Inventory, s
         hand_over(altered(inventory, flux_timeout_seconds=600))
 
 
-def test_suspend_resume_and_uninstall(pushed: Path, inventory: Inventory, server: Server) -> None:
+def test_what_lags_is_asked_to_look_at_once_and_what_follows_is_left_alone(
+    pushed: Path, inventory: Inventory, server: Server
+) -> None:
+    hand_over(inventory)
+    state = server.state
+    apps = state["kustomization/flux-system/apps"]
+    sops = "cannot get sops data key: Failed to get it. Group 0: FAILED age1x: FAILED - | [noGrp] [/x]"
+    apps["status"]["conditions"] = [{"type": "Ready", "status": "False", "message": sops}]
+    server.set_state(state)
+    with pytest.raises(
+        RuntimeError, match=r"apps: cannot get sops data key: Failed to get it\.; .*flux-bootstrap"
+    ):
+        hand_over(altered(inventory, flux_timeout_seconds=1))
+    asked = {
+        name
+        for name, each in server.state.items()
+        if "reconcile.fluxcd.io/requestedAt" in each["metadata"].get("annotations", {})
+    }
+    assert asked == {"kustomization/flux-system/apps"}
+
+
+def test_brackets_in_what_flux_says_are_no_markup(
+    pushed: Path, inventory: Inventory, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """kustomize-controller names a Secret 'Secret.v1.[noGrp]/nginx'."""
+    hand_over(inventory)
+    state = server.state
+    message = "'Secret.v1.[noGrp]/x' [/x]"
+    state["kustomization/flux-system/apps"]["status"]["conditions"] = [
+        {"type": "Ready", "status": "False", "message": message}
+    ]
+    server.set_state(state)
+    assert flux.status(inventory, as_json=False) == 3
+    said = capsys.readouterr().out
+    assert "[noGrp]" in said
+    assert "[/x]" in said
+
+
+def test_suspend_resume_and_uninstall(
+    pushed: Path, inventory: Inventory, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
     hand_over(inventory)
     assert flux.status(inventory, as_json=False) == 0
     flux.switch(inventory, suspended=True)
@@ -340,6 +380,19 @@ def test_suspend_resume_and_uninstall(pushed: Path, inventory: Inventory, server
         flux.uninstall(inventory, yes=False)
     flux.uninstall(inventory, yes=True)
     assert server.state == {}
+    assert "flux-bootstrap" in (said := capsys.readouterr().out)
+    assert said.endswith("--adopt, or nothing\n")
+    assert hand_over(inventory, adopt=True).changed
+
+
+def test_a_removal_that_does_not_end_is_told(
+    pushed: Path, inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """flux uninstall asks for the removal of its namespace, says it finished, and exits 0."""
+    hand_over(inventory)
+    monkeypatch.setenv("SKERRY_FLUX_TERMINATING", "yes")
+    with pytest.raises(RuntimeError, match=r"kubectl wait: .*timed out"):
+        flux.uninstall(inventory, yes=True)
 
 
 def test_a_new_deploy_key_needs_the_old_one_gone(pushed: Path, inventory: Inventory, server: Server) -> None:
