@@ -306,11 +306,10 @@ def test_what_does_not_become_ready_is_told_in_plain_words(
 def test_controllers_that_do_not_run_are_told_rather_than_what_flux_makes_of_it(
     pushed: Path, inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Flux has waited already, so that nobody waits again; the next run goes on."""
+    """One flux_timeout_seconds for Flux's wait and ours."""
     monkeypatch.setenv("SKERRY_FLUX_UNHEALTHY", "yes")
-    patient = altered(inventory, flux_timeout_seconds=600)
     with pytest.raises(RuntimeError) as failure:
-        hand_over(patient)
+        hand_over(altered(inventory, flux_timeout_seconds=1))
     first, *others = str(failure.value).splitlines()
     assert first == "Deployment flux-system/source-controller: is not available; its pods tell why"
     assert "GitRepository flux-system/flux-system: has not reported yet; see `flux logs`" in others
