@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import getpass
 import json
 import os
@@ -10,25 +9,22 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
-
-from rich.console import Console
 
 from cluster.errors import InputError
 from cluster.flux import check_versions
 from cluster.settings import Settings
 from controller.fleet_remote import check_repository, clone, head
+from controller.flux_keys import claim, claimed, drop_deploy_key, has_key, pin_host_key, place_key
+from controller.flux_wait import wait
 from controller.inventory import Inventory
 from controller.journal import lock
-from controller.kubernetes import FLUX_KINDS, Cluster, last_line, reach, tunnel
+from controller.kubernetes import Cluster, last_line, reach, tunnel
 from fleet import bootstrap, conditions, forges, tools
 from fleet.bootstrap import Target
 
-POLL_SECONDS = 2.0
-RECONCILED = {"GitRepository": FLUX_KINDS[0], "Kustomization": FLUX_KINDS[1]}
 Say = Callable[[str], None]
 
 
@@ -98,12 +94,12 @@ def follow(
         with clone(wanted, token) as copy:
             private = check_repository(copy, wanted)
             follows = _check_place(cluster, wanted, copy, adopt)
-        changed = _place_key(cluster, wanted, private)
-        current = follows == version and _has_key(cluster, wanted)
+        changed = place_key(cluster, wanted, private)
+        current = follows == version and has_key(cluster, wanted)
         deadline = time.monotonic() + wanted.timeout_seconds
         if again or not current:
             say(f"Bootstrap: {wanted.path} of {wanted.repository}")
-            _drop_deploy_key(cluster, again)
+            drop_deploy_key(cluster, again)
             command = bootstrap.command(flux, wanted, str(kubeconfig), inventory.name)
             if _bootstrap(command, wanted, token, say):  # else its own wait was in vain: the deadline stands
                 deadline = time.monotonic() + wanted.timeout_seconds
@@ -169,7 +165,7 @@ def _check_place(cluster: Cluster, wanted: Target, copy: Path, adopt: bool) -> s
     source, root = (objects.get((kind, "flux-system")) for kind in ("GitRepository", "Kustomization"))
     if not source or not root:
         used = (copy / wanted.path / "flux-system" / "gotk-sync.yaml").is_file()
-        if used and not adopt and _claimed(cluster) != claim(wanted):
+        if used and not adopt and claimed(cluster) != claim(wanted):
             raise InputError(
                 f"{wanted.path} is followed by another cluster, or by this one before it was made anew; "
                 "give this cluster its own folder, or say --adopt"
@@ -183,43 +179,6 @@ def _check_place(cluster: Cluster, wanted: Target, copy: Path, adopt: bool) -> s
         )
     labels = cluster.get("namespace", "flux-system").get("metadata", {}).get("labels", {})
     return str(labels.get("app.kubernetes.io/version", "")).removeprefix("v")
-
-
-def _place_key(cluster: Cluster, wanted: Target, private: str) -> bool:
-    """Put namespace and sops-age in place before Flux needs them. Returns whether anything changed."""
-    changed = False
-    if _claimed(cluster) != claim(wanted):
-        cluster.apply(bootstrap.namespace(claim(wanted)))
-        changed = True
-    data = cluster.get("secret", "sops-age", "-n", "flux-system").get("data", {})
-    if data.get("age.agekey") != base64.b64encode(private.encode()).decode():
-        cluster.apply(bootstrap.sops_age_manifest(private))
-        changed = True
-    return changed
-
-
-def claim(wanted: Target) -> str:
-    """What a cluster's namespace says of its folder, so that a bootstrap that was cut off knows its own."""
-    return " ".join(wanted.where)
-
-
-def _claimed(cluster: Cluster) -> str:
-    metadata = cluster.get("namespace", "flux-system").get("metadata", {})
-    return str((metadata.get("annotations") or {}).get(bootstrap.CLAIM, ""))
-
-
-def _has_key(cluster: Cluster, wanted: Target) -> bool:
-    """Whether Flux has a key to the repository; for plain Git the one that the settings name."""
-    data = cluster.get("secret", "flux-system", "-n", "flux-system").get("data", {})
-    if wanted.token_name:
-        return bool(data)
-    return bool(data.get("identity") == base64.b64encode(Path(wanted.private_key).read_bytes()).decode())
-
-
-def _drop_deploy_key(cluster: Cluster, again: bool) -> None:
-    """Flux keeps a deploy key that is there; only without it does a bootstrap make a new one."""
-    if again:
-        cluster.kubectl("delete", "secret", "flux-system", "-n", "flux-system", "--ignore-not-found")
 
 
 def _bootstrap(command: list[str], wanted: Target, token: str, say: Say) -> bool:
@@ -245,73 +204,3 @@ def _bootstrap(command: list[str], wanted: Target, token: str, say: Say) -> bool
         remedy = "let its owner push to that branch" if protected else conditions.remedy(last)
         raise RuntimeError(f"flux bootstrap failed: {last}; {remedy}. Run it again to go on")
     return not process.returncode
-
-
-def pin_host_key(cluster: Cluster, wanted: Target) -> bool:
-    """Let Flux trust the Git server's keys that are on record here. Returns whether that changed anything.
-
-    Flux asks the server for one key when it is bootstrapped, and believes what it is shown: with OpenSSH an ECDSA key,
-    where most records here have an Ed25519 one, so that the two can seldom be compared. Raises RuntimeError when they
-    can, and differ. Nothing is done where no record of the server is kept, as for a forge that is reached by HTTPS.
-    """
-    secret = cluster.get("secret", "flux-system", "-n", "flux-system").get("data", {})
-    recorded = base64.b64decode(secret.get("known_hosts", "")).decode()
-    files = [
-        Path("~/.ssh/known_hosts").expanduser(),
-        *([Path(wanted.known_hosts)] if wanted.known_hosts else []),
-    ]
-    known = "".join(_on_record(file, wanted) for file in files if file.is_file())
-    if strange := bootstrap.strange_keys(recorded, known):
-        raise RuntimeError(
-            f"Flux was shown a host key of {wanted.host} that is not the one on record here ({strange}); somebody may "
-            "sit between the cluster and its repository: find out, then run `invoke rotate-deploy-key`"
-        )
-    if not recorded or not (pinned := bootstrap.pinned_keys(recorded, known, wanted.ssh_name)):
-        return False
-    cluster.apply(bootstrap.known_hosts_manifest(pinned))
-    return True
-
-
-def _on_record(file: Path, wanted: Target) -> str:
-    """The file's lines for the Git server; ssh-keygen finds hashed names, too."""
-    command = [tools.find("ssh-keygen"), "-F", wanted.ssh_name, "-f", str(file)]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
-
-
-def wait(cluster: Cluster, commit: str, deadline: float, say: Say) -> list[conditions.State]:
-    """Wait until all is Ready at the commit. Raises RuntimeError with each condition in plain words.
-
-    `deadline` is a time of the monotonic clock. Nothing that is suspended becomes Ready, so that nobody waits for it.
-    """
-    states = conditions.read(cluster.flux_objects())
-    _hurry(cluster, conditions.not_following(states, commit))
-    with Console(stderr=True).status("") as status:
-        while (lagging := list(conditions.not_following(states, commit))) or not states:
-            names = ", ".join(f"{each.kind} {each.name}" for each in lagging) or "Flux's first objects"
-            status.update(f"Waiting for {names}")
-            if time.monotonic() > deadline or any(each.suspended for each in lagging):
-                why = _why(cluster, lagging, commit)
-                raise RuntimeError("\n".join([*why, "not Ready in time; mend it, push, and run it again"]))
-            time.sleep(POLL_SECONDS)
-            states = conditions.read(cluster.flux_objects())
-    say(f"Ready: {len(states)} objects at {commit[:12]}")
-    return states
-
-
-def _hurry(cluster: Cluster, lagging: Iterable[conditions.State]) -> None:
-    """Have Flux look at once rather than at its next interval: by the annotation that `flux reconcile` sets."""
-    now = f"reconcile.fluxcd.io/requestedAt={datetime.now(timezone.utc).isoformat()}"
-    for each in lagging:
-        if each.kind in RECONCILED and not each.suspended:
-            place = (RECONCILED[each.kind], each.name, "-n", each.namespace)
-            cluster.kubectl("annotate", "--overwrite", *place, now)
-
-
-def _why(cluster: Cluster, lagging: list[conditions.State], commit: str) -> list[str]:
-    """A line for each controller that does not run, and each object that does not follow."""
-    workloads = cluster.get("deployments,pods", "-n", "flux-system").get("items", [])
-    told = [(each, each.problem or f"is behind {commit[:12]}") for each in lagging]
-    return [
-        *conditions.controllers(workloads),
-        *(f"{each.kind} {each.namespace}/{each.name}: {why}" for each, why in told),
-    ]

@@ -10,7 +10,6 @@ from pyinfra.api import Host, State, deploy, operation
 from pyinfra.api.command import FunctionCommand
 
 from cluster.errors import InputError
-from controller import handoff
 from controller import inventory as inventories
 from controller.inventory import Inventory
 from deploy.facts.flux import Flux, FluxState
@@ -32,24 +31,24 @@ def flux() -> None:
 
 @operation()
 def _hand_over(found: Snapshot) -> Commands:
+    from controller import handoff  # what it imports takes 0.1 s, which only runs that hand over should pay
+
     here = this_inventory()
     first = here.first_server
     asked = handoff.target(first.settings, first.known_hosts)
-    if found() == FluxState(_client_version(), asked.where):
+    try:
+        version = handoff.client_version(tools.find("flux"))
+    except (InputError, RuntimeError):
+        version = ""  # the hand-off says why there is none
+    if found() == FluxState(version, asked.where):
         host.noop("the cluster follows its repository")
     else:
         yield FunctionCommand(_follow, (here,), {})
 
 
-def _client_version() -> str:
-    """Of the flux at hand; "" when there is none, which the hand-off explains."""
-    try:
-        return handoff.client_version(tools.find("flux"))
-    except (InputError, RuntimeError):
-        return ""
-
-
 def _follow(state: State, host: Host, here: Inventory) -> bool:
+    from controller import handoff
+
     try:
         handoff.follow(here, say=lambda line: print(f"    {line}", file=sys.stderr))
     except (InputError, RuntimeError) as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cluster.errors import InputError
-from controller import fleet_remote, flux, handoff, up
+from controller import fleet_remote, flux, flux_wait, handoff, up
 from controller.inventory import Inventory
 from fleet import forges, secrets
 from fleet.lint.run import Report, lint
@@ -31,7 +31,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
             LINTED[tree] = lint(copy)
         return LINTED[tree]
 
-    monkeypatch.setattr(handoff, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(flux_wait, "POLL_SECONDS", 0.1)
     monkeypatch.setattr(fleet_remote, "lint", once)
 
 
