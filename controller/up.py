@@ -124,7 +124,9 @@ def print_stages(stages: list[Stage], next_command: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"stages": [asdict(stage) for stage in stages], "next": next_command}, indent=2))
         return
-    table = Table("stage", "result", "why", "seconds")
+    table = Table("stage", "result")
+    table.add_column("why", overflow="fold")
+    table.add_column("seconds")
     for stage in stages:
         colour = COLOURS[stage.result]
         table.add_row(stage.name, f"[{colour}]{stage.result}[/]", escape(stage.why), f"{stage.seconds:.1f}")
