@@ -17,8 +17,7 @@ def place_key(cluster: Cluster, wanted: Target, private: str) -> bool:
     if claimed(cluster) != claim(wanted):
         cluster.apply(bootstrap.namespace(claim(wanted)))
         changed = True
-    data = cluster.get("secret", "sops-age", "-n", "flux-system").get("data", {})
-    if data.get("age.agekey") != base64.b64encode(private.encode()).decode():
+    if _secret(cluster, "sops-age").get("age.agekey") != private.encode():
         cluster.apply(bootstrap.sops_age_manifest(private))
         changed = True
     return changed
@@ -36,16 +35,21 @@ def claimed(cluster: Cluster) -> str:
 
 def has_key(cluster: Cluster, wanted: Target) -> bool:
     """Whether Flux has a key to the repository; for plain Git the one that the settings name."""
-    data = cluster.get("secret", "flux-system", "-n", "flux-system").get("data", {})
+    data = _secret(cluster, "flux-system")
     if wanted.token_name:
         return bool(data)
-    return bool(data.get("identity") == base64.b64encode(Path(wanted.private_key).read_bytes()).decode())
+    return data.get("identity") == Path(wanted.private_key).read_bytes()
 
 
-def drop_deploy_key(cluster: Cluster, again: bool) -> None:
+def drop_deploy_key(cluster: Cluster) -> None:
     """Flux keeps a deploy key that is there; only without it does a bootstrap make a new one."""
-    if again:
-        cluster.kubectl("delete", "secret", "flux-system", "-n", "flux-system", "--ignore-not-found")
+    cluster.kubectl("delete", "secret", "flux-system", "-n", "flux-system", "--ignore-not-found")
+
+
+def _secret(cluster: Cluster, name: str) -> dict[str, bytes]:
+    """The content of a Secret of Flux's namespace; empty when there is none."""
+    data = cluster.get("secret", name, "-n", "flux-system").get("data", {})
+    return {key: base64.b64decode(value) for key, value in data.items()}
 
 
 def pin_host_key(cluster: Cluster, wanted: Target) -> bool:
@@ -55,8 +59,7 @@ def pin_host_key(cluster: Cluster, wanted: Target) -> bool:
     where most records here have an Ed25519 one, so that the two can seldom be compared. Raises RuntimeError when they
     can, and differ. Nothing is done where no record of the server is kept, as for a forge that is reached by HTTPS.
     """
-    secret = cluster.get("secret", "flux-system", "-n", "flux-system").get("data", {})
-    recorded = base64.b64decode(secret.get("known_hosts", "")).decode()
+    recorded = _secret(cluster, "flux-system").get("known_hosts", b"").decode()
     files = [
         Path("~/.ssh/known_hosts").expanduser(),
         *([Path(wanted.known_hosts)] if wanted.known_hosts else []),

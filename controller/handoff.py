@@ -99,7 +99,8 @@ def follow(
         deadline = time.monotonic() + wanted.timeout_seconds
         if again or not current:
             say(f"Bootstrap: {wanted.path} of {wanted.repository}")
-            drop_deploy_key(cluster, again)
+            if again:
+                drop_deploy_key(cluster)
             command = bootstrap.command(flux, wanted, str(kubeconfig), inventory.name)
             if _bootstrap(command, wanted, token, say):  # else its own wait was in vain: the deadline stands
                 deadline = time.monotonic() + wanted.timeout_seconds
@@ -177,8 +178,7 @@ def _check_place(cluster: Cluster, wanted: Target, copy: Path, adopt: bool) -> s
             f"the cluster follows {path} on {branch} of {repository} already; "
             "correct the flux_ settings, or run `invoke flux-uninstall` first"
         )
-    labels = cluster.get("namespace", "flux-system").get("metadata", {}).get("labels", {})
-    return str(labels.get("app.kubernetes.io/version", "")).removeprefix("v")
+    return bootstrap.version(cluster.get("namespace", "flux-system"))
 
 
 def _bootstrap(command: list[str], wanted: Target, token: str, say: Say) -> bool:

@@ -111,6 +111,12 @@ def followed(source: dict[str, Any], root: dict[str, Any]) -> tuple[str, str, st
     return place(spec["url"]), spec.get("ref", {}).get("branch", ""), path
 
 
+def version(namespace: dict[str, Any]) -> str:
+    """Of the Flux that lives in its namespace: "2.9.4"; "" when that says none."""
+    labels = namespace.get("metadata", {}).get("labels", {})
+    return str(labels.get("app.kubernetes.io/version", "")).removeprefix("v")
+
+
 def strange_keys(recorded: str, known: str) -> str:
     """The kind of a host key that is recorded and contradicts a known one of its kind; "" if none does.
 
@@ -145,22 +151,17 @@ def redact(text: str, secrets: list[str]) -> str:
 
 def sops_age_manifest(private: str) -> dict[str, object]:
     """The Secret that Kustomizations decrypt with. Flux looks at data keys that end in .agekey."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "sops-age", "namespace": "flux-system"},
-        "stringData": {"age.agekey": private},
-    }
+    return _secret("sops-age", {"age.agekey": private})
 
 
 def known_hosts_manifest(lines: str) -> dict[str, object]:
     """The part of Flux's own Secret that says which keys the Git server has."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "flux-system", "namespace": "flux-system"},
-        "stringData": {"known_hosts": lines},
-    }
+    return _secret("flux-system", {"known_hosts": lines})
+
+
+def _secret(name: str, data: dict[str, str]) -> dict[str, object]:
+    metadata = {"name": name, "namespace": "flux-system"}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data}
 
 
 def namespace(claim: str) -> dict[str, object]:

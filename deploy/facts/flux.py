@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cluster.survey import sections
 from deploy.facts.script import ScriptFact
-from fleet.bootstrap import followed
+from fleet.bootstrap import followed, version
 
 
 @dataclass(frozen=True)
@@ -30,5 +30,4 @@ class Flux(ScriptFact[FluxState]):
         space, source, root = (json.loads("\n".join(lines) or "{}") for lines in sections(output).values())
         if not (space and source and root):
             return FluxState()
-        version = space["metadata"].get("labels", {}).get("app.kubernetes.io/version", "")
-        return FluxState(version.removeprefix("v"), followed(source, root))
+        return FluxState(version(space), followed(source, root))

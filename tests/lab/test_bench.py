@@ -121,8 +121,9 @@ def measuring(home: Path, inventory: str, host: lab.Host) -> Iterator[subprocess
     command = [sys.executable, "-c", f"import sys\n{CONTROLLER}", inventory]
     environment = {**os.environ, "SKERRY_HOME": str(home)}
     with subprocess.Popen(
-        command, cwd=PROJECT, env=environment, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as child:
+        command, cwd=PROJECT, env=environment, stderr=subprocess.DEVNULL, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # jobs in the background ignore it
+    ) as child:  # fmt: skip
         try:
             until(lambda: len(left(host)) > 3, "the engine's load")
             yield child
