@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 from invoke import Context, task
 
+from controller.cluster_tasks import *  # noqa: F403  day two's: invoke collects what this module holds
 from controller.fleet_tasks import *  # noqa: F403  the fleet's tasks: invoke collects what this module holds
 from controller.fleet_tasks import INVENTORY, JSON
 from controller.plain import plain_errors
@@ -14,14 +14,14 @@ from controller.plain import plain_errors
 
 @task(name="try", help={"backend": "qemu (own kernel) or nspawn (root, fast); default qemu"} | JSON)
 @plain_errors
-def try_(context: Context, backend: str = "qemu", json_output: bool = False) -> None:
+def try_(context: Context, backend: str = "qemu", json: bool = False) -> None:
     """Boot a lab host and walk the whole road on it."""
     from controller.tryout import attempt
     from controller.up import print_stages
 
     stages = attempt(backend)
     failed = any(stage.result == "failed" for stage in stages)
-    print_stages(stages, "invoke lab-ssh lab-1" if failed else "README.md, Your own hosts", json_output)
+    print_stages(stages, "invoke lab-ssh lab-1" if failed else "README.md, Your own hosts", json)
     sys.exit(1 if failed else 0)
 
 
@@ -34,7 +34,7 @@ def up(
     inventory: str,
     deploy: str = "deploy/k3s.py",
     check: bool = True,
-    json_output: bool = False,
+    json: bool = False,
 ) -> None:
     """Deploy, verify, and show what happened."""
     from controller.up import print_stages
@@ -45,7 +45,7 @@ def up(
         following = (
             f"invoke kubeconfig {inventory}" if code == 0 else f"mend what failed, then invoke up {inventory}"
         )
-        print_stages(stages, following, json_output)
+        print_stages(stages, following, json)
     sys.exit(code)
 
 
@@ -93,24 +93,7 @@ def kubeconfig(context: Context, inventory: str, context_name: str = "", file: s
 
 @task(help=INVENTORY | JSON)
 @plain_errors
-def status(context: Context, inventory: str, json_output: bool = False) -> None:
-    """Show how the hosts are, worst first; exit code 3 when one needs a person."""
-    from rich.console import Console
-
-    from controller import status as cluster_status
-    from controller.inventory import load
-
-    found = cluster_status.status(load(inventory))
-    if json_output:
-        print(json.dumps(cluster_status.as_json(found), indent=2))
-    else:
-        Console().print(cluster_status.table(found))
-    sys.exit(0 if all(each.fine for each in found) else 3)
-
-
-@task(help=INVENTORY | JSON)
-@plain_errors
-def audit(context: Context, inventory: str, json_output: bool = False) -> None:
+def audit(context: Context, inventory: str, json: bool = False) -> None:
     """List every control with what was found, and where data lie; exit code 3 when one fails or has expired."""
     from rich.console import Console
 
@@ -120,7 +103,7 @@ def audit(context: Context, inventory: str, json_output: bool = False) -> None:
     cluster = load(inventory)
     found = cluster_audit.audit(cluster)
     page = cluster_audit.write_page(cluster, found)
-    if json_output:
+    if json:
         print(cluster_audit.as_text(found))
     else:
         Console().print(cluster_audit.table(found))
@@ -166,35 +149,6 @@ def uninstall(context: Context, inventory: str, delete_volumes: bool = False, ye
     sys.exit(run_uninstall(inventory, delete_volumes, yes))
 
 
-@task(help=INVENTORY | {"host": "this host alone (default: all, servers first)"})
-@plain_errors
-def reboot(context: Context, inventory: str, host: str = "") -> None:
-    """Reboot the hosts one by one, drained before and proven after."""
-    from controller.reboot import reboot as roll
-
-    roll(inventory, host)
-    print(f"Next: invoke status {inventory}")
-
-
-@task(
-    name="node-remove",
-    help=INVENTORY
-    | {
-        "name": "the host or node",
-        "delete_volumes": "give up the data in local volumes",
-        "yes": "do not ask",
-    },
-)
-@plain_errors
-def node_remove(
-    context: Context, inventory: str, name: str, delete_volumes: bool = False, yes: bool = False
-) -> None:
-    """Drain a node, take it out of the cluster and of etcd, and clear its host."""
-    from controller.node_remove import remove
-
-    sys.exit(remove(inventory, name, delete_volumes, yes))
-
-
 @task(
     name="bench-disk",
     help=INVENTORY
@@ -226,7 +180,7 @@ def bench_disk(
     fio: bool = True,
     keep_fio: bool = False,
     force: bool = False,
-    json_output: bool = False,
+    json: bool = False,
 ) -> None:
     """Measure whether the hosts' disks are fit for etcd; exit code 3 when one is not."""
     from controller import bench
@@ -237,7 +191,7 @@ def bench_disk(
         profile, path, hosts, minutes, 1 if serial else parallel, fio, keep_fio, force, agents
     )
     run = bench.bench(load(inventory), options)
-    bench.show(run, json_output, write(run))
+    bench.show(run, json, write(run))
     sys.exit(bench.exit_code(run))
 
 
@@ -246,11 +200,11 @@ def bench_disk(
     help=JSON | {"before": "a run: its file, or INVENTORY/TIME", "after": "the run to set against it"},
 )
 @plain_errors
-def bench_compare(context: Context, before: str, after: str, json_output: bool = False) -> None:
+def bench_compare(context: Context, before: str, after: str, json: bool = False) -> None:
     """Say what has clearly become worse or better between two runs; exit code 3 for worse."""
     from controller import history
 
-    sys.exit(history.show_differences(before, after, json_output))
+    sys.exit(history.show_differences(before, after, json))
 
 
 @task(name="bench-history", help=INVENTORY | {"host": "only this one"})
@@ -266,13 +220,13 @@ def bench_history(context: Context, inventory: str, host: str = "") -> None:
 @task(name="etcd-latency", help=INVENTORY | JSON | {"url": "etcd's metrics as the host reaches them"})
 @plain_errors
 def etcd_latency(
-    context: Context, inventory: str, url: str = "http://127.0.0.1:2381/metrics", json_output: bool = False
+    context: Context, inventory: str, url: str = "http://127.0.0.1:2381/metrics", json: bool = False
 ) -> None:
     """Set what K3s's etcd has seen of its disk against what was predicted; exit code 3 when it is too slow."""
     from controller.etcd_latency import show
     from controller.inventory import load
 
-    sys.exit(show(load(inventory), url, json_output))
+    sys.exit(show(load(inventory), url, json))
 
 
 @task(

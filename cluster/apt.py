@@ -12,19 +12,32 @@ PATIENTLY = (
 )
 """The shell function `patiently`, to be put before commands that call apt-get or dpkg."""
 
-_UPDATED = "/var/lib/apt/lists/.skerry"  # goes when the lists go
+_UPDATED = "/var/lib/apt/lists/skerry"  # no dot: it goes when somebody removes all lists
 _FRESH_MINUTES = 30
 
 
 def install(packages: str) -> str:
     """Shell that installs packages, given as quoted words. Lists that Skerry fetched just now are not fetched again.
 
+    Descriptions in words, half of all that is fetched, are left to the next `apt update` of a person or timer.
     Configuration files that someone changed are kept.
     """
     return (
         f"{PATIENTLY}"
         f'{{ [ -n "$(find {_UPDATED} -mmin -{_FRESH_MINUTES} 2>/dev/null)" ] || '
-        f"{{ patiently apt-get -q -o Acquire::Retries=3 update && touch {_UPDATED}; }}; }} && "
+        "{ patiently apt-get -q -o Acquire::Retries=3 -o Acquire::Languages=none update && "
+        f"touch {_UPDATED}; }}; }} && "
         "{ patiently apt-get -q -y -o Acquire::Retries=3 -o Dpkg::Options::=--force-confold "
         f"install --no-install-recommends {packages} || {{ rm -f {_UPDATED}; false; }}; }}"
     )
+
+
+TAKE_OFF = (
+    "export LC_ALL=C DEBIAN_FRONTEND=noninteractive; "
+    'take_off() { case "$(dpkg-query -W -f \'${db:Status-Status}\' "$2" 2>/dev/null)" in '
+    "'' | not-installed | config-files) return 0 ;; esac; "
+    '[ "$(apt-get -s remove "$2" 2>/dev/null | grep -c ^Remv)" -le 1 ] || '
+    '{ echo "$2 stays: other packages need it"; return; }; '
+    'apt-get -q -y -o DPkg::Lock::Timeout=300 "$1" "$2" > /dev/null; }; '
+)
+"""The shell function `take_off remove|purge PACKAGE`: the package goes if it is here, and nothing else with it."""

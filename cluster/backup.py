@@ -41,7 +41,9 @@ def parse(text: str) -> Manifest:
     try:
         return _known(Manifest(**json.loads(text)))
     except (ValueError, TypeError):
-        raise InputError("has no manifest that this version of Skerry knows; was it made by a newer one?") from None
+        raise InputError(
+            "has no manifest that this version of Skerry knows; was it made by a newer one?"
+        ) from None
 
 
 def _known(manifest: Manifest) -> Manifest:

@@ -203,8 +203,12 @@ def _window(text: str) -> None:
 def _schedule(text: str) -> None:
     # what https://pkg.go.dev/github.com/robfig/cron/v3 takes, less seconds and time zones
     word = r"[0-9A-Za-z*/,?-]+"
-    if text and not re.fullmatch(rf"{word}( {word}){{4}}|@(hourly|daily|weekly|monthly|every [0-9hms]+)", text):
-        raise InputError(f"{text!r} is not a schedule; write it as '0 */12 * * *' or '@every 6h', or '' for never")
+    if text and not re.fullmatch(
+        rf"{word}( {word}){{4}}|@(hourly|daily|weekly|monthly|every [0-9hms]+)", text
+    ):
+        raise InputError(
+            f"{text!r} is not a schedule; write it as '0 */12 * * *' or '@every 6h', or '' for never"
+        )
 
 
 def _recipient(text: str) -> None:
@@ -220,8 +224,12 @@ def _s3(given: dict[str, str]) -> None:
     if given and not given.get("bucket"):
         raise InputError("names no bucket; add one, or write {} for none")
     for name in S3_VARIABLES.keys() & given.keys():
-        if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", given[name]):  # not repeated in the message: it may be a secret
-            raise InputError(f"{name} is not a variable's name; write the name, such as {S3_VARIABLES[name]!r}")
+        if not re.fullmatch(
+            r"[A-Z_][A-Z0-9_]*", given[name]
+        ):  # not repeated in the message: it may be a secret
+            raise InputError(
+                f"{name} is not a variable's name; write the name, such as {S3_VARIABLES[name]!r}"
+            )
 
 
 S3_KEYS = frozenset({"bucket", "endpoint", "region", "folder"})

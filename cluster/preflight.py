@@ -125,7 +125,11 @@ def _check_version(survey: Survey, settings: Settings) -> Iterator[Problem]:
     running, wanted = K3sVersion.parse(survey.k3s_version), K3sVersion.parse(settings.k3s_version)
     if wanted < running and not settings.k3s_downgrade:
         problem = f"K3s {running} runs here, k3s_version {wanted} is older"
-        yield "error", problem, f"set k3s_version to {str(running)!r}; `invoke rollback` goes back after an upgrade"
+        yield (
+            "error",
+            problem,
+            f"set k3s_version to {str(running)!r}; `invoke rollback` goes back after an upgrade",
+        )
     if skips(running, wanted):
         problem = f"K3s {running} runs here, k3s_version {wanted} skips a minor"
         yield "error", problem, f"go to v{running.major}.{running.minor + 1} first"

@@ -31,7 +31,9 @@ def credentials(settings: Settings, environment: Mapping[str, str]) -> list[File
         return []
     names = {name: settings.snapshot_s3.get(name, default) for name, default in S3_VARIABLES.items()}
     if missing := [name for name in names.values() if not environment.get(name)]:
-        raise InputError(f"snapshot_s3 needs the variable {missing[0]}, which is not set; export it, then run again")
+        raise InputError(
+            f"snapshot_s3 needs the variable {missing[0]}, which is not set; export it, then run again"
+        )
     content = {f"etcd-s3-{name.removesuffix('_variable').replace('_', '-')}": environment[variable]
                for name, variable in names.items()}  # fmt: skip
     return [File(CREDENTIALS, dump(content, "Written by Skerry from the environment"), "600")]

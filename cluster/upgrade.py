@@ -22,9 +22,13 @@ def check(to: K3sVersion, running: Mapping[str, K3sVersion], ours: Collection[st
         raise InputError("none of the inventory's hosts is a node of this cluster; `invoke up` comes first")
     newest, oldest = (pick(mine, key=lambda node: mine[node]) for pick in (max, min))
     if mine[newest] > to:
-        raise InputError(f"{newest} runs {mine[newest]}, {to} is older; `invoke rollback` goes back, after an upgrade")
+        raise InputError(
+            f"{newest} runs {mine[newest]}, {to} is older; `invoke rollback` goes back, after an upgrade"
+        )
     if skips(mine[oldest], to):
-        raise InputError(f"{oldest} runs {mine[oldest]}, {to} skips a minor; {_next(mine[oldest])} comes first")
+        raise InputError(
+            f"{oldest} runs {mine[oldest]}, {to} skips a minor; {_next(mine[oldest])} comes first"
+        )
     allowed = SKEW if to.kubernetes >= SKEW_SINCE else SKEW_BEFORE
     for node, version in sorted(running.items()):
         if node not in ours and to.minor - version.minor > allowed:
@@ -44,7 +48,7 @@ def _next(running: K3sVersion) -> str:
 
 
 def needs_snapshot(running: K3sVersion, to: K3sVersion) -> bool:
-    """Whether going back from `running` to `to` takes the datastore of then: another minor stores what `to` cannot read.
+    """Whether going back from `running` to `to` takes the datastore of then: another minor has written to it since.
 
     https://docs.k3s.io/upgrades/roll-back
     """

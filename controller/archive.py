@@ -42,7 +42,7 @@ def sealed(path: Path, recipients: Sequence[str]) -> Iterator[tarfile.TarFile]:
     part = path.with_name(f".{path.name}.part")
     command = [tools.find("age"), *(f"--recipient={each}" for each in recipients), "--output", str(part)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdin and process.stderr
+    assert process.stdin
     try:
         with process.stdin, tarfile.open(fileobj=process.stdin, mode="w|", format=tarfile.PAX_FORMAT) as tar:
             yield tar
@@ -87,7 +87,8 @@ def opened(path: Path, key: Path) -> Iterator[tuple[Manifest, Iterator[tuple[str
     """
     command = [tools.find("age"), "--decrypt", "--identity", str(key), str(path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout and process.stderr
+    assert process.stdout
+    assert process.stderr
     try:
         with tarfile.open(fileobj=process.stdout, mode="r|") as tar:
             first = tar.next()
@@ -119,7 +120,7 @@ def _files(tar: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
 def _reason(said: str, key: Path) -> str:
     if "no identity matched" in said:
         return f"the key {key} does not open it; name the right one with --key"
-    if "identity" in said.lower() and "reading" in said.lower() or "malformed" in said:
+    if "malformed" in said or ("reading" in said and "identity" in said.lower()):
         return f"{key} is no age key; name the right one with --key"
     return "is damaged, or no backup of Skerry's; take another"
 

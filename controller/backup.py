@@ -76,11 +76,20 @@ def backup(inventory: Inventory) -> Backup:
     sha256 = archive.record(path)
     archive.check(path, key)
     return Backup(
-        str(path), sha256, path.stat().st_size, manifest.cluster, created, manifest.k3s_version, server.name, str(key)
+        str(path),
+        sha256,
+        path.stat().st_size,
+        manifest.cluster,
+        created,
+        manifest.k3s_version,
+        server.name,
+        str(key),
     )
 
 
-def _take(inventory: Inventory, server: Host, path: Path, created: str, recipients: Sequence[str]) -> Manifest:
+def _take(
+    inventory: Inventory, server: Host, path: Path, created: str, recipients: Sequence[str]
+) -> Manifest:
     settings, label = server.settings, f"skerry-backup-{created.lower().replace(':', '')}"
     places = str(settings.k3s_config_extra.get("etcd-snapshot-dir", SNAPSHOTS))
     script = (TEMPLATES / "backup.sh").read_text()
@@ -98,7 +107,8 @@ def _take(inventory: Inventory, server: Host, path: Path, created: str, recipien
                 k3s_version="".join(found["version"]),
                 datastore=settings.k3s_datastore,
                 server=server.name,
-                files={each.name: each.sha256 for each in files} | {name: _sha256(text) for name, text in passwords},
+                files={each.name: each.sha256 for each in files}
+                | {name: _sha256(text) for name, text in passwords},
             )
             with archive.sealed(path, recipients) as tar:
                 for name, text in [(MANIFEST, manifest.to_json()), *passwords]:

@@ -6,10 +6,9 @@ import sys
 
 from invoke import Context, task
 
-from controller.fleet_tasks import INVENTORY, JSON
+from controller.fleet_tasks import INVENTORIES, INVENTORY, JSON
 from controller.plain import plain_errors
 
-INVENTORIES = {"inventory": "the clusters' inventory files, comma-separated"}
 KEY = {"key": "the age key that opens the archive (default: this machine's own for the cluster)"}
 ARCHIVE = {"archive": 'its file, its name in .skerry/backups, or "latest"'}
 YES = {"yes": "do not ask"}
@@ -105,11 +104,20 @@ def restore(
 
 @task(
     name="restore-drill",
-    help=INVENTORY | ARCHIVE | KEY | JSON | {"backend": "nspawn (root, fast) or qemu (own kernel); default nspawn"},
+    help=INVENTORY
+    | ARCHIVE
+    | KEY
+    | JSON
+    | {"backend": "nspawn (root, fast) or qemu (own kernel); default nspawn"},
 )
 @plain_errors
 def restore_drill(
-    context: Context, inventory: str, archive: str = "latest", key: str = "", backend: str = "nspawn", json: bool = False
+    context: Context,
+    inventory: str,
+    archive: str = "latest",
+    key: str = "",
+    backend: str = "nspawn",
+    json: bool = False,
 ) -> None:
     """Prove an archive: restore it on a throw-away host, where nothing of it runs, and read it back."""
     from controller.drill import drill
@@ -130,7 +138,11 @@ def upgrade(context: Context, inventory: str, to: str, json: bool = False) -> No
 
     code, stages = run_upgrade(inventory, to)
     done = f'set k3s_version = "{to}" in the settings of {inventory}'
-    following = done if code == 0 else f"mend what failed, then invoke upgrade {inventory} --to {to}; or invoke rollback"
+    following = (
+        done
+        if code == 0
+        else f"mend what failed, then invoke upgrade {inventory} --to {to}; or invoke rollback"
+    )
     sys.exit(finish(code, stages, following, json))
 
 
@@ -143,4 +155,8 @@ def rollback(context: Context, inventory: str, yes: bool = False, json: bool = F
 
     code, stages, version = run_rollback(inventory, yes)
     done = f'set k3s_version = "{version}" in the settings of {inventory}'
-    sys.exit(finish(code, stages, done if code == 0 else f"mend what failed, then invoke rollback {inventory}", json))
+    sys.exit(
+        finish(
+            code, stages, done if code == 0 else f"mend what failed, then invoke rollback {inventory}", json
+        )
+    )

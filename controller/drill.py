@@ -43,7 +43,9 @@ def drill(inventory_path: str, name: str, key: str, backend: str) -> list[Stage]
 
         def bring() -> Stage:
             bring_back(own, wish, manifest)
-            return Stage("Archive", "done", f"{wish.path.name}, {len(manifest.files)} files, every checksum right")
+            return Stage(
+                "Archive", "done", f"{wish.path.name}, {len(manifest.files)} files, every checksum right"
+            )
 
         stages.append(timed("Archive", bring))
         if stages[-1].result != "failed":
@@ -62,7 +64,9 @@ def _read_back(own: Inventory, manifest: Manifest) -> Stage:
     secrets = json.loads(kubectl(own.first_server, "get", "--raw", "/api/v1/secrets"))["items"]
     former = sorted(set(known) - {NAME})
     if not former or not secrets:
-        return Stage("Read back", "failed", f"{len(former)} former node(s) and {len(secrets)} Secret(s) are there")
+        return Stage(
+            "Read back", "failed", f"{len(former)} former node(s) and {len(secrets)} Secret(s) are there"
+        )
     why = f"as of {manifest.created}: nodes {', '.join(former)}; {len(secrets)} Secret(s) decrypt"
     return Stage("Read back", "done", why)
 

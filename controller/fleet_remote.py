@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -108,9 +107,3 @@ def head(wanted: Target, token: str) -> str:
     """The commit the branch is at."""
     environment = {**os.environ, **bootstrap.git_environment(wanted, token)}
     return _git(environment, token, "ls-remote", wanted.remote, f"refs/heads/{wanted.branch}")[1].split()[0]
-
-
-def place(url: str) -> str:
-    """A repository's URL without scheme, user, port and ".git": Flux turns HTTPS into SSH."""
-    match = re.fullmatch(r"(?:\w+://)?(?:[^/@]+@)?([^/:]+)(?::\d+)?[/:](.+?)(?:\.git)?/?", url)
-    return f"{match[1]}/{match[2]}".lower() if match else url

@@ -9,8 +9,9 @@ from invoke import Context, task
 from controller.plain import plain_errors
 
 INVENTORY = {"inventory": "the cluster's inventory file, such as inventories/oslo.py"}
+INVENTORIES = {"inventory": "the clusters' inventory files, comma-separated"}
 PATH = {"path": "the fleet repository"}
-JSON = {"json_output": "print JSON for machines"}
+JSON = {"json": "print JSON for machines"}
 FILE = {"file": "a *.sops.yaml file in the fleet repository"}
 
 
@@ -53,11 +54,11 @@ def fleet_add_cluster(context: Context, name: str, path: str, like: str = "stagi
 
 @task(name="fleet-lint", help=PATH | JSON)
 @plain_errors
-def fleet_lint(context: Context, path: str, json_output: bool = False) -> None:
+def fleet_lint(context: Context, path: str, json: bool = False) -> None:
     """Render, validate and search for plaintext secrets; exit code 3 when something is wrong."""
     from controller import fleet
 
-    sys.exit(fleet.lint(path, json_output))
+    sys.exit(fleet.lint(path, json))
 
 
 @task(name="secrets-init", help=PATH | {"recovery": "public part (age1...) of a key that is offline already"})
@@ -98,11 +99,11 @@ def secrets_rotate(context: Context, path: str) -> None:
 
 @task(name="secrets-check", help=PATH | JSON)
 @plain_errors
-def secrets_check(context: Context, path: str, json_output: bool = False) -> None:
+def secrets_check(context: Context, path: str, json: bool = False) -> None:
     """Check keys and every encrypted file; exit code 3 when something is wrong."""
     from controller import fleet
 
-    sys.exit(fleet.secrets_check(path, json_output))
+    sys.exit(fleet.secrets_check(path, json))
 
 
 @task(
@@ -119,12 +120,12 @@ def flux_bootstrap(context: Context, inventory: str, adopt: bool = False) -> Non
 
 @task(name="flux-status", help=INVENTORY | JSON)
 @plain_errors
-def flux_status(context: Context, inventory: str, json_output: bool = False) -> None:
+def flux_status(context: Context, inventory: str, json: bool = False) -> None:
     """Show what follows Git and what does not; exit code 3 when something does not."""
     from controller import flux
     from controller.inventory import load
 
-    sys.exit(flux.status(load(inventory), json_output))
+    sys.exit(flux.status(load(inventory), json))
 
 
 @task(name="flux-suspend", help=INVENTORY)
@@ -167,11 +168,11 @@ def rotate_deploy_key(context: Context, inventory: str) -> None:
     flux.rotate_deploy_key(load(inventory))
 
 
-@task(help=INVENTORY | JSON | {"deploy": "the deploy script to compare with"})
+@task(help=INVENTORIES | JSON | {"deploy": "the deploy script to compare with"})
 @plain_errors
-def drift(context: Context, inventory: str, deploy: str = "deploy/k3s.py", json_output: bool = False) -> None:
+def drift(context: Context, inventory: str, deploy: str = "deploy/k3s.py", json: bool = False) -> None:
     """Tell what `invoke up` would change and what does not follow Git; exit code 3 when anything."""
     from controller import drift as looking
-    from controller.inventory import load
+    from controller.inventory import load_all
 
-    sys.exit(looking.drift(load(inventory), deploy, json_output))
+    sys.exit(looking.drift(load_all(inventory), deploy, json))

@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import asdict
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cluster.errors import InputError
@@ -18,6 +19,7 @@ from controller.kubernetes import last_line, reach, tunnel
 from controller.plain import NOT_AS_WANTED
 from fleet import conditions, tools
 
+GONE_SECONDS = 120
 SWITCHED = ("Kustomization", "HelmRelease")
 
 
@@ -29,7 +31,12 @@ def bootstrap(inventory: Inventory, adopt: bool) -> None:
 def rotate_deploy_key(inventory: Inventory) -> None:
     """Bootstrap again with a new deploy key."""
     _tell(hand_over(inventory, again=True), inventory)
-    print("Remove the old deploy key at the forge; it still opens the repository.")
+    if inventory.first_server.settings.flux_forge == "git":
+        print(
+            "The cluster has the key of flux_private_key. If that is a new one, withdraw the old one at the server."
+        )
+    else:
+        print("Remove the old deploy key at the forge; it still opens the repository.")
 
 
 def _tell(done: Handoff, inventory: Inventory) -> None:
@@ -56,7 +63,7 @@ def status(inventory: Inventory, as_json: bool) -> int:
     else:
         table = Table("object", "state", "revision")
         for each in found:
-            state = f"[red]{each.problem}[/]" if each.problem else "[green]Ready[/]"
+            state = f"[red]{escape(each.problem)}[/]" if each.problem else "[green]Ready[/]"
             table.add_row(f"{each.kind} {each.namespace}/{each.name}", state, short(each.revision))
         Console().print(table)
     return NOT_AS_WANTED if any(each.problem for each in found) else 0
@@ -93,6 +100,10 @@ def uninstall(inventory: Inventory, yes: bool) -> None:
     with lock(inventory.path), reach(inventory) as cluster, tunnel(cluster, inventory.name) as kubeconfig:
         command = [flux, "uninstall", "--silent", f"--kubeconfig={kubeconfig}", f"--context={inventory.name}"]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"flux uninstall failed: {last_line(done.stderr)}; run it again to go on")
-    print(f"{inventory.name}: Flux is removed. Next: invoke flux-bootstrap {inventory.path}, or nothing")
+        if done.returncode:
+            raise RuntimeError(f"flux uninstall failed: {last_line(done.stderr)}; run it again to go on")
+        # Flux asks for the removal and goes; in a namespace that is on its way out nothing new can be made.
+        cluster.kubectl("wait", "--for=delete", "namespace/flux-system", f"--timeout={GONE_SECONDS}s")
+    print(
+        f"{inventory.name}: Flux is removed. Next: invoke flux-bootstrap {inventory.path} --adopt, or nothing"
+    )

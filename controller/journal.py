@@ -32,7 +32,9 @@ class Journal:
 
     @classmethod
     @contextmanager
-    def open(cls, inventory_path: Path, deploy: Path, inventory: Any, changes: bool = True) -> Iterator[Journal]:
+    def open(
+        cls, inventory_path: Path, deploy: Path, inventory: Any, changes: bool = True
+    ) -> Iterator[Journal]:
         """The journal of a new run. Ends the process when it `changes` a cluster that another run is changing."""
         with lock(inventory_path) if changes else nullcontext():
             started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")

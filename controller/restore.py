@@ -41,7 +41,12 @@ class Wish:
 
 
 def restore(
-    inventory_path: str, name: str, key: str, overwrite: bool, yes: bool, data: dict[str, object] | None = None
+    inventory_path: str,
+    name: str,
+    key: str,
+    overwrite: bool,
+    yes: bool,
+    data: dict[str, object] | None = None,
 ) -> tuple[int, list[Stage]]:
     """Returns the exit code and the deploy's stages. Raises InputError, nothing touched, when it must not be done."""
     inventory = load(inventory_path, **(data or {}))
@@ -116,7 +121,9 @@ def _place(first: Host, wish: Wish, manifest: Manifest) -> dict[str, bytes]:
         for name, stream in files:
             if name.startswith("hosts/"):
                 passwords[name.split("/")[1]] = stream.read()
-            elif name == "etc/full-token":  # the password in it: before the CA is there, its hash is of no use
+            elif (
+                name == "etc/full-token"
+            ):  # the password in it: before the CA is there, its hash is of no use
                 password = stream.read().strip().partition(b"::server:")[2]
                 _put(connection, first, TOKEN, password + b"\n")
             elif place := place_of(name):

@@ -20,7 +20,7 @@ from bench.metrics import WAL, parse
 from bench.verdict import Result
 from cluster.errors import InputError
 from cluster.etcd import Report, Reports, unsettled
-from cluster.health import SNAPSHOTS, Health, problems
+from cluster.health import SNAPSHOTS, problems
 from cluster.k3s_host import binary, unit
 from cluster.quantity import parse_memory
 from controller import etcd_latency, ssh
@@ -84,7 +84,8 @@ def status(inventories: Sequence[Inventory], compare: bool = True) -> list[HostS
     with ThreadPoolExecutor(len(inventories)) as pool:
         found = pool.map(lambda inventory: _cluster(inventory, compare), inventories)
         return sorted(
-            (each for some in found for each in some), key=lambda each: (-each.severity, each.cluster, each.host)
+            (each for some in found for each in some),
+            key=lambda each: (-each.severity, each.cluster, each.host),
         )
 
 
@@ -141,9 +142,19 @@ def _status(inventory: Inventory, host: Host, past: list[Result]) -> tuple[HostS
     )
     k3s, cpu, memory = _figures(state)
     fsync, slow = _fsync(health.metrics, past)
-    return replace(
-        found.having(LOOK, *slow), k3s=k3s, cpu=cpu, memory=memory, fsync=fsync, **_ages(health)
-    ), report
+    days, hours = health.certificate_days, health.snapshot_hours
+    whole = replace(
+        found.having(LOOK, *slow),
+        k3s=k3s,
+        cpu=cpu,
+        memory=memory,
+        fsync=fsync,
+        certificates="" if days is None else f"{days} d",
+        snapshot="" if hours is None else f"{hours} h",
+        disk=f"{health.free_bytes / 2**30:.0f} GiB free",
+        reboot="pending" if health.reboot else "",
+    )
+    return whole, report
 
 
 def _snapshots(host: Host) -> str:
@@ -172,16 +183,6 @@ def _of_k3s(host: Host, state: K3sState) -> tuple[Any, ...]:
     if version != wanted:
         found.append(f"runs {version}, the inventory says {wanted}")
     return LOOK, *found
-
-
-def _ages(health: Health) -> dict[str, str]:
-    days, hours = health.certificate_days, health.snapshot_hours
-    return {
-        "certificates": "" if days is None else f"{days} d",
-        "snapshot": "" if hours is None else f"{hours} h",
-        "disk": f"{health.free_bytes / 2**30:.0f} GiB free",
-        "reboot": "pending" if health.reboot else "",
-    }
 
 
 def _fsync(metrics: str, past: list[Result]) -> tuple[str, list[str]]:
@@ -214,7 +215,9 @@ def table(statuses: list[HostStatus]) -> Table:
     rows = [{name: str(getattr(each, name)) for name in COLUMNS} for each in statuses]
     clusters = {each.cluster for each in statuses}
     shown = [
-        name for name in COLUMNS if any(row[name] for row in rows) and (name != "cluster" or len(clusters) > 1)
+        name
+        for name in COLUMNS
+        if any(row[name] for row in rows) and (name != "cluster" or len(clusters) > 1)
     ]
     result = Table(*(COLUMNS[name] for name in shown))
     for each, row in zip(statuses, rows, strict=True):
@@ -225,7 +228,9 @@ def table(statuses: list[HostStatus]) -> Table:
     return result
 
 
-def show(inventories: Sequence[Inventory], as_json: bool, watching: bool, seconds: float, compare: bool) -> int:
+def show(
+    inventories: Sequence[Inventory], as_json: bool, watching: bool, seconds: float, compare: bool
+) -> int:
     """Print the statuses, once or again and again. Returns 3 when a host needs a person, else 0."""
     if watching and as_json:
         raise InputError("--watch is for people, --json for machines; leave one out")

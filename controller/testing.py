@@ -65,13 +65,26 @@ LINT = (
     (str(BIN / "ruff"), "format", "--check", "."),
     (str(BIN / "mypy"),),
 )
+APART = ("hardening", "cluster")  # below tests/lab, with hosts of their own
 LAYERS = (  # those in one row run side by side: emulation keeps one core busy, containers mostly wait
     (Layer("lint", LINT, _nothing),),
     (Layer("unit", ((*PYTEST, "-q", "tests/unit"),), _nothing),),
     (Layer("bench", ((*PYTEST, "-v", "tests/bench"),), _nothing),),
     (
         Layer("fleet", ((*PYTEST, "-v", "tests/fleet"),), _no_fleet_tools),
-        Layer("lab", ((*PYTEST, "-v", "--ignore=tests/lab/hardening", "--ignore=tests/lab/cluster", "tests/lab_backend", "tests/lab"),), _no_root),
+        Layer(
+            "lab",
+            (
+                (
+                    *PYTEST,
+                    "-v",
+                    *(f"--ignore=tests/lab/{name}" for name in APART),
+                    "tests/lab_backend",
+                    "tests/lab",
+                ),
+            ),
+            _no_root,
+        ),
         Layer("cluster", ((*PYTEST, "-v", "tests/lab/cluster"),), _no_root),
         Layer("harden", ((*PYTEST, "-v", "tests/lab/hardening"),), _no_root),
         Layer("vm", ((*PYTEST, "-v", "tests/vm"),), _no_debootstrap, lab="vm"),

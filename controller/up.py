@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -17,7 +18,7 @@ from rich.table import Table
 
 from cluster.errors import InputError
 from controller import trust
-from controller.handoff import hand_over, ready
+from controller.handoff import ready, target
 from controller.inventory import PROJECT, Inventory, load
 from controller.journal import read
 from controller.verify import verify
@@ -46,10 +47,16 @@ def timed(name: str, work: Callable[[], Stage]) -> Stage:
     return replace(stage, seconds=time.monotonic() - begun)
 
 
-def deploy(inventory: str, script: str, data: dict[str, object], only: str = "") -> tuple[int, list[Stage]]:
-    """Run a deploy in pyinfra's own process, on one host alone if `only` names it.
+def deploy(
+    inventory: str,
+    script: str,
+    data: dict[str, object],
+    secrets: Mapping[str, str] | None = None,
+    only: str = "",
+) -> tuple[int, list[Stage]]:
+    """Run a deploy in pyinfra's own process. Returns its exit code and a stage for each phase it came to.
 
-    Returns its exit code and a stage for each phase it came to.
+    `secrets` go into that process's environment. `only` names the one host to change.
     """
     begun = time.time()
     command = [
@@ -64,7 +71,7 @@ def deploy(inventory: str, script: str, data: dict[str, object], only: str = "")
         "--only",
         only,
     ]
-    code = subprocess.run(command, cwd=PROJECT, check=False).returncode
+    code = subprocess.run(command, cwd=PROJECT, env={**os.environ, **(secrets or {})}, check=False).returncode
     return code, phases(read(Path(inventory), begun))  # none if it ended before it began: bad input
 
 
@@ -93,22 +100,20 @@ def up(inventory_path: str, script: str, check: bool) -> tuple[int, list[Stage]]
     """Deploy, then verify. Raises InputError before any host is touched."""
     inventory = load(inventory_path)
     trust.trust(inventory, trust.ask)
-    flux = Path(script).stem == "k3s" and inventory.first_server.settings.flux_forge != "none"
-    token = ready(inventory) if flux else ""
-    code, stages = deploy(inventory_path, script, {})
+    code, stages = deploy(inventory_path, script, {}, flux_token(inventory, script))
     if code == 0 and check:
         stages.append(timed("Verify", lambda: verify_stage(inventory_path, Path(script).stem)))
-        code = 1 if stages[-1].result == "failed" else 0
-    if code == 0 and flux:
-        stages.append(timed("Flux", lambda: flux_stage(inventory, token)))
         code = 1 if stages[-1].result == "failed" else 0
     return code, stages
 
 
-def flux_stage(inventory: Inventory, token: str) -> Stage:
-    """The hand-off as the road's last stage."""
-    done = hand_over(inventory, token=token, say=lambda line: print(f"  {line}", file=sys.stderr))
-    return Stage("Flux", "done" if done.changed else "unchanged", f"follows {done.commit[:12]}")
+def flux_token(inventory: Inventory, script: str) -> dict[str, str]:
+    """What the Flux phase of a script needs, in the variable it reads. Raises InputError when it cannot be had."""
+    first = inventory.first_server
+    if Path(script).stem not in ("k3s", "flux") or first.settings.flux_forge == "none":
+        return {}
+    token = ready(inventory)
+    return {name: token} if (name := target(first.settings, first.known_hosts).token_name) else {}
 
 
 def verify_stage(inventory_path: str, extent: str) -> Stage:
@@ -120,12 +125,21 @@ def verify_stage(inventory_path: str, extent: str) -> Stage:
     return Stage("Verify", "done", summary)
 
 
+def finish(code: int, stages: list[Stage], following: str, as_json: bool) -> int:
+    """Print the stages of a task, if it came to any, and the next command. Returns the exit code."""
+    if stages and code != 2:
+        print_stages(stages, following, as_json)
+    return code
+
+
 def print_stages(stages: list[Stage], next_command: str, as_json: bool) -> None:
     """The closing table for people, or JSON for machines, on standard output."""
     if as_json:
         print(json.dumps({"stages": [asdict(stage) for stage in stages], "next": next_command}, indent=2))
         return
-    table = Table("stage", "result", "why", "seconds")
+    table = Table("stage", "result")
+    table.add_column("why", overflow="fold")
+    table.add_column("seconds")
     for stage in stages:
         colour = COLOURS[stage.result]
         table.add_row(stage.name, f"[{colour}]{stage.result}[/]", escape(stage.why), f"{stage.seconds:.1f}")

@@ -39,7 +39,9 @@ def upgrade(inventory_path: str, to: str) -> tuple[int, list[Stage]]:
     wanted = K3sVersion.parse(to)
     server = answering(servers(inventory))
     known = nodes(server)
-    running = {name: K3sVersion.parse(node["status"]["nodeInfo"]["kubeletVersion"]) for name, node in known.items()}
+    running = {
+        name: K3sVersion.parse(node["status"]["nodeInfo"]["kubeletVersion"]) for name, node in known.items()
+    }
     hosts = {_hostname(host): host for host in inventory.hosts}
     rules.check(wanted, running, hosts)
     _check_cgroups(inventory, wanted)
@@ -55,10 +57,12 @@ def upgrade(inventory_path: str, to: str) -> tuple[int, list[Stage]]:
 
 
 def rollback(inventory_path: str, yes: bool) -> tuple[int, list[Stage], str]:
-    """Returns the exit code, the stages and the version. Raises InputError, nothing touched, when there is no way back."""
+    """Returns the exit code, the stages and the version. Raises InputError, nothing touched, without a way back."""
     inventory = load(inventory_path)
     if (record := _read(inventory)) is None:
-        raise InputError(f"no upgrade of {inventory.name} is on record in {_path(inventory).parent}; nothing was changed")
+        raise InputError(
+            f"no upgrade of {inventory.name} is on record in {_path(inventory).parent}; nothing was changed"
+        )
     before, to = K3sVersion.parse(record.before), K3sVersion.parse(record.to)
     data: dict[str, object] = {"k3s_version": record.before, "k3s_downgrade": True}
     if rules.needs_snapshot(to, before):

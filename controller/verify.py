@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,14 +34,13 @@ class Outcome:
 
 
 def verify(inventory: Inventory, extent: str = "k3s", quiet: bool = False) -> Outcome:
-    """Run the checks of `extent`: "prepare" for the host part, "harden" for the controls, "host" for both, "k3s" for all.
+    """Run the checks of an extent: "prepare" (the host part), "harden" (the controls), "host" (both), "k3s" (all).
 
     pytest's own report goes to standard error; `quiet` shows failures alone.
     """
     names = EXTENTS[extent]
     with tempfile.TemporaryDirectory(prefix="skerry-verify-") as folder:
-        ssh_config = Path(folder, "ssh_config")
-        ssh_config.write_text("\n".join(ssh_config_entry(host) for host in inventory.hosts))
+        ssh_config = write_ssh_config(Path(folder), inventory.hosts)
         report = Path(folder, "report.xml")
         command = [
             sys.executable,
@@ -64,6 +64,7 @@ def verify(inventory: Inventory, extent: str = "k3s", quiet: bool = False) -> Ou
         subprocess.run(
             command, cwd=PROJECT, env={**os.environ, **environment}, stdout=sys.stderr, check=False
         )
+        hang_up(ssh_config, inventory.hosts)
         return read_report(report) if report.exists() else Outcome(0, 1, 0)
 
 
@@ -76,8 +77,22 @@ def read_report(report: Path) -> Outcome:
     return Outcome(total - failed - skipped, failed, skipped)
 
 
-def ssh_config_entry(host: Host) -> str:
-    """OpenSSH's configuration for one host: its key is verified, and nothing is asked."""
+def write_ssh_config(folder: Path, hosts: Iterable[Host]) -> Path:
+    """OpenSSH's configuration for these hosts, and a place for one connection to each that all questions share."""
+    path = folder / "ssh_config"
+    path.write_text("\n".join([*map(_entry, hosts), f"Host *\n  ControlPath {folder}/%C\n"]))
+    return path
+
+
+def hang_up(ssh_config: Path, hosts: Iterable[Host]) -> None:
+    """End the shared connections, which testinfra leaves open."""
+    for host in hosts:
+        command = ["ssh", "-F", str(ssh_config), "-O", "exit", host.name]
+        subprocess.run(command, stderr=subprocess.DEVNULL, check=False)
+
+
+def _entry(host: Host) -> str:
+    """The host's key is verified, and nothing is asked."""
     lines = [
         f"Host {host.name}",
         f"  HostName {host.address}",

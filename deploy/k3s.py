@@ -4,6 +4,7 @@ from deploy.phases.cgroup import cgroup
 from deploy.phases.clock import clock
 from deploy.phases.disk import disk
 from deploy.phases.firewall import firewall
+from deploy.phases.flux import flux
 from deploy.phases.k3s import k3s
 from deploy.phases.kernel import kernel
 from deploy.phases.packages import packages
@@ -23,3 +24,4 @@ firewall()
 system()
 disk()
 k3s()
+flux()

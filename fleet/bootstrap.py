@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 PUBLIC = {"github": "github.com", "gitlab": "gitlab.com", "gitea": "gitea.com"}
@@ -35,6 +37,12 @@ class Target:
         return self.hostname or PUBLIC.get(self.forge) or str(urlsplit(self.repository).hostname)
 
     @property
+    def ssh_name(self) -> str:
+        """The Git server's name in a known_hosts file."""
+        port = urlsplit(self.repository).port if self.forge == "git" else None
+        return f"[{self.host}]:{port}" if port not in (None, 22) else self.host
+
+    @property
     def remote(self) -> str:
         """The URL for Git on this machine: HTTPS with the token at a forge, SSH otherwise."""
         return self.repository if self.forge == "git" else f"https://{self.host}/{self.repository}.git"
@@ -43,6 +51,11 @@ class Target:
     def token_name(self) -> str:
         """The environment variable that flux reads the token from, "" where SSH needs none."""
         return TOKENS.get(self.forge, "")
+
+    @property
+    def where(self) -> tuple[str, str, str]:
+        """Repository, branch and folder, to be compared with `followed`."""
+        return place(self.remote), self.branch, self.path
 
     @property
     def cluster(self) -> str:
@@ -85,6 +98,50 @@ def git_environment(target: Target, token: str) -> dict[str, str]:
     }
 
 
+def place(url: str) -> str:
+    """A repository's URL without scheme, user, port and ".git": Flux turns HTTPS into SSH."""
+    match = re.fullmatch(r"(?:\w+://)?(?:[^/@]+@)?([^/:]+)(?::\d+)?[/:](.+?)(?:\.git)?/?", url)
+    return f"{match[1]}/{match[2]}".lower() if match else url
+
+
+def followed(source: dict[str, Any], root: dict[str, Any]) -> tuple[str, str, str]:
+    """Repository, branch and folder that Flux's own GitRepository and Kustomization name."""
+    spec = source["spec"]
+    path = str(root["spec"]["path"]).removeprefix("./").strip("/")
+    return place(spec["url"]), spec.get("ref", {}).get("branch", ""), path
+
+
+def version(namespace: dict[str, Any]) -> str:
+    """Of the Flux that lives in its namespace: "2.9.4"; "" when that says none."""
+    labels = namespace.get("metadata", {}).get("labels", {})
+    return str(labels.get("app.kubernetes.io/version", "")).removeprefix("v")
+
+
+def strange_keys(recorded: str, known: str) -> str:
+    """The kind of a host key that is recorded and contradicts a known one of its kind; "" if none does.
+
+    Both are lines of known_hosts files (sshd(8)), all of one server.
+    """
+    on_record = set(_keys(known))
+    kinds = {kind for kind, _ in on_record}
+    return next((kind for kind, key in _keys(recorded) if kind in kinds and (kind, key) not in on_record), "")
+
+
+def pinned_keys(recorded: str, known: str, name: str) -> str:
+    """The known keys as lines for the server `name`; "" when all that are recorded are among them, or none is known."""
+    on_record = dict.fromkeys(_keys(known))
+    if set(_keys(recorded)) <= set(on_record):
+        return ""
+    return "".join(f"{name} {kind} {key}\n" for kind, key in on_record)
+
+
+def _keys(lines: str) -> Iterator[tuple[str, str]]:
+    for line in lines.splitlines():
+        words = line.split()
+        if len(words) >= 3 and not words[0].startswith(("#", "@")):
+            yield words[1], words[2]
+
+
 def redact(text: str, secrets: list[str]) -> str:
     """The text without any of the secrets, nor a URL's user and password."""
     for secret in filter(None, secrets):
@@ -94,12 +151,17 @@ def redact(text: str, secrets: list[str]) -> str:
 
 def sops_age_manifest(private: str) -> dict[str, object]:
     """The Secret that Kustomizations decrypt with. Flux looks at data keys that end in .agekey."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "sops-age", "namespace": "flux-system"},
-        "stringData": {"age.agekey": private},
-    }
+    return _secret("sops-age", {"age.agekey": private})
+
+
+def known_hosts_manifest(lines: str) -> dict[str, object]:
+    """The part of Flux's own Secret that says which keys the Git server has."""
+    return _secret("flux-system", {"known_hosts": lines})
+
+
+def _secret(name: str, data: dict[str, str]) -> dict[str, object]:
+    metadata = {"name": name, "namespace": "flux-system"}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data}
 
 
 def namespace(claim: str) -> dict[str, object]:

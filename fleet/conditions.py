@@ -10,14 +10,14 @@ from typing import Any
 # A cause in Flux's or Kubernetes' words, and what to do. From fluxcd/flux2 issues and the controllers' sources.
 REMEDIES = (
     (r'secrets? "sops-age" not found', "run `invoke flux-bootstrap` again: it puts the key there"),
-    (r"cannot get sops data key|failed to decrypt", "its key opens not every file; `invoke secrets-rotate`"),
+    (r"cannot get sops data key|failed to decrypt", "`invoke flux-bootstrap` puts the right key there"),
     (r"is SOPS encrypted, configuring decryption", "add decryption to it; `invoke fleet-lint` finds it"),
     (r"illegal base64 data", "an encrypted Secret lies in flux-system/; move it; `invoke fleet-lint` finds it"),
     (r"no matches for kind", "its CRD is not there yet; put the resource behind dependsOn"),
     (r"path not found|kustomization path", "correct spec.path; `invoke fleet-lint` finds it"),
     (r"dependency '.*' is not ready", "see what it depends on"),
-    (r"unable to authenticate|authentication required|handshake failed", "run `invoke rotate-deploy-key`"),
     (r"knownhosts|host key", "the Git server shows another host key; find out why"),
+    (r"unable to authenticate|authentication required|handshake failed", "run `invoke rotate-deploy-key`"),
     (r"no such host|server misbehaving", "the name does not resolve in the cluster; look at CoreDNS"),
     (r"i/o timeout|deadline exceeded|connection refused", "the cluster cannot reach it; see egress, firewall"),
     (r"ImagePullBackOff|pull access denied|manifest unknown", "an image cannot be pulled; look at its name"),
@@ -61,7 +61,8 @@ def _state(item: dict[str, Any]) -> State:
     ready = next((each for each in conditions if each.get("type") == "Ready"), {})
     # A condition about an older generation says nothing about what is wanted now.
     current = status.get("observedGeneration", metadata.get("generation")) == metadata.get("generation")
-    message = " ".join(str(ready.get("message", "")).split())
+    # SOPS tells of each recipient why its key is not at hand; the first sentence says it all.
+    message = re.sub(r" Group \d+: FAILED.*", "", " ".join(str(ready.get("message", "")).split()))
     source = spec.get("sourceRef") or {}
     return State(
         kind=item["kind"],
@@ -77,6 +78,21 @@ def _state(item: dict[str, Any]) -> State:
         follows=(item["kind"], metadata["name"]) == ("GitRepository", "flux-system")
         or (source.get("kind"), source.get("name")) == ("GitRepository", "flux-system"),
     )
+
+
+def controllers(items: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """What keeps Flux's own controllers from running, of its Deployments and Pods."""
+    for item in items:
+        status, place = item.get("status") or {}, f"{item['kind']} flux-system/{item['metadata']['name']}"
+        if item["kind"] == "Deployment" and not status.get("availableReplicas"):
+            yield f"{place}: is not available; its pods tell why"
+        for container in status.get("containerStatuses") or []:
+            if waiting := (container.get("state") or {}).get("waiting"):
+                message = " ".join(f"{waiting.get('reason', '')}: {waiting.get('message', '')}".split())
+                yield f"{place}: {message}; {remedy(message)}"
+        for condition in status.get("conditions") or []:
+            if (condition.get("type"), condition.get("status")) == ("PodScheduled", "False"):
+                yield f"{place}: {condition.get('message', '')}; make room on the nodes"
 
 
 def remedy(message: str) -> str:

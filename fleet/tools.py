@@ -24,7 +24,13 @@ from cluster.lock import LOCK_FILE, Lock, published_checksum
 
 PROJECT = Path(__file__).parent.parent
 CACHE = Path(os.environ.get("SKERRY_HOME", PROJECT / ".skerry")) / "tools"
-PACKAGES = {"age-keygen": "age", "git": "git", "ssh": "openssh-client", "sshd": "openssh-server"}
+PACKAGES = {
+    "age-keygen": "age",
+    "git": "git",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+    "sshd": "openssh-server",
+}
 OLDEST_KUSTOMIZE = 5  # `labels`, `patches` with a target, `components`; kubectl carries it since 1.27
 DEBIAN = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main\n"
 

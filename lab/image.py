@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lab import archive, disk, recipe, tree
@@ -33,6 +35,12 @@ def remove(place: Place) -> None:
 
 def remove_unfinished(place: Place) -> None:
     """Remove what an interrupted build left."""
+    if place.images.exists():
+        with _alone(place):
+            _remove_unfinished(place)
+
+
+def _remove_unfinished(place: Place) -> None:
     for folder in place.images.glob("*.building"):
         run(as_root(["rm", "-rf", "--one-file-system", str(folder)]), timeout=300)
 
@@ -68,16 +76,26 @@ def _disk(place: Place, release: Release, report: Report) -> Path:
 def _once(place: Place, name: str, build: Callable[[Path], None], report: Report, time: str) -> Path:
     """Build in a folder that gets its name only when all is done."""
     finished, building = place.images / name, place.images / f"{name}.building"
-    if finished.exists():
+    with _alone(place):
+        if finished.exists():
+            return finished
+        report(f"image: building {name} ({time}, once)")
+        _remove_unfinished(place)
+        building.mkdir(parents=True)
+        (place.root / "packages").mkdir(exist_ok=True)
+        if shutil.disk_usage(building).free < 6 * 1024**3:
+            raise LabError(
+                f"less than 6 GiB free at {place.images}; make room or set SKERRY_LAB to another place"
+            )
+        build(building)
+        building.rename(finished)
         return finished
-    report(f"image: building {name} ({time}, once)")
-    remove_unfinished(place)
-    building.mkdir(parents=True)
-    (place.root / "packages").mkdir(exist_ok=True)
-    if shutil.disk_usage(building).free < 6 * 1024**3:
-        raise LabError(
-            f"less than 6 GiB free at {place.images}; make room or set SKERRY_LAB to another place"
-        )
-    build(building)
-    building.rename(finished)
-    return finished
+
+
+@contextmanager
+def _alone(place: Place) -> Iterator[None]:
+    """Nobody else builds here meanwhile: labs that are each locked by themselves may share their images."""
+    place.images.mkdir(parents=True, exist_ok=True)
+    with (place.images / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

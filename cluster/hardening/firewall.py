@@ -101,6 +101,7 @@ def compose(
         "table inet skerry",
         "delete table inet skerry",
         "table inet skerry {",
+        *_impostors(settings),
         "  chain input {",
         "    type filter hook input priority filter + 10; policy drop;",
         "    iif lo accept",
@@ -138,9 +139,21 @@ def _forward(settings: Settings, members: Sequence[str]) -> list[str]:
     ]  # fmt: skip
 
 
+def _impostors(settings: Settings) -> list[str]:
+    """A pod's address counts only where the way back to it leads: nobody outside can pass for a pod.
+
+    Before routing, because kernels before 5.13 look up the way back nowhere else.
+    """
+    return [
+        "  chain impostors {",
+        "    type filter hook prerouting priority raw; policy accept;",
+        f"    {_source([settings.k3s_cluster_cidr])} fib saddr . iif oif missing drop",
+        "  }",
+    ]
+
+
 def _pods(settings: Settings) -> str:
-    """A pod's address counts only where the way back to it leads: nobody outside can pass for a pod."""
-    return f'    {_source([settings.k3s_cluster_cidr])} fib saddr . iif oif exists accept comment "pods"'
+    return f'    {_source([settings.k3s_cluster_cidr])} accept comment "pods"'
 
 
 def _from(networks: Sequence[str], match: str, comment: str) -> list[str]:

@@ -64,6 +64,18 @@ disk_error_action = SUSPEND
 """,
     "640",
 )
+LOGROTATE = File(
+    "/etc/logrotate.conf",
+    """# Written by Skerry. Daily, for four weeks. Ubuntu's /var/log is writable for a group, hence "su".
+su root adm
+daily
+rotate 28
+create
+compress
+delaycompress
+include /etc/logrotate.d
+""",
+)
 SUDO = File(
     "/etc/sudoers.d/00-skerry",
     '# Written by Skerry.\nDefaults use_pty\nDefaults logfile="/var/log/sudo.log"\n',
@@ -134,6 +146,7 @@ def files(settings: Settings, place: int) -> list[File]:
         AUDIT_RULES,
         AUDITD,
         SHM,
+        LOGROTATE,
         *banner_files(settings.login_banner),
         journal_file(settings.journal_max_mib),
     ]
@@ -180,7 +193,8 @@ def controls(settings: Settings, place: int) -> list[Control]:
                  _shm(), _files([SHM]), _units(("skerry-shm",), "active")),
         _control("SYS-15", "Logs are text files, too, and rotate", "4.2.1.1, 4.2.1.2, 4.3", "4.2.2",
                  "32(1)(d) testing and evaluation", "K3s's own lines; what pods print stays with the kubelet",
-                 _package("rsyslog"), _package("logrotate"), _units(("rsyslog", "logrotate.timer"), "active")),
+                 _package("rsyslog"), _package("logrotate"), _files([LOGROTATE]),
+                 _units(("rsyslog", "logrotate.timer"), "active")),
     ]  # fmt: skip
 
 

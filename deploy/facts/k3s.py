@@ -19,7 +19,8 @@ class K3sState:
     `node`: the Kubernetes Node object as the API server gives it, {} while there is none.
     `tokens`: sha256 of each token the host has ("server", "agent") and, on a server, of those others need to join it
     ("join-server", "join-agent"). `cluster`: the hash of the server CA that its datastore was made with.
-    `drained`: the node, where an upgrade has cordoned it. `restore`: the archive whose datastore lies here to be restored, "" for none.
+    `drained`: the node, where an upgrade has cordoned it. `restore`: the archive whose datastore lies here to be
+    restored, "" for none.
     """
 
     binary: str

@@ -16,7 +16,8 @@ from deploy.plan import Plan
 REMEDY = "see firewall_ssh_from: is your own address in it?"
 RELOAD = f"systemctl daemon-reload && systemctl enable --quiet {UNIT} && systemctl reload-or-restart {UNIT}"
 
-# nftables.service would flush every rule of the host when it is stopped, kube-proxy's among them.
+# nftables.service would flush every rule of the host when it is stopped, kube-proxy's among them. The tables that
+# its file makes, as a network namespace of its own shows, are deleted by name, but for those that iptables shares.
 TAKE_OVER = {
     "ufw": "ufw --force disable > /dev/null",
     "firewalld": "systemctl disable --quiet --now firewalld",
@@ -24,7 +25,10 @@ TAKE_OVER = {
         "mkdir -p /run/systemd/system/nftables.service.d && "
         "printf '[Service]\\nExecStop=\\n' > /run/systemd/system/nftables.service.d/skerry.conf && "
         "systemctl daemon-reload && systemctl disable --quiet --now nftables; "
-        "rm -r /run/systemd/system/nftables.service.d; systemctl daemon-reload"
+        "rm -r /run/systemd/system/nftables.service.d; systemctl daemon-reload; "
+        "unshare --net sh -c 'nft -f /etc/nftables.conf; nft list tables' | "
+        "grep -Ev '^table (inet skerry|ip6? (filter|nat|mangle|raw|security))$' | "
+        'while read -r word family name; do nft delete table "$family" "$name" 2> /dev/null; done; true'
     ),
 }
 

@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from string import Template
 
@@ -210,7 +211,7 @@ def k3s() -> None:
     turns = agents_in_turn(all_hosts())
     for batch in host.loop(turns):
         if host.name in batch:
-            _start(name=START, wanted=node, found=found, before=sum(turns[: turns.index(batch)], []))
+            _start(name=START, wanted=node, found=found, before=[*chain(*turns[: turns.index(batch)])])
     _compare(name="Compare allocatable with the reservations", wanted=node, found=found)
 
 
@@ -245,7 +246,9 @@ def agents_in_turn(surveys: Mapping[str, Survey]) -> list[list[str]]:
     """All agents at once; in batches where the version changes, so that most of them carry the pods meanwhile."""
     wishes = wanted()
     agents = [each.name for each in inventory.get_group("agents", []) if each.name in surveys]
-    changing = [name for name in agents if surveys[name].k3s_version not in ("", wishes[name].settings.k3s_version)]
+    changing = [
+        name for name in agents if surveys[name].k3s_version not in ("", wishes[name].settings.k3s_version)
+    ]
     if not changing:
         return [agents]
     rest = [name for name in agents if name not in changing]

@@ -143,7 +143,10 @@ def _switch(found: Snapshot) -> Commands:
     for check in wrong:
         unit = check.key if "." in check.key else f"{check.key}.service"
         if check.wanted == "active":
-            yield StringCommand(f"systemctl unmask --quiet {unit}; systemctl enable --quiet --now {unit}")
+            # Quiet, "enable --now" would not say why a unit does not start.
+            yield StringCommand(
+                f"systemctl unmask --quiet {unit}; systemctl enable --quiet {unit} && systemctl start {unit}"
+            )
         else:
             yield StringCommand(
                 f"systemctl disable --quiet --now {unit} {unit.replace('.service', '.socket')} 2>/dev/null; "

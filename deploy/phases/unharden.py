@@ -6,6 +6,7 @@ from pyinfra import host
 from pyinfra.api import StringCommand, deploy, operation
 from pyinfra.api.command import FunctionCommand
 
+from cluster.apt import TAKE_OFF
 from deploy.facts.script import Snapshot
 from deploy.hardening import part, snapshot
 from deploy.operations import Commands
@@ -44,7 +45,7 @@ def _restore(found: Snapshot) -> Commands:
     yield StringCommand(f"{GUARD} arm ssh-firewall {part().settings.rollback_seconds} {' '.join(files)}")
     yield StringCommand(
         f"set -e; systemctl disable --quiet --now skerry-firewall 2>/dev/null || true; set +e\n"
-        f"{(TEMPLATES / 'unharden.sh').read_text()}\n"
+        f"{TAKE_OFF}\n{(TEMPLATES / 'unharden.sh').read_text()}\n"
         f"{CHECK} && {RELOAD} || {{ {GUARD} rollback; exit 1; }}"
     )
     yield FunctionCommand(prove, (part().settings.rollback_seconds, REMEDY), {})

@@ -8,6 +8,7 @@ from pyinfra import host
 from pyinfra.api import StringCommand, deploy, operation
 from pyinfra.api.exceptions import DeployError
 
+from cluster.apt import TAKE_OFF
 from deploy.facts.installed import Installed, InstalledState
 from deploy.facts.script import Snapshot
 from deploy.operations import Commands
@@ -70,9 +71,6 @@ def _remove_packages(found: Snapshot) -> Commands:
         host.noop("no packages of ours")
         return
     yield StringCommand(
-        f"for package in {shlex.join(state.packages)}; do "
-        'removed=$(apt-get -s remove "$package" 2>/dev/null | grep -c "^Remv"); '
-        'if [ "$removed" -gt 1 ]; then echo "$package stays: other packages need it"; continue; fi; '
-        'DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 remove "$package" || exit 1; '
-        f"done; rm -f {RECORD}"
+        f"{TAKE_OFF}for package in {shlex.join(state.packages)}; do take_off remove $package || exit 1; done; "
+        f"rm -f {RECORD}"
     )

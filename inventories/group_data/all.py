@@ -76,7 +76,9 @@ disk_dedicated = False  # True: nothing else uses the datastore's disk; load bes
 
 # K3s.
 k3s_version = "v1.36.3+k3s1"  # exact; no channels
-k3s_downgrade = False  # True lets an older version replace a newer one; `invoke rollback` says it, nobody else should
+k3s_downgrade = (
+    False  # True lets an older version replace a newer one; `invoke rollback` says it, nobody else should
+)
 k3s_profile = "plain"  # or "cis": K3s's hardening guide (audit log, pod security, network policies, ...)
 k3s_datastore = "etcd"  # embedded etcd, also with one server; or "sqlite" for tiny single-server hosts
 k3s_cluster_cidr = "10.42.0.0/16"  # pods
@@ -102,10 +104,13 @@ k3s_ready_timeout_seconds = 300  # how long K3s may take from its start to a Rea
 snapshot_schedule = "0 */12 * * *"  # when, in the host's time zone, as for cron; "": never
 snapshot_keep = 5  # how many a server keeps, and S3
 snapshot_max_age_hours = 25  # an older one needs a person: `invoke status`
-snapshot_s3: dict[str, str] = {}  # also to S3, or what speaks like it; the credentials come from the environment:
-# {"bucket": "oslo", "endpoint": "s3.example.org", "region": "eu-north-1", "folder": "k3s",
-#  "access_key_variable": "SKERRY_S3_ACCESS_KEY", "secret_key_variable": "SKERRY_S3_SECRET_KEY"}; these two are the default
-backup_recipients: list[str] = []  # age public keys that open backups, too, beside this machine's own: "age1..."
+snapshot_s3: dict[str, str] = {}  # they also go to this S3, or what speaks like it; {}: to none
+# {"bucket": "oslo", "endpoint": "s3.example.org", "region": "eu-north-1", "folder": "k3s"}; the credentials are in the
+# environment, in SKERRY_S3_ACCESS_KEY and SKERRY_S3_SECRET_KEY, or in what access_key_variable and
+# secret_key_variable name here
+backup_recipients: list[
+    str
+] = []  # who opens backups beside this machine's own key: age public keys, "age1..."
 
 # Another k3s_version comes to the servers one by one, then to the agents: drained (reboot_drain_seconds), restarted,
 # proven, and let back. `invoke upgrade` takes a backup first.

@@ -7,9 +7,11 @@ Every call appends argv, environment and standard input to `calls.jsonl` in $SKE
 - `check --pre` opens a TCP connection to the kubeconfig's server, which proves the tunnel, and sends nothing.
 - `bootstrap git` clones --url over SSH with --private-key-file, commits flux-system/ below --path, pushes, and
   puts into the stand-in cluster's state what the controllers would: sources and Kustomizations, Ready at the
-  pushed commit. `bootstrap github|gitlab|gitea` does that with the repository in $SKERRY_FLUX_REMOTE. Nothing else
-  changes when it is called again. With $SKERRY_FLUX_FAIL its text goes to standard error before the push, exit 1.
-- `uninstall` empties the state.
+  pushed commit, and the Git server's keys. `bootstrap github|gitlab|gitea` does that with the repository in
+  $SKERRY_FLUX_REMOTE. Nothing else changes when it is called again. With $SKERRY_FLUX_FAIL its text goes to
+  standard error before the push, exit 1. With $SKERRY_FLUX_UNHEALTHY all is done, but no controller runs and no
+  object has a status: exit 1 with the real one's last line.
+- `uninstall` empties the state; with $SKERRY_FLUX_TERMINATING the namespace stays, as while it is on its way out.
 
 It installs no controllers, creates no deploy key, knows no other flag. Flux's own texts are as in fluxcd/flux2
 v2.9.4, cmd/flux/.
@@ -17,6 +19,7 @@ v2.9.4, cmd/flux/.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -30,6 +33,16 @@ from urllib.parse import urlsplit
 FOLDER = Path(os.environ["SKERRY_FLUX_STANDIN"])
 STATE = FOLDER / "state.json"
 VERSION = os.environ.get("SKERRY_FLUX_VERSION", "v2.9.4")
+UNHEALTHY = (
+    "✗ bootstrap failed with 3 health check failure(s): [error while waiting for GitRepository to be ready: "
+    "'context deadline exceeded', error while waiting for Kustomization to be ready: 'client rate limiter Wait "
+    "returned an error: context deadline exceeded', timed out waiting for all resources to be ready]"
+)
+PREFERRED = (
+    "ecdsa-sha2-nistp256",
+    "ssh-rsa",
+    "ssh-ed25519",
+)  # defaultHostKeyAlgos of golang.org/x/crypto/ssh
 
 
 def option(name: str) -> str:
@@ -82,6 +95,15 @@ def flux_object(kind: str, name: str, commit: str, spec: dict[str, Any]) -> dict
         "spec": spec,
         "status": status,
     }
+
+
+def scanned() -> str:
+    """The one key that the Git server shows to Go's SSH client, or $SKERRY_FLUX_SCANNED; base64."""
+    url = urlsplit(option("url"))
+    command = ["ssh-keyscan", "-p", str(url.port or 22), url.hostname or ""]
+    shown = subprocess.run(command, capture_output=True, text=True).stdout if url.hostname else ""
+    lines = sorted(shown.splitlines(), key=lambda line: PREFERRED.index(line.split()[1]))
+    return base64.b64encode(os.environ.get("SKERRY_FLUX_SCANNED", "".join(lines[:1])).encode()).decode()
 
 
 def bootstrap() -> None:
@@ -141,15 +163,29 @@ def bootstrap() -> None:
     for each in objects:
         state[f"{each['kind'].lower()}/flux-system/{each['metadata']['name']}"] = each
     metadata = {"name": "flux-system", "namespace": "flux-system"}
-    state.setdefault(
-        "secret/flux-system/flux-system", {"kind": "Secret", "metadata": metadata, "data": {"identity": ""}}
-    )
+    place, key = "secret/flux-system/flux-system", option("private-key-file")
+    if key or place not in state:  # a key of one's own is put there each time, one that Flux made stays
+        encoded = base64.b64encode(Path(key).read_bytes() if key else b"made").decode()
+        data = {"identity": encoded, "identity.pub": "", "known_hosts": scanned()}
+        state[place] = {"kind": "Secret", "metadata": metadata, "data": data}
     space = state.setdefault(
         "namespace//flux-system", {"kind": "Namespace", "metadata": {"name": "flux-system"}}
     )
     space["metadata"]["labels"] = {"app.kubernetes.io/version": VERSION}
+    healthy = "SKERRY_FLUX_UNHEALTHY" not in os.environ
+    deployment = {
+        "kind": "Deployment",
+        "metadata": {"name": "source-controller", "namespace": "flux-system"},
+        "status": {"availableReplicas": 1} if healthy else {"observedGeneration": 1},
+    }
+    state["deployment/flux-system/source-controller"] = deployment
+    if not healthy:
+        for each in objects:
+            del each["status"]
     STATE.write_text(json.dumps(state))
-    print("✔ all components are healthy")
+    print("✔ all components are healthy" if healthy else "✗ source-controller: deployment not ready")
+    if not healthy:
+        sys.exit(UNHEALTHY)
 
 
 record()
@@ -160,6 +196,8 @@ elif sys.argv[1] == "check":
 elif sys.argv[1] == "bootstrap":
     bootstrap()
 elif sys.argv[1] == "uninstall":
-    STATE.write_text("{}")
+    place = "namespace//flux-system"
+    kept = {place: json.loads(STATE.read_text())[place]} if "SKERRY_FLUX_TERMINATING" in os.environ else {}
+    STATE.write_text(json.dumps(kept))
 else:
     sys.exit(f"✗ the stand-in does not know {sys.argv[1]}")

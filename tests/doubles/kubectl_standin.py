@@ -2,9 +2,9 @@
 """A stand-in for `k3s kubectl` on a server: not Kubernetes. Objects live in one JSON file; nothing reconciles.
 
 It knows exactly what Skerry's hand-off asks for: version, config view, get, apply --server-side from standard
-input, patch --type=merge of spec, delete. Unknown arguments are refused loudly. Every call's argv is recorded in
-`kubectl.jsonl`, so that tests can look for secrets there. The API server that its kubeconfig names is a plain TCP
-listener of the test.
+input, patch --type=merge of spec, annotate, delete, wait --for=delete. Unknown arguments are refused loudly. Every
+call's argv is recorded in `kubectl.jsonl`, so that tests can look for secrets there. The API server that its
+kubeconfig names is a plain TCP listener of the test.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ KINDS = {"gitrepositories": "gitrepository", "kustomizations": "kustomization", 
 
 
 def key(kind: str, namespace: str, name: str) -> str:
-    return f"{kind.lower()}/{namespace}/{name}"
+    """Where an object lies; as with the real one, a namespace given for what has none counts for nothing."""
+    return f"{kind.lower()}/{'' if kind.lower() == 'namespace' else namespace}/{name}"
 
 
 def option(arguments: list[str], *names: str) -> str:
@@ -60,8 +61,16 @@ def get(arguments: list[str], state: dict[str, Any]) -> None:
         print(
             json.dumps({"items": [each for name, each in state.items() if name.partition("/")[0] in wanted]})
         )
-    elif found := state.get(key(kinds, namespace, names[0])):
-        print(json.dumps(found))
+    elif not names:
+        wanted = {each.removesuffix("s") for each in kinds.split(",")}
+        found = [
+            each
+            for name, each in state.items()
+            if each["kind"].lower() in wanted and name.split("/")[1] == namespace
+        ]
+        print(json.dumps({"items": found}))
+    elif one := state.get(key(kinds, namespace, names[0])):
+        print(json.dumps(one))
 
 
 def apply(arguments: list[str], state: dict[str, Any]) -> None:
@@ -70,11 +79,11 @@ def apply(arguments: list[str], state: dict[str, Any]) -> None:
     manifest = json.load(sys.stdin)
     metadata = manifest["metadata"]
     place = key(manifest["kind"], metadata.get("namespace", ""), metadata["name"])
-    manifest["data"] = {
+    old = state.get(place, {})
+    manifest["data"] = old.get("data", {}) | {
         name: base64.b64encode(text.encode()).decode()
         for name, text in manifest.pop("stringData", {}).items()
     }
-    old = state.get(place, {})
     state[place] = {**old, **manifest, "metadata": {**old.get("metadata", {}), **metadata}}
 
 
@@ -86,6 +95,14 @@ def patch(arguments: list[str], state: dict[str, Any]) -> None:
     )
     kind, name = arguments
     state[key(kind.partition(".")[0], namespace, name)]["spec"] |= json.loads(text)["spec"]
+
+
+def annotate(arguments: list[str], state: dict[str, Any]) -> None:
+    namespace = option(arguments, "-n")
+    kind, name, text = [word for word in arguments if word != "--overwrite"]
+    annotation, _, value = text.partition("=")
+    metadata = state[key(KINDS[kind.partition(".")[0]], namespace, name)]["metadata"]
+    metadata["annotations"] = metadata.get("annotations", {}) | {annotation: value}
 
 
 def delete(arguments: list[str], state: dict[str, Any]) -> None:
@@ -105,8 +122,12 @@ def main() -> None:
         print((FOLDER / "k3s.yaml").read_text())
     elif verb == "get":
         get(arguments, state)
+    elif verb == "wait":
+        assert arguments[0] == "--for=delete"
+        if arguments[1].replace("/", "//") in state:
+            sys.exit("error: timed out waiting for the condition on namespaces/flux-system")
     else:
-        {"apply": apply, "patch": patch, "delete": delete}[verb](arguments, state)
+        {"annotate": annotate, "apply": apply, "patch": patch, "delete": delete}[verb](arguments, state)
         STATE.write_text(json.dumps(state))
 
 

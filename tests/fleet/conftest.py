@@ -151,8 +151,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server's sshd: own host key, one user key, nothing in the user's home. Ends with the tests."""
     folder = tmp_path_factory.mktemp("server")
     found = Server(free_port(), folder)
-    for name in ("key", "host"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+    for name, kind in (("key", "ed25519"), ("host", "ed25519"), ("other_host", "ecdsa")):
+        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(folder / name)], check=True)
     programs = folder / "bin"
     programs.mkdir()
     for name, double in (("flux", "flux_standin"), ("k3s", "kubectl_standin")):
@@ -162,18 +162,19 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     found.known_hosts.write_text(f"[127.0.0.1]:{found.port} {' '.join(host_key)}\n")
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
-    options = {
-        "ListenAddress": f"127.0.0.1:{found.port}",
-        "HostKey": folder / "host",
-        "PidFile": folder / "sshd.pid",
-        "AuthorizedKeysFile": folder / "authorized_keys",
-        "StrictModes": "no",
-        "UsePAM": "no",
-        "PermitRootLogin": "yes",
+    options = [
+        ("ListenAddress", f"127.0.0.1:{found.port}"),
+        ("HostKey", folder / "host"),
+        ("HostKey", folder / "other_host"),  # not on record, as with any server that has one of each kind
+        ("PidFile", folder / "sshd.pid"),
+        ("AuthorizedKeysFile", folder / "authorized_keys"),
+        ("StrictModes", "no"),
+        ("UsePAM", "no"),
+        ("PermitRootLogin", "yes"),
         # SHLVL keeps bash from reading the user's .bashrc, which may take longer than the test.
-        "SetEnv": f"PATH={programs}:/usr/bin:/bin SHLVL=2 SKERRY_FLUX_STANDIN={folder}",
-    }
-    words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+        ("SetEnv", f"PATH={programs}:/usr/bin:/bin SHLVL=2 SKERRY_FLUX_STANDIN={folder}"),
+    ]
+    words = [word for name, value in options for word in ("-o", f"{name}={value}")]
     with (folder / "sshd.log").open("w") as log:
         command = [tools.find("sshd"), "-D", "-e", "-f", os.devnull, *words]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log)

@@ -25,7 +25,7 @@ def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_both_layers_as_wanted_and_not(
     wanted: Path, inventory: Inventory, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert drift(inventory, DEPLOY, as_json=True) == 3
+    assert drift([inventory], DEPLOY, as_json=True) == 3
     assert json.loads(capsys.readouterr().out) == {
         "drift": True,
         "hosts": {"harbour-1": ["Drift | Keep the wanted file"]},
@@ -44,19 +44,19 @@ def test_both_layers_as_wanted_and_not(
             }
         }
     )
-    assert drift(inventory, DEPLOY, as_json=True) == 0
+    assert drift([inventory], DEPLOY, as_json=True) == 0
     capsys.readouterr()
     failed = {**condition, "status": "False", "message": "failed to checkout: i/o timeout"}
     server.set_state(
         {"gitrepository/flux-system/flux-system": {**source, "spec": {}, "status": {"conditions": [failed]}}}
     )
-    assert drift(inventory, DEPLOY, as_json=False) == 3
+    assert drift([inventory], DEPLOY, as_json=False) == 3
     assert "failed to checkout" in capsys.readouterr().out
 
 
 def test_no_hand_off_asked_for_is_no_drift(wanted: Path, inventory: Inventory) -> None:
     wanted.touch()
-    assert drift(altered(inventory, flux_forge="none"), DEPLOY, as_json=True) == 0
+    assert drift([altered(inventory, flux_forge="none")], DEPLOY, as_json=True) == 0
 
 
 def test_a_host_out_of_reach_is_one_line(wanted: Path, inventory: Inventory, server: Server) -> None:

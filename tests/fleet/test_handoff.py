@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from cluster.errors import InputError
-from controller import fleet_remote, flux, handoff, up
+from controller import fleet_remote, flux, flux_wait, handoff, up
 from controller.inventory import Inventory
 from fleet import forges, secrets
 from fleet.lint.run import Report, lint
-from tests.fleet.conftest import PLAINTEXT, SECRET, Server, altered, git, push
+from tests.fleet.conftest import PLAINTEXT, PROJECT, SECRET, Server, altered, git, push
 
 LINTED: dict[str, Report] = {}
 
@@ -27,7 +31,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
             LINTED[tree] = lint(copy)
         return LINTED[tree]
 
-    monkeypatch.setattr(handoff, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(flux_wait, "POLL_SECONDS", 0.1)
     monkeypatch.setattr(fleet_remote, "lint", once)
 
 
@@ -55,6 +59,63 @@ def test_a_cluster_follows_its_repository_and_a_second_run_changes_nothing(
     second = hand_over(inventory)
     assert not second.changed
     assert (server.state, len(server.bootstraps()), second.commit) == (state, calls, first.commit)
+
+
+def test_a_deploy_hands_over_and_changes_nothing_the_second_time(
+    pushed: Path, inventory: Inventory, server: Server, tmp_path: Path
+) -> None:
+    """The last phase of deploy/k3s.py, alone; what it says of a failure is one line."""
+    environment = {**os.environ, "SKERRY_HOME": str(tmp_path / "home")}
+    command = [sys.executable, "-m", "controller.engine", "run", str(inventory.path), "deploy/flux.py"]
+
+    def run(**more: str) -> tuple[int, str]:
+        done = subprocess.run(
+            command, cwd=PROJECT, env=environment | more, capture_output=True, text=True, check=False
+        )
+        journal = next((tmp_path / "home" / "runs" / "latest").glob("journal.jsonl")).read_text()
+        preflight, end = [line for line in map(json.loads, journal.splitlines()) if line["event"] == "end"]
+        assert preflight["operation"] == "Preflight | Look at every host"
+        assert end["operation"] == "Flux | Hand the cluster over"
+        return done.returncode, f"{end['result']}\n{done.stdout}{done.stderr}"
+
+    code, said = run(SKERRY_FLUX_FAIL="✗ remote: error: GH006: Protected branch update failed")
+    assert (code, said.splitlines()[0]) == (1, "failed")
+    assert "let its owner push to that branch" in said
+    assert "Traceback" not in said
+    code, said = run()
+    assert (code, said.splitlines()[0]) == (0, "changed"), said
+    state = server.state
+    code, said = run()
+    assert (code, said.splitlines()[0]) == (0, "unchanged"), said
+    assert server.state == state
+
+
+def test_a_git_server_with_another_host_key_than_ours_is_told(
+    pushed: Path, inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody sits between the cluster and its repository, and not between us and it."""
+    other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB1uLg6lYGc7vTPM6hgm5GzqCyCnVTIGmJRQg0M3yZBl"
+    monkeypatch.setenv("SKERRY_FLUX_SCANNED", f"[127.0.0.1]:{server.port} {other}\n")
+    with pytest.raises(RuntimeError, match="not the one on record here"):
+        hand_over(inventory)
+    with pytest.raises(RuntimeError, match="rotate-deploy-key"):
+        hand_over(inventory)
+
+
+def test_flux_trusts_the_host_keys_on_record_rather_than_the_one_it_was_shown(
+    pushed: Path, inventory: Inventory, server: Server
+) -> None:
+    """The record has an Ed25519 key, Flux was shown the server's ECDSA key: nobody has compared that one."""
+
+    def trusted() -> str:
+        data = server.state["secret/flux-system/flux-system"]["data"]
+        assert set(data) == {"identity", "identity.pub", "known_hosts"}
+        return base64.b64decode(data["known_hosts"]).decode()
+
+    hand_over(inventory)
+    assert trusted() == server.known_hosts.read_text()
+    flux.rotate_deploy_key(inventory)
+    assert trusted() == server.known_hosts.read_text()
 
 
 def test_namespace_and_key_are_in_place_before_flux_is_called(
@@ -242,7 +303,69 @@ def test_what_does_not_become_ready_is_told_in_plain_words(
     assert flux.status(inventory, as_json=True) == 3
 
 
-def test_suspend_resume_and_uninstall(pushed: Path, inventory: Inventory, server: Server) -> None:
+def test_controllers_that_do_not_run_are_told_rather_than_what_flux_makes_of_it(
+    pushed: Path, inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One flux_timeout_seconds for Flux's wait and ours."""
+    monkeypatch.setenv("SKERRY_FLUX_UNHEALTHY", "yes")
+    with pytest.raises(RuntimeError) as failure:
+        hand_over(altered(inventory, flux_timeout_seconds=1))
+    first, *others = str(failure.value).splitlines()
+    assert first == "Deployment flux-system/source-controller: is not available; its pods tell why"
+    assert "GitRepository flux-system/flux-system: has not reported yet; see `flux logs`" in others
+    assert "deadline" not in str(failure.value)
+
+
+def test_what_is_suspended_is_told_at_once(pushed: Path, inventory: Inventory, server: Server) -> None:
+    hand_over(inventory)
+    flux.switch(inventory, suspended=True)
+    with pytest.raises(
+        RuntimeError, match="Kustomization flux-system/apps: is suspended; `invoke flux-resume`"
+    ):
+        hand_over(altered(inventory, flux_timeout_seconds=600))
+
+
+def test_what_lags_is_asked_to_look_at_once_and_what_follows_is_left_alone(
+    pushed: Path, inventory: Inventory, server: Server
+) -> None:
+    hand_over(inventory)
+    state = server.state
+    apps = state["kustomization/flux-system/apps"]
+    sops = "cannot get sops data key: Failed to get it. Group 0: FAILED age1x: FAILED - | [noGrp] [/x]"
+    apps["status"]["conditions"] = [{"type": "Ready", "status": "False", "message": sops}]
+    server.set_state(state)
+    with pytest.raises(
+        RuntimeError, match=r"apps: cannot get sops data key: Failed to get it\.; .*flux-bootstrap"
+    ):
+        hand_over(altered(inventory, flux_timeout_seconds=1))
+    asked = {
+        name
+        for name, each in server.state.items()
+        if "reconcile.fluxcd.io/requestedAt" in each["metadata"].get("annotations", {})
+    }
+    assert asked == {"kustomization/flux-system/apps"}
+
+
+def test_brackets_in_what_flux_says_are_no_markup(
+    pushed: Path, inventory: Inventory, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """kustomize-controller names a Secret 'Secret.v1.[noGrp]/nginx'."""
+    hand_over(inventory)
+    state = server.state
+    message = "'Secret.v1.[noGrp]/x' [/x]"
+    state["kustomization/flux-system/apps"]["status"]["conditions"] = [
+        {"type": "Ready", "status": "False", "message": message}
+    ]
+    server.set_state(state)
+    assert flux.status(inventory, as_json=False) == 3
+    said = capsys.readouterr().out
+    assert "[noGrp]" in said
+    assert "[/x]" in said
+
+
+def test_suspend_resume_and_uninstall(
+    pushed: Path, inventory: Inventory, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
     hand_over(inventory)
     assert flux.status(inventory, as_json=False) == 0
     flux.switch(inventory, suspended=True)
@@ -256,6 +379,19 @@ def test_suspend_resume_and_uninstall(pushed: Path, inventory: Inventory, server
         flux.uninstall(inventory, yes=False)
     flux.uninstall(inventory, yes=True)
     assert server.state == {}
+    assert "flux-bootstrap" in (said := capsys.readouterr().out)
+    assert said.endswith("--adopt, or nothing\n")
+    assert hand_over(inventory, adopt=True).changed
+
+
+def test_a_removal_that_does_not_end_is_told(
+    pushed: Path, inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """flux uninstall asks for the removal of its namespace, says it finished, and exits 0."""
+    hand_over(inventory)
+    monkeypatch.setenv("SKERRY_FLUX_TERMINATING", "yes")
+    with pytest.raises(RuntimeError, match=r"kubectl wait: .*timed out"):
+        flux.uninstall(inventory, yes=True)
 
 
 def test_a_new_deploy_key_needs_the_old_one_gone(pushed: Path, inventory: Inventory, server: Server) -> None:
@@ -263,6 +399,21 @@ def test_a_new_deploy_key_needs_the_old_one_gone(pushed: Path, inventory: Invent
     flux.rotate_deploy_key(inventory)
     assert len(server.bootstraps()) == 2
     assert '"delete", "secret", "flux-system"' in (server.folder / "kubectl.jsonl").read_text()
+
+
+def test_another_key_in_the_settings_reaches_the_cluster(
+    pushed: Path, inventory: Inventory, server: Server, tmp_path: Path
+) -> None:
+    hand_over(inventory)
+    key = tmp_path / "new"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    with (server.folder / "authorized_keys").open("a") as file:
+        file.write(key.with_suffix(".pub").read_text())
+    renewed = altered(inventory, flux_private_key=str(key))
+    assert hand_over(renewed).changed
+    identity = server.state["secret/flux-system/flux-system"]["data"]["identity"]
+    assert base64.b64decode(identity) == key.read_bytes()
+    assert not hand_over(renewed).changed
 
 
 def test_the_clone_of_preflight_leaves_no_plaintext_behind(
@@ -276,25 +427,30 @@ def test_the_clone_of_preflight_leaves_no_plaintext_behind(
     assert found == []
 
 
-def test_invoke_up_ends_in_the_hand_off_and_asks_for_what_that_needs_first(
-    pushed: Path, inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+def test_invoke_up_asks_for_what_the_hand_off_needs_before_it_touches_a_host(
+    inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deployed: list[str] = []
+    """And gives it to the engine's process by its environment."""
+    given: list[dict[str, str]] = []
 
-    def deploy(path: str, script: str, data: object) -> tuple[int, list[up.Stage]]:
-        deployed.append(script)
+    def deploy(path: str, script: str, data: object, secrets: dict[str, str]) -> tuple[int, list[up.Stage]]:
+        given.append(secrets)
         return 0, []
 
-    monkeypatch.setattr(up, "deploy", deploy)  # hosts that become nodes have tests of their own
-    monkeypatch.setattr(up, "load", lambda path: inventory)
-    code, [stage] = up.up("harbour.py", "deploy/k3s.py", check=False)
-    assert (code, stage.name, stage.result) == (0, "Flux", "done")
-    code, [stage] = up.up("harbour.py", "deploy/k3s.py", check=False)
-    assert (code, stage.result) == (0, "unchanged")
-    assert up.up("harbour.py", "deploy/prepare.py", check=False) == (0, [])
-    deployed.clear()
+    def walk(of: Inventory, script: str = "deploy/k3s.py") -> dict[str, str]:
+        monkeypatch.setattr(up, "load", lambda path: of)
+        assert up.up("harbour.py", script, check=False) == (0, [])
+        return given.pop()
+
+    monkeypatch.setattr(up, "deploy", deploy)  # the deploy has tests of its own
     keyless = altered(inventory, flux_private_key="/nowhere")
-    monkeypatch.setattr(up, "load", lambda path: keyless)
-    with pytest.raises(InputError, match="there is no file /nowhere"):
-        up.up("harbour.py", "deploy/k3s.py", check=False)
-    assert deployed == []
+    forge = altered(inventory, flux_forge="github", flux_repository="skerry/fleet")
+    assert (
+        walk(inventory) == walk(altered(forge, flux_forge="none")) == walk(keyless, "deploy/prepare.py") == {}
+    )
+    for refused, why in ((keyless, "there is no file /nowhere"), (forge, "GITHUB_TOKEN is not set")):
+        with pytest.raises(InputError, match=why):
+            walk(refused)
+    assert given == []
+    monkeypatch.setenv("GITHUB_TOKEN", "s3cret")
+    assert walk(forge) == {"GITHUB_TOKEN": "s3cret"}

@@ -48,8 +48,11 @@ def rules(host: Any, part: Part) -> File:
 
 
 def wrong(host: Any, control: Control, own_kernel: bool, part: Part) -> list[str]:
-    """What does not hold of a control, in words; a container's kernel is not asked."""
-    host = Once(host)
+    """What does not hold of a control, in words; a container's kernel is not asked.
+
+    A host that is given as `Once` remembers its answers from control to control.
+    """
+    host = host if isinstance(host, Once) else Once(host)
     return [
         f"{check.kind} {check.key}: {found}, should be {check.wanted}"
         for check in control.checks
@@ -145,7 +148,7 @@ def _k3s(host: Any, check: Check, own_kernel: bool) -> str | None:
     flag, _, name = check.key.partition(" ")
     if not name:
         return str(config.get(flag)).lower() if flag in config else None
-    values = [each.partition("=")[2] for each in config.get(flag, []) if each.startswith(f"{name}=")]
+    values = [each.partition("=")[2] for each in config.get(flag) or [] if each.startswith(f"{name}=")]
     return values[-1] if values else None
 
 

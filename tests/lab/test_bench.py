@@ -48,7 +48,7 @@ def test_a_verdict_is_shown_stored_and_kept(
     fresh_host: lab.Host, inventory: WriteInventory, home: Path
 ) -> None:
     path = str(inventory(fresh_host))
-    done = invoke(home, "bench-disk", path, "--profile", "quick", "--json-output")
+    done = invoke(home, "bench-disk", path, "--profile", "quick", "--json")
     assert done.returncode in (0, 3), done.stderr
     run = json.loads(done.stdout)
     [host] = run["hosts"]
@@ -107,7 +107,7 @@ def test_a_running_datastore_is_left_alone(
         "ln -sf /bin/sleep /run/etcd; setsid --fork /run/etcd 60 > /dev/null 2>&1 < /dev/null",
     )
     refused = invoke(
-        home, "bench-disk", str(inventory(fresh_host)), "--profile", "quick", "--no-fio", "--json-output"
+        home, "bench-disk", str(inventory(fresh_host)), "--profile", "quick", "--no-fio", "--json"
     )
     lab.run(fresh_host.name, "pkill -x etcd; true")
     assert refused.returncode == 1
@@ -121,8 +121,9 @@ def measuring(home: Path, inventory: str, host: lab.Host) -> Iterator[subprocess
     command = [sys.executable, "-c", f"import sys\n{CONTROLLER}", inventory]
     environment = {**os.environ, "SKERRY_HOME": str(home)}
     with subprocess.Popen(
-        command, cwd=PROJECT, env=environment, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as child:
+        command, cwd=PROJECT, env=environment, stderr=subprocess.DEVNULL, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # jobs in the background ignore it
+    ) as child:  # fmt: skip
         try:
             until(lambda: len(left(host)) > 3, "the engine's load")
             yield child

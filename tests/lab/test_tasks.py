@@ -35,13 +35,13 @@ def node(host: lab.Host, inventory: WriteInventory, run: Run) -> str:
 
 def test_an_operators_day(node: str, host: lab.Host, home: Path, tmp_path: Path) -> None:
     """One test, because each step needs the node: up again, status, kubeconfig, kubectl, uninstall, status."""
-    up = invoke(home, "up", node, "--json-output")
+    up = invoke(home, "up", node, "--json")
     assert up.returncode == 0, up.stderr
     stages = {stage["name"]: stage for stage in json.loads(up.stdout)["stages"]}
     assert {stages[name]["result"] for name in ("Packages", "Swap", "Kernel", "K3s")} == {"unchanged"}
     assert stages["Verify"]["result"] == "done"
 
-    status = invoke(home, "status", node, "--json-output")
+    status = invoke(home, "status", node, "--json")
     assert status.returncode == 0
     assert [(each["host"], each["problem"]) for each in json.loads(status.stdout)] == [(host.name, "")]
 
@@ -65,7 +65,7 @@ def test_an_operators_day(node: str, host: lab.Host, home: Path, tmp_path: Path)
     refused = invoke(home, "uninstall", node)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert invoke(home, "uninstall", node, "--yes").returncode == 0
-    after = invoke(home, "status", node, "--json-output")
+    after = invoke(home, "status", node, "--json")
     assert after.returncode == 3
     assert json.loads(after.stdout)[0]["problem"] == "K3s is not installed"
 

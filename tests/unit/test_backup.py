@@ -110,9 +110,10 @@ def test_what_arrives_otherwise_than_announced_leaves_no_archive(tmp_path: Path,
 
 
 def test_a_recipient_that_age_refuses_is_told_in_its_words(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="could not be encrypted"), archive.sealed(
-        tmp_path / "archive", ["age1" + "q" * 58]
-    ) as tar:
+    with (
+        pytest.raises(RuntimeError, match="could not be encrypted"),
+        archive.sealed(tmp_path / "archive", ["age1" + "q" * 58]) as tar,
+    ):
         archive.add(tar, DATASTORE, len(CONTENT), io.BytesIO(CONTENT), sha256(CONTENT).hexdigest())
     assert not (tmp_path / "archive").exists()
 
@@ -124,19 +125,21 @@ def test_files_that_are_not_the_manifests_are_refused(tmp_path: Path, key: Path)
         archive.check(path, key)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({**json.loads(MANIFEST_OF.to_json()), "format": 2})])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", json.dumps({**json.loads(MANIFEST_OF.to_json()), "format": 2})]
+)
 def test_a_manifest_of_another_form_is_refused(text: str) -> None:
     assert parse(MANIFEST_OF.to_json()) == MANIFEST_OF
     with pytest.raises(InputError, match="no manifest that this version"):
         parse(text)
 
 
-def judge(manifest: Manifest = MANIFEST_OF, **changes: object) -> None:
+def judge(**changes: object) -> None:
     asked = {
         "cluster": "oslo", "version": "v1.34.3+k3s1", "datastore": "etcd", "found": {"oslo1": "", "oslo2": "a" * 64},
         "answering": "", "overwrite": False,
     }  # fmt: skip
-    check(manifest, **{**asked, **changes})  # type: ignore[arg-type]
+    check(MANIFEST_OF, **{**asked, **changes})  # type: ignore[arg-type]
 
 
 def test_it_may_be_restored_on_the_same_hosts_and_on_fresh_ones_also_with_the_next_minor() -> None:
@@ -163,16 +166,27 @@ def test_what_must_not_be_restored_is_one_line(changes: dict[str, object], words
 
 
 def test_files_go_where_k3s_looks_and_nowhere_else() -> None:
-    assert place_of("server/tls/etcd/peer-ca.key") == ("/var/lib/rancher/k3s/server/tls/etcd/peer-ca.key", "600")
+    assert place_of("server/tls/etcd/peer-ca.key") == (
+        "/var/lib/rancher/k3s/server/tls/etcd/peer-ca.key",
+        "600",
+    )
     assert place_of("server/tls/server-ca.crt") == ("/var/lib/rancher/k3s/server/tls/server-ca.crt", "644")
     assert place_of("etc/agent-token") == ("/etc/rancher/k3s/agent-token", "600")
-    for name in ("server/tls/../../../etc/shadow", "etc/shadow", "/etc/shadow", "server/db/x", "etc/config.yaml"):
+    for name in (
+        "server/tls/../../../etc/shadow",
+        "etc/shadow",
+        "/etc/shadow",
+        "server/db/x",
+        "etc/config.yaml",
+    ):
         assert place_of(name) is None
 
 
-def test_an_unknown_archive_is_told_with_those_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_archive_is_told_with_those_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(backup, "SKERRY", tmp_path)
-    with pytest.raises(InputError, match="latest: there is no such archive; .*: none"):
+    with pytest.raises(InputError, match=r"latest: there is no such archive; .*: none"):
         backup.find("oslo", "latest")
     folder = tmp_path / "backups" / "oslo"
     folder.mkdir(parents=True)
@@ -180,5 +194,7 @@ def test_an_unknown_archive_is_told_with_those_there_are(tmp_path: Path, monkeyp
         (folder / name).touch()
     assert backup.find("oslo", "latest") == folder / "oslo-2.tar.age"
     assert backup.find("oslo", "oslo-1.tar.age") == folder / "oslo-1.tar.age"
-    with pytest.raises(InputError, match=r"oslo-3: there is no such archive; in .*: oslo-1\.tar\.age, oslo-2\.tar\.age$"):
+    with pytest.raises(
+        InputError, match=r"oslo-3: there is no such archive; in .*: oslo-1\.tar\.age, oslo-2\.tar\.age$"
+    ):
         backup.find("oslo", "oslo-3")

@@ -11,9 +11,8 @@ import pytest
 
 from cluster.errors import InputError
 from cluster.flux import check_versions
-from controller.fleet_remote import place
 from fleet import bootstrap, conditions, forges
-from fleet.bootstrap import Target
+from fleet.bootstrap import Target, pinned_keys, place, strange_keys
 from tests.unit.conftest import MakeSettings
 
 GITHUB = Target("github", "org/fleet", "", "main", "clusters/production")
@@ -155,7 +154,9 @@ def item(message: str, status: str = "False", **fields: object) -> dict[str, Any
     ("message", "words"),
     [
         ('secrets "sops-age" not found', "flux-bootstrap"),
-        ("cannot get sops data key for x", "secrets-rotate"),
+        ("cannot get sops data key for x", "flux-bootstrap"),
+        ("unable to list remote: ssh: handshake failed: knownhosts: key mismatch", "another host key"),
+        ("unable to list remote: ssh: handshake failed: ssh: unable to authenticate", "rotate-deploy-key"),
         ("Secret/a is SOPS encrypted, configuring decryption is required", "add decryption"),
         ("dial tcp: lookup git.example.org: no such host", "CoreDNS"),
         ("no matches for kind ClusterIssuer", "dependsOn"),
@@ -210,3 +211,47 @@ def test_the_forge_is_asked_with_the_token_in_a_header(forge: str, base: str) ->
     with pytest.raises(InputError, match=r"cannot be asked: .*; see flux_hostname") as refusal:
         forges.client(target, TOKEN, "http")("x")
     assert TOKEN not in str(refusal.value)
+
+
+OURS = "[git.example.org]:2222 ssh-ed25519 AAAA1\n# Host found: line 2\n|1|c2FsdA==|aGFzaA== ssh-rsa AAAA2\n"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "known", "strange", "pinned"),
+    [
+        ("git ssh-ed25519 AAAA1\n", OURS, "", ""),
+        ("git ecdsa-sha2-nistp256 AAAA9\n", OURS, "", "git ssh-ed25519 AAAA1\ngit ssh-rsa AAAA2\n"),
+        ("git ssh-rsa AAAA9\n", OURS, "ssh-rsa", "git ssh-ed25519 AAAA1\ngit ssh-rsa AAAA2\n"),
+        ("git ssh-rsa AAAA9\n", "", "", ""),
+    ],
+    ids=["the same", "of a kind that is not on record", "another of its kind", "nothing on record"],
+)
+def test_host_keys_that_flux_was_shown(recorded: str, known: str, strange: str, pinned: str) -> None:
+    assert strange_keys(recorded, known) == strange
+    assert pinned_keys(recorded, known, "git") == pinned
+
+
+def test_what_keeps_controllers_from_running() -> None:
+    waiting = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image\n "ghcr.io/fluxcd/x"'}
+    unplaced = {
+        "type": "PodScheduled",
+        "status": "False",
+        "message": "0/1 nodes are available: 1 Insufficient cpu.",
+    }
+    pods = (
+        ("helm", {"containerStatuses": [{"state": {"running": {}}}],
+          "conditions": [{"type": "PodScheduled", "status": "True"}]}),
+        ("kustomize", {"containerStatuses": [{"state": {"waiting": waiting}}]}),
+        ("source", {"conditions": [unplaced]}),
+    )  # fmt: skip
+    items: list[dict[str, Any]] = [
+        {"kind": "Deployment", "metadata": {"name": "helm"}, "status": {"availableReplicas": 1}},
+        {"kind": "Deployment", "metadata": {"name": "source"}, "status": {"unavailableReplicas": 1}},
+        *({"kind": "Pod", "metadata": {"name": name}, "status": status} for name, status in pods),
+    ]
+    assert list(conditions.controllers(items)) == [
+        "Deployment flux-system/source: is not available; its pods tell why",
+        'Pod flux-system/kustomize: ImagePullBackOff: Back-off pulling image "ghcr.io/fluxcd/x"; '
+        "an image cannot be pulled; look at its name",
+        "Pod flux-system/source: 0/1 nodes are available: 1 Insufficient cpu.; make room on the nodes",
+    ]

@@ -52,7 +52,9 @@ def test_a_host_that_is_well_needs_nobody(settings: Settings) -> None:
         ({"restore": True}, "a restore was cut off"),
     ],
 )
-def test_what_needs_a_person_is_told_with_figures(settings: Settings, change: dict[str, int], words: str) -> None:
+def test_what_needs_a_person_is_told_with_figures(
+    settings: Settings, change: dict[str, int], words: str
+) -> None:
     [problem] = found(replace(WELL, **change), settings)  # type: ignore[arg-type]
     assert words in problem
 
@@ -80,7 +82,9 @@ def test_a_pending_reboot_needs_a_person_only_where_no_window_takes_care_of_it(
 def test_the_script_describes_this_machine(tmp_path: Path) -> None:
     (tmp_path / "etcd-snapshot-1").touch()
     command = HostHealth().command(str(tmp_path))
-    lines = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout.splitlines()
+    lines = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     health = parse(lines)
     assert 0 <= health.now - health.snapshot <= 5
     assert health.free_bytes > 0

@@ -20,3 +20,14 @@ def test_every_task_says_what_it_does_and_every_argument_has_help(task: Task) ->
 
 def test_task_names_are_words_joined_by_hyphens() -> None:
     assert [name for name in COLLECTION.tasks if "_" in name] == []
+
+
+def test_what_machines_read_is_asked_for_by_one_name() -> None:
+    flags = [
+        flag
+        for task in COLLECTION.tasks.values()
+        for argument in task.get_arguments()
+        for flag in argument.names
+    ]
+    assert flags.count("json") >= 10
+    assert [flag for flag in flags if "json" in flag and flag != "json"] == []

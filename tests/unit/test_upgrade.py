@@ -29,9 +29,21 @@ def test_a_patch_and_the_next_minor_are_taken_also_when_a_call_before_was_cut_of
 @pytest.mark.parametrize(
     ("to", "running", "words"),
     [
-        ("34.2", {"a": "34.2", "b": "34.3"}, r"b runs v1\.34\.3\+k3s1, v1\.34\.2\+k3s1 is older; `invoke rollback`"),
-        ("36.0", {"a": "35.9", "b": "34.3"}, r"b runs v1\.34\.3\+k3s1, .* skips a minor; a release of v1\.35 comes first"),
-        ("35.0", {"a": "34.3", "far": "31.9"}, "far is not in the inventory and runs .* more than 3 minors behind"),
+        (
+            "34.2",
+            {"a": "34.2", "b": "34.3"},
+            r"b runs v1\.34\.3\+k3s1, v1\.34\.2\+k3s1 is older; `invoke rollback`",
+        ),
+        (
+            "36.0",
+            {"a": "35.9", "b": "34.3"},
+            r"b runs v1\.34\.3\+k3s1, .* skips a minor; a release of v1\.35 comes first",
+        ),
+        (
+            "35.0",
+            {"a": "34.3", "far": "31.9"},
+            "far is not in the inventory and runs .* more than 3 minors behind",
+        ),
         ("27.0", {"a": "26.3", "far": "24.9"}, "more than 2 minors behind"),
         ("35.0", {"far": "34.0"}, "none of the inventory's hosts"),
     ],

@@ -15,7 +15,8 @@ follow() { # the running system is made to follow the files; nothing here waits,
   case $1 in
     *firewall*)
       if [ -f /etc/skerry/firewall.nft ]; then
-        nft -f /etc/skerry/firewall.nft
+        nft -f /etc/skerry/firewall.nft &&
+          { sha256sum < /etc/skerry/firewall.nft; nft -s list table inet skerry | sha256sum; } > /run/skerry-firewall
       else
         nft delete table inet skerry 2>/dev/null
         systemctl disable --quiet skerry-firewall 2>/dev/null

@@ -1,6 +1,6 @@
 # Puts back what keep.sh has kept, last first. SSH's files and the firewall have been armed with the guard before.
+# take_off comes from cluster/apt.py.
 PATH=$PATH:/usr/sbin:/sbin
-export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 BEFORE=/var/lib/skerry/before
 [ -f "$BEFORE/list" ] || exit 0
 failed=0
@@ -19,16 +19,16 @@ while read -r kind key was <&8; do
         enabled*) systemctl unmask --quiet "$key"; systemctl enable --quiet "$key" ;;
         *) systemctl unmask --quiet "$key" 2>/dev/null ;;
       esac
-      case $was in *" active") systemctl start "$key" ;; *) systemctl stop "$key" 2>/dev/null ;; esac ;;
+      case $key,$was in
+        ufw,*) ufw --force enable > /dev/null ;; # kept only where it was on; its unit is active even when it is off
+        *" active") systemctl start "$key" ;;
+        *) systemctl stop "$key" 2>/dev/null ;;
+      esac ;;
     "install absent" | "install config-files" | "install not-installed") remove="$remove $key" ;;
     "purge installed") install="$install $key" ;;
   esac
 done
-for package in $remove; do
-  [ "$(apt-get -s remove "$package" 2>/dev/null | grep -c '^Remv')" -le 1 ] ||
-    { echo "$package stays: other packages need it"; continue; }
-  apt-get -q -y -o DPkg::Lock::Timeout=300 purge "$package" > /dev/null || failed=1
-done
+for package in $remove; do take_off purge "$package" || failed=1; done
 [ -z "$install" ] || { apt-get -q update > /dev/null; apt-get -q -y -o DPkg::Lock::Timeout=300 install $install > /dev/null || failed=1; }
 systemctl daemon-reload
 systemctl reset-failed 2>/dev/null

@@ -10,17 +10,18 @@ What the real K3s does and this does not:
   pods and volumes are empty lists, air-gap images are not read, `drain` finds nothing to evict (the switch
   `drain_blocked` plays a pod that its disruption budget keeps).
 - SQLite: one row that holds everything, in a real database at the place of the real one.
-- etcd: the datastore is one JSON file at the place where the real file would be. Servers share it as `etcd.py` says: the whole file goes to every member, and a write counts once a majority has it on disk; terms and
-  votes are Raft's, a log there is none. Members join as learners and are promoted once they have what the leader
-  has; one that is removed ends its process and does not come back. Elections take about a second, etcd's under K3s
-  five to ten. Snapshots and `--cluster-reset` carry the file, without the members. None is scheduled, none goes to S3.
+- etcd: the datastore is one JSON file at the place where the real file would be. Servers share it as `etcd.py`
+  says: the whole file goes to every member, and a write counts once a majority has it on disk; terms and votes are
+  Raft's, a log there is none. Members join as learners and are promoted once they have what the leader has; one
+  that is removed ends its process and does not come back. Elections take about a second, etcd's under K3s five to
+  ten. Snapshots and `--cluster-reset` carry the file, without the members. None is scheduled, none goes to S3.
 - etcd's ports: 2380 takes `/members` and words of its own, HTTP/1 alone (etcd's speaks gRPC, too, and takes HTTP/2
   for it); 2381 has `/health` and who leads, but no latency: a made-up one would look measured; 2379 and 2382 are
   not listened on, no etcdctl. `/health` says what the member last heard of its leader; etcd's asks a majority.
 - Every request is answered by the server whose member leads, asked by the one that got it: real API servers each
   answer for themselves. Settings that must be alike on all servers are not compared.
 - The API knows nodes (get, list, merge patch, delete), empty lists and discovery: no watch, no create, no
-  RBAC, no admission, no audit; of Secrets only the names of the nodes' passwords; one can be deleted, and goes with its node.
+  RBAC, no admission, no audit; of Secrets only the names of the nodes' passwords, each of which can be deleted.
   Clients with a certificate from its client CA may do all.
 - The kubelet is arithmetic: reservations, eviction, maxPods, labels, kernel flags and cgroup are checked
   and reported, never enforced or set. It listens on no port, reads no drop-ins (refused loudly).

@@ -71,7 +71,9 @@ class Kubectl:
                 file=sys.stderr,
             )
             time.sleep(_seconds(self.options.get("timeout", "0s")))
-            raise KubectlError(f'unable to drain node "{names[0]}", aborting command... (global timeout reached)')
+            raise KubectlError(
+                f'unable to drain node "{names[0]}", aborting command... (global timeout reached)'
+            )
         for name in _names(names):
             print(f"node/{name} drained")
 

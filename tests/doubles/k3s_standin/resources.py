@@ -83,7 +83,9 @@ def _configz(registry: Registry, name: str, **_: Any) -> dict[str, Any]:
 
 def _secrets(registry: Registry, **_: Any) -> dict[str, Any]:
     """Those of the nodes' passwords, which are all that there are; what they hold is not shown."""
-    names = [f"{name}.node-password.k3s" for name, record in sorted(registry.records.items()) if record["proof"]]
+    names = [
+        f"{name}.node-password.k3s" for name, record in sorted(registry.records.items()) if record["proof"]
+    ]
     items = [{"metadata": {"name": name, "namespace": "kube-system"}, "type": "Opaque"} for name in names]
     return {"kind": "SecretList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items}
 

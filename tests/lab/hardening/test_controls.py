@@ -6,6 +6,9 @@ with this machine, is left to tests/vm.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from cluster.hardening.catalogue import Part
 from cluster.hardening.control import Check, Control
 from cluster.hardening.kernel import MODULES_FILE
 from controller.inventory import load
-from controller.verify import ssh_config_entry
+from controller.verify import hang_up, write_ssh_config
 from tests.host.readings import CONTAINER, wrong
 from tests.lab.conftest import Run, WriteInventory
 
@@ -65,6 +68,8 @@ def undo(check: Check) -> tuple[str, str]:
             f"systemctl stop {key}; rm {services}; systemctl daemon-reload",
         ),
     }
+    if key == "ufw":
+        return "mkdir -p /etc/ufw && echo ENABLED=yes > /etc/ufw/ufw.conf", "rm -r /etc/ufw"
     return table[check.kind]
 
 
@@ -87,7 +92,7 @@ def by_hand(host: Any, control: Control) -> list[Check]:
         if check.key not in CONTAINER and check.kind != "mount"
         if check.kind != "mode" or host.file(check.key).exists
     }
-    if {"package", "unit"} < set(able) and able["package"].wanted == "installed":
+    if {"package", "unit"} <= set(able) and able["package"].wanted == "installed":
         del able["package"]  # its service is undone instead: an archive is not always in reach
     return list(able.values())
 
@@ -95,7 +100,7 @@ def by_hand(host: Any, control: Control) -> list[Check]:
 @pytest.fixture(scope="module")
 def cis_node(
     prepared: str, artifacts: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Any, list[Control], Part]:
+) -> Iterator[tuple[Any, list[Control], Part]]:
     """A hardened node with the CIS profile, seen through testinfra, and its controls."""
     from tests.lab.runs import Running, write_inventory
 
@@ -104,11 +109,14 @@ def cis_node(
     result = Running(path, "deploy/k3s.py", folder / "home").finish()
     assert result.code == 0, result.stderr
     [wanted] = load(str(path)).hosts
-    config = folder / "ssh_config"
-    config.write_text(ssh_config_entry(wanted))
+    config = write_ssh_config(
+        Path(tempfile.mkdtemp(prefix="skerry-")), [wanted]
+    )  # a short path, for a socket
     part = catalogue.Part("server", wanted.settings, 0, ())
     controls = catalogue.active(catalogue.controls(part), wanted.settings.harden_exceptions)
-    return testinfra.get_host(f"ssh://{host.name}", ssh_config=str(config)), controls, part
+    yield testinfra.get_host(f"ssh://{host.name}", ssh_config=str(config)), controls, part
+    hang_up(config, [wanted])
+    shutil.rmtree(config.parent)
 
 
 def test_every_control_is_green_as_deployed(cis_node: tuple[Any, list[Control], Part]) -> None:

@@ -144,7 +144,9 @@ def test_the_next_run_takes_an_unproven_change_back_first_and_then_proves_its_ow
 def test_a_run_that_locks_itself_out_says_so_takes_it_back_and_fails(
     name: str, watched: tuple[lab.Host, str], inventory: WriteInventory, run: Run
 ) -> None:
-    host, before = watched
+    host, _ = watched
+    assert run(inventory(host), HARDEN).code == 0  # nothing but the mishap is left to change
+    before = configuration(host)
     result = run(inventory(host, rollback_seconds=STATED_SECONDS, **MISHAPS[name]), HARDEN)
     assert result.code == 1
     assert "nobody could log in any more after this change" in result.stderr

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -65,6 +66,9 @@ s = socket.socket(socket.AF_INET, socket.SOCK_{kind}); s.settimeout(2); s.connec
 print(s.recv(9).decode())' 2>/dev/null"""
 
 
+IMPOSTOR = "10.42.0.99"
+
+
 def asks(host: lab.Host, namespace: str, address: str, port: int, kind: str = "STREAM") -> bool:
     """Whether something in a pod, or on the host itself ("") gets an answer."""
     inside = f"ip netns exec {namespace} " if namespace else ""
@@ -88,7 +92,9 @@ def way_to_pods(host: lab.Host) -> Iterator[None]:
     """This machine routes pods' addresses to the host, as somebody in the same network might."""
     route = ["ip", "route", "replace", "10.42.0.2/32", "via", host.address]
     subprocess.run(route, check=True)
+    subprocess.run(["ip", "address", "replace", f"{IMPOSTOR}/32", "dev", "lo"], check=True)
     yield
+    subprocess.run(["ip", "address", "delete", f"{IMPOSTOR}/32", "dev", "lo"], check=True)
     subprocess.run(["ip", "route", "delete", "10.42.0.2/32"], check=True)
 
 
@@ -110,11 +116,24 @@ def assert_paths(host: lab.Host) -> None:
     assert not reaches("10.42.0.2", 8080), "a stranger is routed to a pod"
 
 
+def passes_for_a_pod(host: lab.Host) -> bool:
+    """Whether a packet of this machine with a pod's address gets as far as the host's connections."""
+    with socket.socket() as impostor:
+        impostor.bind((IMPOSTOR, 0))
+        impostor.setblocking(False)
+        impostor.connect_ex((host.address, 10250))  # the answer would go to the host's own bridge
+        time.sleep(0.5)
+    return IMPOSTOR in lab.run(host.name, f"conntrack -L -s {IMPOSTOR}").stdout
+
+
 @pytest.mark.usefixtures("way_to_pods")
 def test_pods_and_services_get_through_and_strangers_do_not(
     host: lab.Host, inventory: WriteInventory, run: Run
 ) -> None:
     assert_paths(host)
+    assert not passes_for_a_pod(host)
+    lab.run(host.name, "nft flush chain inet skerry impostors")
+    assert passes_for_a_pod(host), "without the rule it would"
     rules = lab.run(host.name, "iptables-save -t nat | grep ^-").stdout
     lab.run(host.name, "systemctl reload skerry-firewall && systemctl restart skerry-firewall")
     assert lab.run(host.name, "iptables-save -t nat | grep ^-").stdout == rules, "others' rules stay"

@@ -1,0 +1,64 @@
+"""A firewall that is there already is refused with its name, taken over when told, and back after unharden."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import lab
+from tests.lab.conftest import Run, WriteInventory
+
+APT = "export DEBIAN_FRONTEND=noninteractive; apt-get -q update && apt-get -q -y install --no-install-recommends "
+TABLE = """flush ruleset
+table inet mine { chain input { type filter hook input priority 0; tcp dport 4711 drop; }; }
+"""
+RIVALS = {  # how an administrator has set it up, and what shows that it filters
+    "ufw": (APT + "ufw && ufw allow 22/tcp && ufw --force enable", "ufw status | grep -q '^Status: active'"),
+    "nftables": (
+        APT + f"nftables && echo '{TABLE}' > /etc/nftables.conf && systemctl enable --now nftables",
+        "nft list table inet mine",
+    ),
+    "firewalld": (APT + "firewalld && systemctl enable --now firewalld", "firewall-cmd --state"),
+}
+
+
+FIREWALL_ALONE = """from deploy.phases.firewall import firewall
+from deploy.phases.preflight import preflight
+from deploy.phases.ssh import ssh
+preflight(), ssh(), firewall()
+"""
+"""deploy/harden.py without the system's part, which would only cost time here."""
+
+
+def filters(host: lab.Host, rival: str) -> bool:
+    return lab.run(host.name, RIVALS[rival][1], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("rival", RIVALS)
+def test_a_rival_is_refused_then_taken_over_and_comes_back(
+    rival: str, fresh_host: lab.Host, inventory: WriteInventory, run: Run, tmp_path: Path
+) -> None:
+    host, harden = fresh_host, str(tmp_path / "firewall_alone.py")
+    Path(harden).write_text(FIREWALL_ALONE)
+    lab.run(host.name, f"({RIVALS[rival][0]}) > /dev/null")
+    assert filters(host, rival)
+    refused = run(inventory(host), harden)
+    assert (refused.code, refused.changed) == (1, []), refused.stderr
+    assert "no host was changed" in refused.stderr
+    assert f"{rival} is active" in refused.stderr
+    assert "firewall_takeover" in refused.stderr
+    assert filters(host, rival)
+
+    taken = run(inventory(host, firewall_takeover=True), harden)
+    assert taken.code == 0, taken.stderr
+    assert not filters(host, rival)
+    lab.reboot(host.name)
+    assert not filters(host, rival)
+    lab.run(host.name, "nft list chain inet skerry input | grep -q 'policy drop'")
+    assert run(inventory(host, firewall_takeover=True), harden).changed == []
+
+    undone = run(inventory(host, firewall_takeover=True), "deploy/unharden.py")
+    assert undone.code == 0, undone.stderr
+    assert filters(host, rival)
+    assert lab.run(host.name, "nft list table inet skerry", check=False).returncode != 0
