@@ -13,6 +13,7 @@ from cluster.k3s_config import compose, from_yaml, to_yaml
 from cluster.k3s_keys import COMPOSED, SERVER_ONLY
 from cluster.reservations import RECIPE, Role
 from cluster.settings import Settings, parse_settings
+from cluster.snapshots import CREDENTIALS, credentials
 
 REFERENCE = Path(__file__).parents[2] / "inventories" / "group_data" / "all.py"
 DEFAULTS: dict[str, object] = {
@@ -34,7 +35,8 @@ FULL = {
     "k3s_disable": ["traefik"],
     "k3s_node_labels": ["disk=ssd"],
     "k3s_node_taints": ["dedicated=db:NoSchedule"],
-    "k3s_config_extra": {"vmodule": "x=1", "debug": True, "etcd-snapshot-retention": 10},
+    "k3s_config_extra": {"vmodule": "x=1", "debug": True, "etcd-snapshot-compress": True},
+    "snapshot_s3": {"bucket": "oslo", "endpoint": "s3.example.org", "region": "eu-north-1", "folder": "k3s"},
 }
 
 
@@ -75,6 +77,8 @@ def test_the_first_server_by_the_reference() -> None:
         "service-cidr": "10.43.0.0/16",
         "write-kubeconfig-mode": "0600",
         "etcd-expose-metrics": True,
+        "etcd-snapshot-schedule-cron": "0 */12 * * *",
+        "etcd-snapshot-retention": 5,
         "secrets-encryption": True,
         "protect-kernel-defaults": True,
         "kubelet-arg": KUBELET,
@@ -94,6 +98,13 @@ def test_the_first_server_with_every_setting_in_one_order() -> None:
         ("service-cidr", "10.43.0.0/16"),
         ("write-kubeconfig-mode", "0600"),
         ("etcd-expose-metrics", True),
+        ("etcd-snapshot-schedule-cron", "0 */12 * * *"),
+        ("etcd-snapshot-retention", 5),
+        ("etcd-s3", True),
+        ("etcd-s3-bucket", "oslo"),
+        ("etcd-s3-endpoint", "s3.example.org"),
+        ("etcd-s3-folder", "k3s"),
+        ("etcd-s3-region", "eu-north-1"),
         ("secrets-encryption", True),
         ("protect-kernel-defaults", True),
         ("node-ip", "192.0.2.7"),
@@ -101,7 +112,7 @@ def test_the_first_server_with_every_setting_in_one_order() -> None:
         ("node-taint", ["dedicated=db:NoSchedule"]),
         ("kubelet-arg", KUBELET),
         ("debug", True),
-        ("etcd-snapshot-retention", 10),
+        ("etcd-snapshot-compress", True),
         ("vmodule", "x=1"),
     ]
 
@@ -114,7 +125,26 @@ def test_a_server_that_joins_differs_only_in_how_it_starts() -> None:
 
 
 def test_sqlite_has_no_etcd_keys() -> None:
-    assert {"cluster-init", "etcd-expose-metrics"} & set(server(k3s_datastore="sqlite")) == set()
+    config = server(k3s_datastore="sqlite", snapshot_s3=FULL["snapshot_s3"])
+    assert [key for key in config if key.startswith(("cluster-init", "etcd-"))] == []
+
+
+def test_no_schedule_no_snapshots() -> None:
+    config = server(snapshot_schedule="")
+    assert config["etcd-disable-snapshots"] is True
+    assert "etcd-snapshot-schedule-cron" not in config
+
+
+def test_s3s_credentials_come_from_the_environment_and_stand_apart() -> None:
+    wanted = settings(**FULL)
+    [file] = credentials(wanted, {"SKERRY_S3_ACCESS_KEY": "AK", "SKERRY_S3_SECRET_KEY": "0x1"})
+    assert (file.path, file.mode) == (CREDENTIALS, "600")
+    assert from_yaml(file.content) == {"etcd-s3-access-key": "AK", "etcd-s3-secret-key": "0x1"}
+    assert "0x1" not in to_yaml(server(**FULL))
+    named = settings(snapshot_s3={"bucket": "b", "secret_key_variable": "OSLO_SECRET"})
+    with pytest.raises(InputError, match="needs the variable OSLO_SECRET, which is not set"):
+        credentials(named, {"SKERRY_S3_ACCESS_KEY": "AK", "SKERRY_S3_SECRET_KEY": "x"})
+    assert credentials(settings(), {}) == credentials(settings(**FULL, k3s_datastore="sqlite"), {}) == []
 
 
 def test_an_agent_gets_agents_keys_only() -> None:
@@ -138,7 +168,12 @@ def test_an_agent_gets_no_appending_server_key_either() -> None:
 
 def test_what_is_composed_is_known_as_composed() -> None:
     """COMPOSED guards the extra keys, SERVER_ONLY the agents: both must know every key written here."""
-    written = {*server(**FULL), *joiner("server", **FULL)} - {"debug", "vmodule", "etcd-snapshot-retention"}
+    never = server(snapshot_schedule="")
+    written = {*server(**FULL), *joiner("server", **FULL), *never} - {
+        "debug",
+        "vmodule",
+        "etcd-snapshot-compress",
+    }
     assert written == COMPOSED
     assert written - set(joiner("agent", **FULL)) <= SERVER_ONLY
 

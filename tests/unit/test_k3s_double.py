@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -373,11 +374,59 @@ def test_killed_and_restarted_with_its_token_alone(double: Double) -> None:
     assert (double.data / "server/tls/server-ca.crt").read_bytes() == ca
 
 
+def _sqlite_rows(double: Double) -> list[str]:
+    """The nodes in the database, which is read beside the running server."""
+    with contextlib.closing(sqlite3.connect(double.data / "server/db/state.db")) as database:
+        [[text]] = database.execute("SELECT value FROM kine").fetchall()
+    return sorted(json.loads(text)["nodes"])
+
+
+def test_a_copy_of_sqlites_one_file_is_not_all_of_it(double: Double, tmp_path: Path) -> None:
+    """What was written last is in the log beside it, as with K3s; a backup has to ask the database."""
+    double.config.write_text("")
+    double.start()
+    double.until_ready()
+    source = double.data / "server/db/state.db"
+    assert source.with_name("state.db-wal").stat().st_size > 0
+    copied = tmp_path / "copy.db"
+    copied.write_bytes(source.read_bytes())
+    with contextlib.closing(sqlite3.connect(copied)) as database:
+        tables = database.execute("SELECT name FROM sqlite_master").fetchall()
+        rows = database.execute("SELECT value FROM kine").fetchall() if tables else []
+    assert not rows or "one" not in json.loads(rows[0][0])["nodes"]
+    double.stop(signal.SIGKILL)
+    double.start()
+    double.until_ready()
+    assert _sqlite_rows(double) == ["one"]
+
+
+def test_a_snapshot_comes_back_on_a_fresh_host_with_its_token_alone(double: Double, tmp_path: Path) -> None:
+    double.start("--token=first")
+    uid = double.until_ready()["metadata"]["uid"]
+    place = (f"--data-dir={double.data}", f"--write-kubeconfig={double.kubeconfig}")
+    assert double.run("etcd-snapshot", "save", "--name=mine", "--s3=false", *place).returncode == 0
+    [snapshot] = (double.data / "server/db/snapshots").glob("mine-one-*")
+    kept = tmp_path / "kept"
+    kept.write_bytes(snapshot.read_bytes())
+    ca = (double.data / "server/tls/server-ca.crt").read_bytes()
+    double.stop(signal.SIGKILL)
+    shutil.rmtree(double.data)
+    reset = ("--cluster-reset", f"--cluster-reset-restore-path={kept}", "--etcd-s3=false")
+    assert "different token" in double.start_fails(*reset, "--token=second")
+    shutil.rmtree(double.data)
+    double.start(*reset, "--token=first")
+    assert double.process
+    assert double.process.wait(PATIENCE_SECONDS) == 0, double.log()
+    double.start("--token=first")
+    assert double.until_ready()["metadata"]["uid"] == uid
+    assert (double.data / "server/tls/server-ca.crt").read_bytes() == ca
+
+
 def test_sqlite_becomes_etcd(double: Double) -> None:
     double.config.write_text("")
     double.start()
     assert _condition(double.until_ready(), "EtcdIsVoter") == "None"
-    assert (double.data / "server/db/state.db").exists()
+    assert _sqlite_rows(double) == ["one"]
     double.stop()
     double.start("--cluster-init")
     _until(lambda: _condition(double.until_ready(), "EtcdIsVoter") == "True")

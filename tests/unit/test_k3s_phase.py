@@ -11,11 +11,13 @@ from typing import cast
 
 import pytest
 
+from cluster.files import File
 from cluster.quantity import MIB
 from cluster.reservations import RECIPE
 from cluster.survey import Survey
 from deploy.facts.k3s import K3s, K3sState
 from deploy.operations.artifact import Source
+from deploy.phases import k3s
 from deploy.phases.k3s import TEMPLATES, Node, change_needed, compare, in_turn
 from tests.unit.conftest import MakeSettings
 
@@ -144,6 +146,8 @@ def test_output_of_a_host_without_k3s_is_understood() -> None:
         "@files",
         "@tokens",
         "@cluster",
+        "@drained",
+        "@restore",
         "@unit",
         "inactive",
         "",
@@ -182,3 +186,27 @@ def test_a_node_that_joins_has_the_address_and_no_init(wanted: Node) -> None:
     assert "cluster-init: true\n" in first
     for each in (text, first):
         assert "agent-token-file: /etc/rancher/k3s/agent-token\n" in each
+
+
+def test_pods_go_elsewhere_for_another_version_and_where_there_is_an_elsewhere(
+    wanted: Node, healthy: K3sState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def running(version: str, **changes: object) -> K3sState:
+        status = {**healthy.node["status"], "nodeInfo": {"kubeletVersion": version}}
+        return replace(healthy, node={"status": status}, **changes)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(k3s, "all_hosts", lambda: {"a": None, "b": None})
+    assert k3s.moves(wanted, running("v1.36.2+k3s1"))
+    assert not k3s.moves(wanted, running(wanted.settings.k3s_version))
+    assert not k3s.moves(wanted, running("v1.36.2+k3s1", started=2 * STARTED))  # not Ready: it could end none
+    assert not k3s.moves(wanted, replace(healthy, node={}))
+    monkeypatch.setattr(k3s, "all_hosts", lambda: {"a": None})
+    assert not k3s.moves(wanted, running("v1.36.2+k3s1"))
+
+
+def test_the_environment_tells_the_version_and_no_secret(wanted: Node) -> None:
+    secret = File("/etc/rancher/k3s/config.yaml.d/50-skerry-s3.yaml", "etcd-s3-secret-key: 0x1\n", "600")
+    with_s3 = replace(wanted, credentials=(secret,))
+    assert f"SKERRY_K3S_VERSION={wanted.settings.k3s_version}\n" in wanted.environment.content
+    assert with_s3.digest != wanted.digest  # other credentials call for a restart
+    assert "0x1" not in repr(with_s3)

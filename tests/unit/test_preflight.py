@@ -163,3 +163,27 @@ def test_a_fresh_host_must_not_come_first_where_a_cluster_is(make_settings: Make
     ]
     whole = hosts | {"new": replace(hosts["new"], datastore="etcd")}
     assert not findings(whole, dict.fromkeys(roles, settings), roles, dict.fromkeys(roles, NOW))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("running", "words"),
+    [
+        ("v1.36.4+k3s1", "K3s v1.36.4+k3s1 runs here, k3s_version v1.36.3+k3s1 is older"),
+        ("v1.34.9+k3s1", "k3s_version v1.36.3+k3s1 skips a minor"),
+    ],
+)
+def test_a_downgrade_and_a_skipped_minor_are_errors(
+    make_settings: MakeSettings, running: str, words: str
+) -> None:
+    [finding] = check(replace(FIT, k3s_version=running), make_settings(k3s_version="v1.36.3+k3s1"))
+    assert (finding.level, finding.remedy != "") == ("error", True)
+    assert words in finding.problem
+
+
+def test_the_same_the_next_and_an_older_version_that_was_asked_for_are_fine(
+    make_settings: MakeSettings,
+) -> None:
+    for running in ("", "v1.36.3+k3s1", "v1.36.2+k3s1", "v1.35.9+k3s1"):
+        assert check(replace(FIT, k3s_version=running), make_settings(k3s_version="v1.36.3+k3s1")) == []
+    wanted = make_settings(k3s_version="v1.36.3+k3s1", k3s_downgrade=True)
+    assert check(replace(FIT, k3s_version="v1.36.4+k3s1"), wanted) == []

@@ -69,10 +69,15 @@ def test_settings_cannot_be_changed() -> None:
         ("k3s_node_taints", ["dedicated=db:NoSchedule", "example.org/gpu:NoExecute"]),
         (
             "k3s_config_extra",
-            {"debug": True, "v": 2, "etcd-snapshot-retention": 10, "kube-proxy-arg+": ["x=y"]},
+            {"debug": True, "v": 2, "etcd-snapshot-compress": True, "kube-proxy-arg+": ["x=y"]},
         ),
         ("reserve", "auto"),
         ("reserve", AMOUNTS),
+        ("snapshot_schedule", "0 0,12 * * MON-FRI"),
+        ("snapshot_schedule", "@every 6h"),
+        ("snapshot_schedule", ""),
+        ("snapshot_s3", {"bucket": "oslo", "secret_key_variable": "OSLO_S3_SECRET"}),
+        ("backup_recipients", ["age1" + "q" * 58]),
         ("artifact_mirror", "http://10.0.0.1:8080"),
         ("k3s_flannel_backend", "wireguard-native"),
     ],
@@ -368,3 +373,22 @@ def test_a_problem_stays_one_short_line_whatever_the_value() -> None:
 
 def test_pyinfras_own_data_is_left_out() -> None:
     assert parse(_sudo=True, ssh_port=2222) == parse()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("snapshot_schedule", "12:00", "'12:00' is not a schedule; write it as '0 */12 * * *'"),
+        ("snapshot_s3", {"folder": "k3s"}, "names no bucket"),
+        ("snapshot_s3", {"bucket": "b", "secret_key": "s3cr3t"}, "does not know 'secret_key'"),
+        ("snapshot_s3", {"bucket": "b", "secret_key_variable": "s3cr3t/x"}, "is not a variable's name"),
+        ("backup_recipients", ["AGE-SECRET-KEY-1s3cr3t"], "is not an age recipient"),
+        ("upgrade_batch_percent", 0, "should be at least 1"),
+    ],
+)
+def test_backups_settings_are_refused_without_repeating_what_may_be_secret(
+    name: str, value: object, words: str
+) -> None:
+    line = refusal(**{name: value})
+    assert words in line
+    assert "s3cr3t" not in line
