@@ -12,11 +12,13 @@ from pathlib import Path
 
 from cluster.artifacts import PINNED
 from cluster.errors import InputError
+from cluster.upgrade import batches
 from cluster.versions import K3sVersion
 from controller.inventory import PROJECT, load
-from fleet import keys, scaffold, secrets
+from fleet import keys, pull, scaffold, secrets
 from fleet.lint.__main__ import show
 from fleet.lint.run import lint as run_lint
+from fleet.record import Upgrades
 
 NOT_AS_WANTED = 3
 
@@ -39,6 +41,27 @@ def add_app(name: str, path: str, image: str, port: int) -> None:
 def add_cluster(name: str, path: str, like: str) -> None:
     root = Path(path).expanduser().absolute()
     _tell(scaffold.add_cluster(root, name, like), root, f"invoke secrets-init {path}")
+
+
+def add_upgrades(path: str, inventory_path: str) -> None:
+    """Write the plans from an inventory's settings, and say which of these the hosts have to leave to them."""
+    inventory = load(inventory_path)
+    settings, agents = (
+        inventory.first_server.settings,
+        [each for each in inventory.hosts if each.role == "agent"],
+    )
+    if not settings.flux_path:
+        raise InputError(f"{inventory_path}: has no flux_path, which names the cluster's folder; set it")
+    upgrades = Upgrades(
+        settings.k3s_version,
+        len(batches([each.name for each in agents], settings.upgrade_batch_percent)[0]) if agents else 1,
+        settings.reboot_drain_seconds,
+        settings.reboot_window,
+    )
+    pull.check(upgrades)
+    root = Path(path).expanduser().absolute()
+    outcome = scaffold.add_upgrades(root, settings.flux_path.removeprefix("clusters/"), upgrades)
+    _tell(outcome, root, f'set reboot_window = "" for {inventory_path}, then invoke fleet-lint {path}')
 
 
 def _tell(outcome: scaffold.Outcome, root: Path, following: str) -> None:

@@ -52,6 +52,15 @@ def fleet_add_cluster(context: Context, name: str, path: str, like: str = "stagi
     fleet.add_cluster(name, path, like)
 
 
+@task(name="fleet-add-upgrades", help=PATH | INVENTORY)
+@plain_errors
+def fleet_add_upgrades(context: Context, path: str, inventory: str) -> None:
+    """Have the inventory's cluster pull its hosts' K3s version and reboots from the repository."""
+    from controller import fleet
+
+    fleet.add_upgrades(path, inventory)
+
+
 @task(name="fleet-lint", help=PATH | JSON)
 @plain_errors
 def fleet_lint(context: Context, path: str, json: bool = False) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from cluster import upgrade as rules
 from cluster.errors import InputError
 from cluster.etcd import not_to_lose, unsettled
-from cluster.versions import K3sVersion, accepts_cgroup_v1
+from cluster.versions import K3sVersion, accepts_cgroup_v1, check_known
 from controller import trust
 from controller.backup import backup
 from controller.inventory import Host, Inventory, load
@@ -35,8 +35,9 @@ def upgrade(inventory_path: str, to: str) -> tuple[int, list[Stage]]:
 
     A call that was cut off is continued by the next one; the backup from before stays the one to go back to.
     """
-    inventory = load(inventory_path, k3s_version=to)
     wanted = K3sVersion.parse(to)
+    check_known(wanted)
+    inventory = load(inventory_path, k3s_version=to)
     server = answering(servers(inventory))
     known = nodes(server)
     running = {

@@ -35,6 +35,16 @@ class App:
 
 
 @dataclass
+class Upgrades:
+    """How a cluster pulls its hosts' upgrades: the K3s version, agents at a time, drain's deadline, reboot window."""
+
+    version: str
+    concurrency: int
+    drain_seconds: int
+    window: str
+
+
+@dataclass
 class Record:
     """The scaffold so far. `files` holds the sha256 of each file as Skerry last wrote it."""
 
@@ -44,6 +54,7 @@ class Record:
     skerry_url: str = ""
     clusters: dict[str, Cluster] = field(default_factory=dict)
     apps: dict[str, App] = field(default_factory=dict)
+    upgrades: dict[str, Upgrades] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
 
     def save(self, root: Path) -> None:
@@ -61,6 +72,7 @@ def load(root: Path) -> Record:
         data: dict[str, Any] = yaml.load(path.read_text(), Loader=LOADER)  # noqa: S506  safe, and in C where it can be
         data["clusters"] = {name: Cluster(**each) for name, each in data["clusters"].items()}
         data["apps"] = {name: App(**each) for name, each in data["apps"].items()}
+        data["upgrades"] = {name: Upgrades(**each) for name, each in data.get("upgrades", {}).items()}
         return Record(**data)
     except (yaml.YAMLError, TypeError, KeyError, AttributeError):
         raise InputError(f"{path}: is damaged; restore it from Git") from None

@@ -12,6 +12,7 @@ from string import Template
 import yaml
 
 from cluster.errors import InputError
+from fleet import pull
 from fleet import record as records
 from fleet.files import replace
 from fleet.names import check_label
@@ -105,6 +106,17 @@ def add_cluster(root: Path, name: str, like: str) -> Outcome:
     return _write(root, record)
 
 
+def add_upgrades(root: Path, cluster: str, upgrades: records.Upgrades) -> Outcome:
+    """Have a cluster pull its hosts' K3s version and reboots. Raises InputError for a cluster that is not here."""
+    record = records.load(root)
+    if cluster not in record.clusters:
+        raise InputError(
+            f"{root}: has no cluster {cluster!r}; there are {', '.join(sorted(record.clusters))}"
+        )
+    record.upgrades[cluster] = upgrades
+    return _write(root, record)
+
+
 def list_resource(path: Path, name: str) -> None:
     """Make a kustomization take in `name`. Raises InputError when it is none, or of a form that is not edited."""
     text = _with_resource(path, name)
@@ -129,6 +141,8 @@ def wanted(record: Record) -> dict[str, str]:
         for app in each.apps:
             host = f"{app}.example.org" if cluster == "production" else f"{app}.{cluster}.example.org"
             files |= _render(f"overlay/{each.like}", {"environment": cluster, "app": app, "host": host})
+    for cluster, pulled in record.upgrades.items():
+        files |= _render("upgrades", {"environment": cluster, **pull.values(pulled)})
     return files
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from cluster.errors import InputError
-from fleet import record, scaffold
+from fleet import pull, record, scaffold
 
 SHOP = ("shop", "registry.example.org/shop:1.4.2", 8080)
 
@@ -119,3 +119,39 @@ def test_a_damaged_record_is_one_line(root: Path) -> None:
     (root / record.FILE).write_text("name: x\n")
     with pytest.raises(InputError, match="is damaged; restore it from Git"):
         again(root)
+
+
+def test_a_cluster_pulls_its_upgrades_by_the_inventorys_settings(root: Path) -> None:
+    wish = record.Upgrades("v1.36.3+k3s1", 2, 600, "Sun 22:30")
+    scaffold.add_upgrades(root, "production", wish)
+    folder = root / "upgrades" / "production"
+    plans = list(yaml.safe_load_all((folder / "plans.yaml").read_text()))
+    assert [(each["metadata"]["name"], each["spec"]["version"]) for each in plans] == [
+        ("k3s-servers", "v1.36.3+k3s1"),
+        ("k3s-agents", "v1.36.3+k3s1"),
+    ]
+    assert [each["spec"]["concurrency"] for each in plans] == [1, 2]
+    assert all(each["spec"]["drain"]["timeout"] == "600s" for each in plans)
+    assert "disableEviction" not in (folder / "plans.yaml").read_text()  # budgets count
+    *_, release = yaml.safe_load_all((folder / "kured.yaml").read_text())
+    window = release["spec"]["values"]["configuration"]
+    assert (window["rebootDays"], window["startTime"], window["endTime"]) == (["sun"], "22:30", "23:59")
+    assert again(root).written == []
+    assert not (root / "upgrades" / "staging").exists()
+    newer = record.Upgrades("v1.36.4+k3s1", 2, 600, "daily 03:00")
+    assert scaffold.add_upgrades(root, "production", newer).kept == []
+    assert "v1.36.4+k3s1" in (folder / "plans.yaml").read_text()
+
+
+def test_upgrades_are_for_a_cluster_of_the_repository_and_need_a_window(root: Path) -> None:
+    wish = record.Upgrades("v1.36.3+k3s1", 1, 600, "")
+    with pytest.raises(InputError, match="has no cluster 'oslo'; there are production, staging"):
+        scaffold.add_upgrades(root, "oslo", wish)
+    with pytest.raises(InputError, match="reboot_window is empty"):
+        pull.check(wish)
+
+
+def test_a_scaffold_from_before_knows_no_upgrades(root: Path) -> None:
+    file = root / record.FILE
+    file.write_text(file.read_text().replace("upgrades: {}\n", ""))
+    assert record.load(root).upgrades == {}

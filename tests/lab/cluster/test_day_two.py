@@ -64,7 +64,7 @@ def test_what_must_not_be_upgraded_or_restored_is_one_line(cluster: Cluster) -> 
 def test_an_upgrade_stops_at_a_disruption_budget_and_goes_on_past_a_lost_controller_and_host(
     cluster: Cluster,
 ) -> None:
-    """In one go: the controller is killed at the second server, whose host loses power; the agent's pods stay at first."""
+    """The controller is killed at the second server, whose host loses power; the agent's pods stay at first."""
     cluster.shell("c1", f"""echo '{{"drain_blocked": "{AGENT}"}}' > {SWITCHES}""")
     with Writer(cluster) as writer:
         begun = time.monotonic()
