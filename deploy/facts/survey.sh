@@ -58,12 +58,17 @@ for unit in firewalld nftables; do systemctl is-active --quiet "$unit" 2>/dev/nu
 section addresses; ip -o address show scope global 2>/dev/null | awk '{ print $4 }'
 
 section k3s_installed; [ -e /usr/local/bin/k3s ] && echo yes || echo no
-# The version that the running process was started with; else, as of older Skerrys and while it is down, the link's.
+# The version that the running process was started with; while it is down, the link's. Where something else, a plan of
+# system-upgrade-controller say, has put a binary in the link's place, it is that one's.
 section k3s_version
-version=$(started_as k3s)
-[ -n "$version" ] || version=$(started_as k3s-agent)
-[ -n "$version" ] || version=$(readlink /usr/local/bin/k3s 2>/dev/null | sed -n 's,^/usr/local/lib/k3s/\([^/]*\)/k3s$,\1,p')
-echo "$version"
+linked=$(readlink /usr/local/bin/k3s 2>/dev/null | sed -n 's,^/usr/local/lib/k3s/\([^/]*\)/k3s$,\1,p')
+if [ -n "$linked" ]; then
+  version=$(started_as k3s)
+  [ -n "$version" ] || version=$(started_as k3s-agent)
+  echo "${version:-$linked}"
+elif [ -x /usr/local/bin/k3s ]; then
+  /usr/local/bin/k3s --version 2>/dev/null | sed -n 's/^k3s version \(v[0-9.]*+k3s[0-9]*\).*/\1/p'
+fi
 section datastore
 db=/var/lib/rancher/k3s/server/db
 if [ -e $db/etcd/member ]; then echo etcd; elif [ -e $db/state.db ]; then echo sqlite; fi
