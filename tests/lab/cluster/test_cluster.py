@@ -70,31 +70,16 @@ def test_a_change_goes_through_the_servers_one_by_one_and_loses_no_write(cluster
 def test_a_server_that_does_not_come_back_ends_the_change(cluster: Cluster) -> None:
     before = cluster.starts()
     cluster.shell("c2", f"""echo '{{"fail_start": "it has no good reason"}}' > {SWITCHES}""")
-    stopped = cluster.run(max_pods=80)
+    stopped = cluster.run()
     assert (stopped.code, stopped.failed) == (1, [START] * 3), stopped.stderr
     assert "it has no good reason" in stopped.stderr
     for name in ("c3", "c4"):
         assert "c2 has failed, so that K3s here was left as it was" in stopped.stderr
         assert cluster.starts()[name] == before[name]
     cluster.shell("c2", f"rm {SWITCHES}")
-    mended = cluster.run(max_pods=80)
+    mended = cluster.run()
     assert mended.code == 0, mended.stderr
     assert cluster.nodes() == dict.fromkeys(NAMES, "True")
-
-
-def test_no_server_is_taken_from_an_etcd_that_needs_it(cluster: Cluster) -> None:
-    """The third is down, and cannot be brought back."""
-    cluster.shell("c3", f"""systemctl stop k3s; echo '{{"hang": true}}' > {SWITCHES}""")
-    before = cluster.starts()
-    refused = cluster.run(max_pods=70, k3s_ready_timeout_seconds=10)
-    assert refused.code == 1
-    assert refused.stderr.count("c3 has failed, so that K3s here was left as it was") == 3
-    assert [cluster.starts()[name] for name in ("c1", "c2", AGENT)] == [
-        before[name] for name in ("c1", "c2", AGENT)
-    ]
-    cluster.shell("c3", f"rm {SWITCHES}; systemctl kill -s KILL k3s")
-    mended = cluster.run(max_pods=70)
-    assert mended.code == 0, mended.stderr
 
 
 def test_no_server_is_taken_while_another_is_not_healthy(cluster: Cluster) -> None:
@@ -108,14 +93,12 @@ def test_no_server_is_taken_while_another_is_not_healthy(cluster: Cluster) -> No
     assert refused.code == 1
     assert "etcd has 3 voters and needs 2, without c1 it would have 1; not healthy: c3-" in refused.stderr
     assert cluster.starts() == before
-    mended = cluster.run(max_pods=50)
-    assert mended.code == 0, mended.stderr
 
 
 def test_servers_that_are_all_down_are_started_together(cluster: Cluster) -> None:
     for name in SERVERS:
         cluster.shell(name, "systemctl stop k3s")
-    result = cluster.run(max_pods=50)
+    result = cluster.run()
     assert result.code == 0, result.stderr
     assert cluster.nodes("c3") == dict.fromkeys(NAMES, "True")
 
