@@ -5,7 +5,7 @@ K3s is the stand-in: its docstring says what of etcd it has.
 
 from __future__ import annotations
 
-from tests.lab.cluster.cluster import AGENT, NAMES, SERVERS, START, SWITCHES, Cluster, Writer
+from tests.lab.cluster.cluster import NAMES, SERVERS, START, SWITCHES, Cluster, Writer
 
 
 def test_all_are_ready_and_every_server_says_so(cluster: Cluster) -> None:
