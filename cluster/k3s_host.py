@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from cluster.reservations import Role
 
+TOKEN, AGENT_TOKEN = "/etc/rancher/k3s/token", "/etc/rancher/k3s/agent-token"
+
 
 def binary(version: str) -> str:
     """The binary of a version; /usr/local/bin/k3s links to the one in use."""

@@ -18,12 +18,12 @@ from cluster.errors import InputError
 from cluster.health import SNAPSHOTS
 from cluster.survey import sections
 from controller import archive, ssh
-from controller.inventory import Host, Inventory
+from controller.inventory import PROJECT, Host, Inventory
 from controller.journal import SKERRY
 from controller.servers import answering, servers, shell
-from deploy.phases.k3s import TEMPLATES
 from fleet import keys, sops
 
+SCRIPT = PROJECT / "deploy" / "templates" / "k3s" / "backup.sh"
 NODE_PASSWORD = "/etc/rancher/node/password"  # noqa: S105  a path: by what is in it, a node proves that it is who it was
 
 
@@ -92,7 +92,7 @@ def _take(
 ) -> Manifest:
     settings, label = server.settings, f"skerry-backup-{created.lower().replace(':', '')}"
     places = str(settings.k3s_config_extra.get("etcd-snapshot-dir", SNAPSHOTS))
-    script = (TEMPLATES / "backup.sh").read_text()
+    script = SCRIPT.read_text()
     passwords = _node_passwords(inventory)
     with ssh.connect(server) as connection:
         arguments = shlex.join([settings.k3s_datastore, label, places])

@@ -14,6 +14,7 @@ from typing import Any
 
 from cluster.backup import RESTORE, SERVER, Manifest, check, place_of
 from cluster.errors import InputError
+from cluster.k3s_host import TOKEN
 from controller import archive, ssh, trust
 from controller.backup import NODE_PASSWORD, find, key_file
 from controller.inventory import Host, Inventory, load
@@ -21,7 +22,6 @@ from controller.journal import lock
 from controller.servers import KUBECTL, servers, shell
 from controller.up import Stage, deploy
 from deploy.operations.files import place_script
-from deploy.operations.servers import TOKEN
 
 AUTHORITY = f"sed -n 's/^K10\\([0-9a-f]*\\)::.*/\\1/p' {SERVER}/token 2>/dev/null; true"
 ASIDE = (  # as K3s itself keeps what a restore replaces; its snapshots lie beside it and stay

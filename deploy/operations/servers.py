@@ -13,12 +13,12 @@ from pyinfra.context import ctx_host
 
 from cluster.etcd import Reports, not_to_lose, unsettled
 from cluster.files import File
+from cluster.k3s_host import AGENT_TOKEN, TOKEN
 from cluster.reservations import Role
 from deploy.facts.etcd import Etcd
 from deploy.facts.script import FOLDER
 from deploy.operations.files import write_script
 
-TOKEN, AGENT_TOKEN = "/etc/rancher/k3s/token", "/etc/rancher/k3s/agent-token"
 PAUSE_SECONDS = 1.0
 
 _stopped: dict[int, str] = {}  # by inventory: the server that failed first; those after it only follow

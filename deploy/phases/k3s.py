@@ -23,7 +23,7 @@ from cluster.eviction import memory_threshold
 from cluster.files import File
 from cluster.hardening import k3s_cis
 from cluster.k3s_config import compose, endpoint, to_yaml
-from cluster.k3s_host import binary, unit
+from cluster.k3s_host import AGENT_TOKEN, TOKEN, binary, unit
 from cluster.preflight import ARCHITECTURES
 from cluster.quantity import parse_cpu, parse_memory
 from cluster.reservations import Reservations, Role, allocatable, check_allocatable, reservations
@@ -38,7 +38,6 @@ from deploy.hardening import refuse
 from deploy.operations import Commands, drain, servers
 from deploy.operations.artifact import Source, install
 from deploy.operations.files import remove, write
-from deploy.operations.servers import AGENT_TOKEN, TOKEN
 from deploy.phases.preflight import all_hosts, this_host
 from deploy.wanted import BadInput, Wanted, mine, wanted
 
