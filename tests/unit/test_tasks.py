@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from invoke import Collection, Task
 
 import tasks
+from controller.inventory import PROJECT
 
 COLLECTION = Collection.from_module(tasks)
 
@@ -31,3 +35,14 @@ def test_what_machines_read_is_asked_for_by_one_name() -> None:
     ]
     assert flags.count("json") >= 10
     assert [flag for flag in flags if "json" in flag and flag != "json"] == []
+
+
+def test_tasks_do_without_pyinfras_event_loop() -> None:
+    """A phase's import turns the standard library over to gevent; threads that wait for SSH then never wake up."""
+    modules = [f"controller.{path.stem}" for path in (PROJECT / "controller").glob("*.py")]
+    tasks_alone = [name for name in modules if name not in ("controller.engine", "controller.__init__")]
+    script = f"import socket, {', '.join(tasks_alone)}; print(socket.socket.__module__)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("socket\n", "")
