@@ -18,6 +18,7 @@ from .resources import ROUTES
 PRIVATE = "/v1-skerry-double/"  # between stand-ins only
 HEALTH = ("/readyz", "/livez", "/healthz")
 LOCAL = (*HEALTH, "/version", f"{PRIVATE}bootstrap")  # answered by whoever is asked
+SNAPSHOTS = f"{PRIVATE}snapshots/"  # a server takes them of its own member, onto its own disk
 SUPERVISED = (
     f"{PRIVATE}bootstrap",
     f"{PRIVATE}members",
@@ -56,7 +57,8 @@ class Api:
                 raise ApiError(503, "apiserver not ready")
             if path in HEALTH and self.cluster.etcd and not self.cluster.etcd.is_healthy():
                 raise ApiError(500, "[-]etcd failed: reason withheld")
-            if self.cluster.etcd and not self.cluster.etcd.leads and path not in LOCAL:
+            local = path in LOCAL or path.startswith(SNAPSHOTS)
+            if self.cluster.etcd and not self.cluster.etcd.leads and not local:
                 return self._forward(method, target, headers, body, certified)
         except (ApiError, NotCommitted) as error:
             return _failure(error)

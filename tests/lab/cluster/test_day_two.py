@@ -35,7 +35,8 @@ def test_status_tells_the_worst_first_and_drift_of_each(cluster: Cluster) -> Non
     assert {each["drift"] for each in well} == {"0"}
     roles = [each["etcd"].split()[0] for each in well if each["role"] == "server"]
     assert sorted(roles) == ["leader", "voter", "voter"]
-    assert all(each["certificates"].endswith(" d") and each["disk"] for each in well)
+    assert all(each["certificates"].endswith(" d") for each in well if each["role"] == "server")
+    assert all(each["disk"].endswith("GiB free") for each in well)
     cluster.shell("c3", "systemctl stop k3s")
     try:
         code, ill = statuses(cluster, "--no-drift")
@@ -103,7 +104,7 @@ def test_an_upgrade_stops_at_a_disruption_budget_and_goes_on_past_a_lost_control
 
 def test_the_inventorys_older_version_is_refused_and_a_rollback_goes_there(cluster: Cluster) -> None:
     refused = cluster.run()
-    assert refused.code == 2 or refused.code == 1
+    assert (refused.code, refused.changed) == (1, [])
     assert f"K3s {NEWER} runs here, k3s_version {VERSION} is older" in refused.stderr
     with Writer(cluster, "rollback") as writer:
         back = cluster.invoke("rollback", "--yes")
