@@ -107,7 +107,7 @@ def bring_back(inventory: Inventory, wish: Wish, manifest: Manifest) -> None:
         _say(f"bringing {wish.path.name} to {first.name}")
         passwords = _place(first, wish, manifest)
         list(pool.map(lambda host: _return_password(host, passwords.get(host.name)), inventory.hosts))
-        wanted = json.dumps({"archive": wish.path.name, "created": manifest.created})
+        wanted = json.dumps({"archive": wish.path.name, "created": manifest.created}) + "\n"
         with ssh.connect(first) as connection:  # last: from here on, the next deploy restores
             _put(connection, first, f"{RESTORE}/wanted", wanted.encode())
 

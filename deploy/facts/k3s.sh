@@ -34,7 +34,7 @@ fi
 section cluster; sed -n 's/^K10\([0-9a-f]*\)::.*/\1/p' $full 2>/dev/null
 
 section drained; cat /var/lib/skerry/upgrading 2>/dev/null
-section restore; cat /var/lib/skerry/restore/wanted 2>/dev/null
+section restore; cat /var/lib/skerry/restore/wanted 2>/dev/null && echo # what comes next starts a line of its own
 
 section unit; show ActiveState; show UnitFileState; show NeedDaemonReload
 # Which configuration the running process was started with: its environment says.

@@ -133,8 +133,6 @@ def test_a_lost_cluster_comes_back_on_fresh_hosts_and_its_agent_with_it(
     assert "say --overwrite if it shall" in running.stderr
 
     begun = time.monotonic()
-    for name in SERVERS:
-        lab.power_off(name, hard=True)
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda name: lab.restore(name, "prepared"), SERVERS))
     for name in SERVERS:
