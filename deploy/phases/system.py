@@ -140,15 +140,19 @@ def _switch(found: Snapshot) -> Commands:
         host.noop("all services are as wanted")
         return
     yield from keep(found(), [f"unit {check.key}" for check in wrong])
-    for check in wrong:
-        unit = check.key if "." in check.key else f"{check.key}.service"
-        if check.wanted == "active":
-            # Quiet, "enable --now" would not say why a unit does not start.
-            yield StringCommand(
-                f"systemctl unmask --quiet {unit}; systemctl enable --quiet {unit} && systemctl start {unit}"
-            )
-        else:
-            yield StringCommand(
-                f"systemctl disable --quiet --now {unit} {unit.replace('.service', '.socket')} 2>/dev/null; "
-                f"systemctl mask --quiet --now {unit}"
-            )
+    on = [_unit(check.key) for check in wrong if check.wanted == "active"]
+    off = [_unit(check.key) for check in wrong if check.wanted != "active"]
+    if on:  # quiet, "enable --now" would not say why a unit does not start
+        names = shlex.join(on)
+        yield StringCommand(
+            f"systemctl unmask --quiet {names}; systemctl enable --quiet {names} && systemctl start {names}"
+        )
+    for unit in off:
+        yield StringCommand(
+            f"systemctl disable --quiet --now {unit} {unit.replace('.service', '.socket')} 2>/dev/null; "
+            f"systemctl mask --quiet --now {unit}"
+        )
+
+
+def _unit(name: str) -> str:
+    return name if "." in name else f"{name}.service"
