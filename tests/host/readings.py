@@ -32,7 +32,7 @@ class Once:
     def check_output(self, command: str) -> str:
         answer = self.run(command)
         assert answer.rc == 0, answer.stderr
-        return str(answer.stdout)
+        return str(answer.stdout).rstrip("\r\n")  # as testinfra's own
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._host, name)
