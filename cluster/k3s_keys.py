@@ -10,8 +10,8 @@ from cluster.errors import InputError
 
 # Composed in cluster/k3s_config.py from the other settings.
 _COMPOSED = """
-agent-token-file cluster-cidr cluster-init disable etcd-expose-metrics flannel-backend kubelet-arg node-ip
-node-label node-taint protect-kernel-defaults secrets-encryption server service-cidr tls-san token-file
+agent-token-file cluster-cidr cluster-init disable flannel-backend kubelet-arg node-ip node-label
+node-taint protect-kernel-defaults secrets-encryption server service-cidr tls-san token-file
 write-kubeconfig-mode
 """
 COMPOSED = frozenset(_COMPOSED.split())

@@ -74,7 +74,6 @@ def test_the_first_server_by_the_reference() -> None:
         "cluster-cidr": "10.42.0.0/16",
         "service-cidr": "10.43.0.0/16",
         "write-kubeconfig-mode": "0600",
-        "etcd-expose-metrics": True,
         "secrets-encryption": True,
         "protect-kernel-defaults": True,
         "kubelet-arg": KUBELET,
@@ -93,7 +92,6 @@ def test_the_first_server_with_every_setting_in_one_order() -> None:
         ("cluster-cidr", "10.42.0.0/16"),
         ("service-cidr", "10.43.0.0/16"),
         ("write-kubeconfig-mode", "0600"),
-        ("etcd-expose-metrics", True),
         ("secrets-encryption", True),
         ("protect-kernel-defaults", True),
         ("node-ip", "192.0.2.7"),
@@ -113,8 +111,8 @@ def test_a_server_that_joins_differs_only_in_how_it_starts() -> None:
     assert first == other
 
 
-def test_sqlite_has_no_etcd_keys() -> None:
-    assert {"cluster-init", "etcd-expose-metrics"} & set(server(k3s_datastore="sqlite")) == set()
+def test_sqlite_initialises_no_etcd() -> None:
+    assert "cluster-init" not in server(k3s_datastore="sqlite")
 
 
 def test_an_agent_gets_agents_keys_only() -> None:
