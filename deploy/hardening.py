@@ -1,4 +1,4 @@
-"""What the hardening phases share: one read of the host, and a record of what was there before."""
+"""What the hardening phases share: one fact of the host, and a record of what was there before."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pyinfra.api import StringCommand
 
 from cluster.hardening.catalogue import Part
 from deploy.facts.hardening import Hardening, HardeningState
-from deploy.facts.script import Snapshot
+from deploy.facts.snapshot import Snapshot
 from deploy.operations import Commands
 from deploy.plan import TEMPLATES, members, places
 from deploy.wanted import wanted
 
-_snapshots: dict[tuple[int, str], Snapshot] = {}  # by inventory and host: the phases share one reading
+_snapshots: dict[tuple[int, str], Snapshot[HardeningState]] = {}  # by inventory and host
 
 
 def part() -> Part:
@@ -30,8 +30,8 @@ def part() -> Part:
     return Part(mine.role, mine.settings, list(everything).index(host.name), known)
 
 
-def snapshot(mine: Part) -> Snapshot:
-    """The reading that all hardening phases of this host share."""
+def snapshot(mine: Part) -> Snapshot[HardeningState]:
+    """The fact that all hardening phases of this host share."""
     key = (id(inventory.get_data()), host.name)
     if key not in _snapshots:
         _snapshots[key] = Snapshot(Hardening, places=places(mine))

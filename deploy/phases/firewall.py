@@ -6,7 +6,8 @@ from pyinfra import host
 from pyinfra.api import StringCommand, deploy, operation
 
 from cluster.hardening.firewall import RULES, SERVICE, UNIT
-from deploy.facts.script import Snapshot
+from deploy.facts.hardening import HardeningState
+from deploy.facts.snapshot import Snapshot
 from deploy.hardening import keep, part, snapshot
 from deploy.operations import Commands
 from deploy.operations.guard import guarded
@@ -49,7 +50,7 @@ def _wanted(plan: Plan) -> bool:
 
 
 @operation()
-def _install(found: Snapshot) -> Commands:
+def _install(found: Snapshot[HardeningState]) -> Commands:
     plan = Plan(part(), found())
     if not _wanted(plan) or ("package", "nftables") in plan.state.found:
         host.noop("nftables is installed")
@@ -59,7 +60,7 @@ def _install(found: Snapshot) -> Commands:
 
 
 @operation()
-def _load(found: Snapshot) -> Commands:
+def _load(found: Snapshot[HardeningState]) -> Commands:
     plan = Plan(part(), found())
     state = plan.state
     if not _wanted(plan):

@@ -25,7 +25,7 @@ from cluster.settings import Settings
 from cluster.survey import Survey
 from deploy.artifacts import Unreachable, sources
 from deploy.facts.k3s import K3s, K3sState
-from deploy.facts.script import Snapshot
+from deploy.facts.snapshot import Snapshot
 from deploy.operations import Commands
 from deploy.operations.artifact import Source, install
 from deploy.operations.files import write
@@ -165,7 +165,7 @@ def k3s() -> None:
 
 
 @operation()
-def _create_token(found: Snapshot) -> Commands:
+def _create_token(found: Snapshot[K3sState]) -> Commands:
     """Made on the host and never sent. A datastore that exists already keeps the password it was made with."""
     if found().token:
         host.noop("the token exists")
@@ -179,7 +179,7 @@ def _create_token(found: Snapshot) -> Commands:
 
 
 @operation()
-def _profile(wanted: Node, found: Snapshot) -> Commands:
+def _profile(wanted: Node, found: Snapshot[K3sState]) -> Commands:
     """K3s keeps the modes of folders it finds. What a former profile had K3s apply goes from the cluster, too."""
     paths = {file.path for file in wanted.files}
     if missing := [path for path in paths if path.startswith(k3s_cis.SERVER) and path not in found().files]:
@@ -195,9 +195,9 @@ def _profile(wanted: Node, found: Snapshot) -> Commands:
 
 
 @operation()
-def _link(wanted: Node, found: Snapshot) -> Commands:
+def _link(wanted: Node, found: Snapshot[K3sState]) -> Commands:
     """/usr/local/bin/k3s names the version; kubectl, crictl and ctr name k3s, unless the host has its own."""
-    state: K3sState = found()
+    state = found()
     links = {"k3s": wanted.binary}
     links |= {name: "k3s" for name in ("kubectl", "crictl", "ctr") if name not in state.elsewhere}
     for name, target in links.items():
@@ -226,8 +226,9 @@ def started_with_something_else(wanted: Node, state: K3sState) -> bool:
 
 
 @operation()
-def _start(wanted: Node, found: Snapshot) -> Commands:
-    change = change_needed(wanted, found())
+def _start(wanted: Node, found: Snapshot[K3sState]) -> Commands:
+    """Decided by what was in place while the process ran, which this phase has put right by now."""
+    change = change_needed(wanted, found.as_found())
     if not change:
         host.noop("K3s runs as wanted")
         return
@@ -236,18 +237,12 @@ def _start(wanted: Node, found: Snapshot) -> Commands:
 
 
 @operation()
-def _compare(wanted: Node, found: Snapshot) -> Commands:
-    """After a start the node is read again; a node that was Ready all along was read already."""
+def _compare(wanted: Node, found: Snapshot[K3sState]) -> Commands:
     from pyinfra import state as run
 
-    state: K3sState = found()
-    if change_needed(wanted, state):
-        if not run.is_executing:
-            return  # there is no node to compare yet
-        state = Snapshot(
-            K3s, unit=wanted.unit, binary=wanted.binary, role=wanted.role, files=[wanted.environment.path]
-        )()
-    problem = compare(wanted, state)
+    if change_needed(wanted, found.as_found()) and not run.is_executing:
+        return  # there is no node to compare yet
+    problem = compare(wanted, found())
     if problem:
         yield StringCommand(f"echo {shlex.quote(problem)} >&2; exit 1")
     else:
