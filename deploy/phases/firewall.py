@@ -8,7 +8,7 @@ from pyinfra.api import StringCommand, deploy, operation
 from cluster.hardening.firewall import RULES, SERVICE, UNIT
 from deploy.facts.hardening import HardeningState
 from deploy.facts.snapshot import Snapshot
-from deploy.hardening import keep, part, snapshot
+from deploy.hardening import keep, part, planned, snapshot
 from deploy.operations import Commands
 from deploy.operations.guard import guarded
 from deploy.phases.packages import install_script
@@ -51,7 +51,7 @@ def _wanted(plan: Plan) -> bool:
 
 @operation()
 def _install(found: Snapshot[HardeningState]) -> Commands:
-    plan = Plan(part(), found())
+    plan = planned(found)
     if not _wanted(plan) or ("package", "nftables") in plan.state.found:
         host.noop("nftables is installed")
         return
@@ -61,7 +61,7 @@ def _install(found: Snapshot[HardeningState]) -> Commands:
 
 @operation()
 def _load(found: Snapshot[HardeningState]) -> Commands:
-    plan = Plan(part(), found())
+    plan = planned(found)
     state = plan.state
     if not _wanted(plan):
         host.noop("FW-01 is waived")

@@ -13,7 +13,7 @@ from cluster.hardening.sshd import DROP_IN, HostKey
 from cluster.hardening.system import SUDO
 from deploy.facts.hardening import HardeningState
 from deploy.facts.snapshot import Snapshot
-from deploy.hardening import keep, part, refuse, snapshot
+from deploy.hardening import keep, part, planned, refuse, snapshot
 from deploy.operations import Commands
 from deploy.operations.files import write
 from deploy.operations.guard import guarded
@@ -68,7 +68,7 @@ def _create_users(users: list[str], found: Snapshot[HardeningState]) -> Commands
 
 @operation()
 def _harden(found: Snapshot[HardeningState]) -> Commands:
-    plan = Plan(part(), found())
+    plan = planned(found)
     state, settings = plan.state, plan.part.settings
     if state.armed:
         yield StringCommand("/usr/local/lib/skerry/guard rollback")

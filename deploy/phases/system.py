@@ -13,11 +13,10 @@ from cluster.hardening import kernel
 from cluster.hardening.control import Check
 from deploy.facts.hardening import HardeningState
 from deploy.facts.snapshot import Snapshot
-from deploy.hardening import keep, part, snapshot
+from deploy.hardening import keep, part, planned, snapshot
 from deploy.operations import Commands
 from deploy.operations.files import write_script
 from deploy.phases.packages import install_script
-from deploy.plan import Plan
 
 FOLLOW = {  # what must be told of a changed file, by the beginning of its path
     "/etc/systemd/system/": "systemctl daemon-reload",
@@ -42,7 +41,7 @@ def system() -> None:
 
 def _wrong(found: Snapshot[HardeningState], kind: str) -> list[Check]:
     """The checks of a kind that do not hold and are this phase's."""
-    plan = Plan(part(), found())
+    plan = planned(found)
     ours = [control.id for control in plan.active if control.id.startswith(("KRN", "SYS"))]
     owned = {check for control in plan.active if control.id in ours for check in control.checks}
     return [check for check in dict.fromkeys(plan.wrong) if check.kind == kind and check in owned]
@@ -71,7 +70,7 @@ def _purge(found: Snapshot[HardeningState]) -> Commands:
 @operation()
 def _write(found: Snapshot[HardeningState]) -> Commands:
     """Whole files, and the one line that is part of the distribution's file."""
-    plan = Plan(part(), found())
+    plan = planned(found)
     state = plan.state
     wanted: list[File] = [*plan.files.values(), *kernel.files(plan.active)]
     files = [file for file in wanted if state.files.get(file.path) != file.state]
