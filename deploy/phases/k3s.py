@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from string import Template
 
@@ -47,15 +48,15 @@ class Node:
     reserved: Reservations
     sources: dict[str, Source]
 
-    @property
+    @cached_property
     def unit(self) -> str:
         return unit(self.role)
 
-    @property
+    @cached_property
     def binary(self) -> str:
         return binary(self.settings.k3s_version)
 
-    @property
+    @cached_property
     def files(self) -> list[File]:
         config = compose(self.settings, role=self.role, reservations=self.reserved, token_file=TOKEN)
         scripts = [
@@ -70,24 +71,24 @@ class Node:
             *k3s_cis.files(self.settings, self.role),
         ]
 
-    @property
+    @cached_property
     def binary_sha256(self) -> str:
         return next(each.sha256 for name, each in self.sources.items() if "images" not in name)
 
-    @property
+    @cached_property
     def read_at_start(self) -> list[File]:
         return [
             file for file in self.files if not file.path.startswith(LINK) and file.path != k3s_cis.POLICIES
         ]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Of everything whose change calls for a restart: binary, images (imported at start), configuration, unit."""
         parts = [source.sha256 for source in self.sources.values()]
         parts += [file.sha256 for file in self.read_at_start]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    @property
+    @cached_property
     def environment(self) -> File:
         """The unit's environment: a running process shows by it which configuration it was started with."""
         path = f"/etc/systemd/system/{self.unit}.service.env"

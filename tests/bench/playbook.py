@@ -46,9 +46,7 @@ def _files(recording: Recording, node: bool, folder: Path) -> Iterator[Task]:
             continue
         source = folder / f"{number}.txt"
         source.write_text(content)
-        yield {
-            "copy": {"src": str(source), "dest": path, "mode": f"0{mode}", "owner": owner, "group": owner}
-        }
+        yield {"copy": {"src": str(source), "dest": path, "mode": f"0{mode}", "owner": owner, "group": owner}}
 
 
 def _checks(plan: Plan) -> Iterator[Task]:

@@ -91,7 +91,14 @@ class Scene:
 
     def walk(self, patch: str = "") -> None:
         """The whole road on the first host, so that it is in place."""
-        engine = [sys.executable, "-c", ENGINE.format(patch=patch), "run", str(self.inventory([self.host])), ROAD]
+        engine = [
+            sys.executable,
+            "-c",
+            ENGINE.format(patch=patch),
+            "run",
+            str(self.inventory([self.host])),
+            ROAD,
+        ]
         timed(engine, SKERRY_HOME=str(self.folder / "home"))
 
     def record(self) -> None:
@@ -104,7 +111,9 @@ class Scene:
         self.plan = Plan(part, parse(output))
         keep = "tar -C / -c var/lib/apt/lists var/cache/apt/archives"
         packages = self.folder / "packages.tar"
-        packages.write_bytes(subprocess.run([*lab.ssh_command(NAME), keep], stdout=subprocess.PIPE, check=True).stdout)
+        packages.write_bytes(
+            subprocess.run([*lab.ssh_command(NAME), keep], stdout=subprocess.PIPE, check=True).stdout
+        )
         self.host = lab.reset(NAME)
         self.send(packages, "/")
         stage = self.folder / "stage"
@@ -134,7 +143,9 @@ class Scene:
     def inventory(self, hosts: Sequence[lab.Host], settings: Sequence[dict[str, object]] = ()) -> Path:
         """An inventory of these hosts, the first a server, the rest agents."""
         paths = [
-            write_inventory(self.folder / f"inventory-{each.port}", each, self.artifacts, {**SETTINGS, **more})
+            write_inventory(
+                self.folder / f"inventory-{each.port}", each, self.artifacts, {**SETTINGS, **more}
+            )
             for each, more in zip(hosts, settings or [{}] * len(hosts))
         ]
         first, *rest = [path.read_text().removeprefix("servers = [").rstrip("]\n") for path in paths]
@@ -154,11 +165,20 @@ def links(scene: Scene, hosts: int, delay_ms: float) -> Iterator[list[Link]]:
             each.close()
 
 
-def contenders(scene: Scene, opened: Sequence[Link], against: Sequence[str], fresh: bool) -> dict[str, Contender]:
+def contenders(
+    scene: Scene, opened: Sequence[Link], against: Sequence[str], fresh: bool
+) -> dict[str, Contender]:
     """Who runs on these links, by name."""
     doors = scene.doors[: len(opened)]
     inventory = scene.inventory(doors, [each.settings(scene.folder) for each in opened])
-    engine = [sys.executable, "-m", "controller.engine", "run", str(inventory), ROAD if len(doors) == 1 else WALK]
+    engine = [
+        sys.executable,
+        "-m",
+        "controller.engine",
+        "run",
+        str(inventory),
+        ROAD if len(doors) == 1 else WALK,
+    ]
     config = ssh_config(scene, opened)
     found: dict[str, Contender] = {
         "Skerry": lambda: timed(engine, SKERRY_HOME=str(scene.folder / "home")),
@@ -167,7 +187,9 @@ def contenders(scene: Scene, opened: Sequence[Link], against: Sequence[str], fre
     if len(doors) == 1 and not fresh:
         found[f"{EXECUTIONS} x ssh host true"] = lambda: timed(["sh", "-c", true])
     if fresh:
-        found["shell script"] = lambda: timed(["ssh", "-F", str(config), doors[0].name, f"sh {STAGE}/script.sh"])
+        found["shell script"] = lambda: timed(
+            ["ssh", "-F", str(config), doors[0].name, f"sh {STAGE}/script.sh"]
+        )
     for name in against:
         found[f"Ansible, {name}"] = _ansible(scene, name, config, [door.name for door in doors])
     return found
@@ -220,7 +242,9 @@ def ansible_site() -> Path:
     return site
 
 
-def measure(rounds: int, who: dict[str, Contender], before: Callable[[], object] = lambda: None) -> dict[str, list[Cost]]:
+def measure(
+    rounds: int, who: dict[str, Contender], before: Callable[[], object] = lambda: None
+) -> dict[str, list[Cost]]:
     """Each contender once per round, in turns."""
     costs: dict[str, list[Cost]] = {name: [] for name in who}
     for _ in range(rounds):
@@ -237,7 +261,13 @@ def rows(title: tuple[str, str, str], costs: dict[str, list[Cost]]) -> Iterator[
         ratios = [each.seconds / ours.seconds for each, ours in zip(runs, costs["Skerry"])]
         spread = f"{median(ratios):.2f} ({min(ratios):.2f} - {max(ratios):.2f})" if name != "Skerry" else "1"
         mib = max(each.mib for each in runs)
-        yield (*title, name, f"{median(seconds):.2f} ({min(seconds):.2f} - {max(seconds):.2f})", spread, f"{mib:.0f}")
+        yield (
+            *title,
+            name,
+            f"{median(seconds):.2f} ({min(seconds):.2f} - {max(seconds):.2f})",
+            spread,
+            f"{mib:.0f}",
+        )
 
 
 def run(hosts: str, delays: str, rounds: int, fresh: bool, against: str) -> None:

@@ -56,7 +56,12 @@ def run(here: Path, operations: str, answer: str = "") -> Run:
         (here / name).write_text("")
     script = here / "walk.py"
     script.write_text(DEPLOY.format(here=str(here)) + operations)
-    command = [str(Path(sys.executable).parent / "pyinfra"), *([] if answer else ["-y"]), "@local", str(script)]
+    command = [
+        str(Path(sys.executable).parent / "pyinfra"),
+        *([] if answer else ["-y"]),
+        "@local",
+        str(script),
+    ]
     done = subprocess.run(command, cwd=PROJECT, input=answer, capture_output=True, text=True, check=False)
     readings: dict[str, str] = {}
     for line in (here / "reads").read_text().splitlines():

@@ -1,0 +1,35 @@
+"""Our order of operations is pyinfra's, with the pyinfra that is installed."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pyinfra
+import pytest
+from pyinfra.api import util
+
+from controller import order
+
+
+def both(state: SimpleNamespace) -> tuple[list[int], list[int]]:
+    return order.lines(state), util.get_operation_order_from_stack(state)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("is_cli", [False, True])
+@pytest.mark.parametrize("deploy", [None, "deploy.py", "not in the stack"])
+def test_the_lines_are_those_that_pyinfra_finds(
+    deploy: str | None, is_cli: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pyinfra, "is_cli", is_cli)
+    state = SimpleNamespace(current_deploy_filename=deploy, current_op_file_number=7)
+    script = "def phase():\n    return both(state)\n\nfound = phase()"
+    names = {"both": both, "state": state}
+    exec(compile(script, "deploy.py", "exec"), names)  # noqa: S102  as pyinfra runs a deploy
+    ours, theirs = names["found"]  # type: ignore[misc]
+    assert ours == theirs
+    if deploy == "deploy.py":
+        assert ours[-3:-1] == [4, 2]
+
+
+def test_pyinfra_asks_by_the_name_that_is_replaced() -> None:
+    assert order.OPERATION.get_operation_order_from_stack is util.get_operation_order_from_stack
