@@ -163,7 +163,7 @@ def _changes(state: State) -> dict[str, list[str]]:
     hosts = list(state.inventory.get_active_hosts())
     jobs = [state.pool.spawn(changes, host) for host in hosts]
     gevent.joinall(jobs, raise_error=True)
-    return {host.name: job.get() for host, job in zip(hosts, jobs)}
+    return {host.name: job.get() for host, job in zip(hosts, jobs, strict=True)}
 
 
 def _connect(state: State, recorder: Recorder) -> list[str]:

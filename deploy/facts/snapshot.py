@@ -111,5 +111,5 @@ def _read(snapshots: Sequence[Snapshot[Any]]) -> None:
     said = host.get_fact(Together, _stdin=join(scripts))
     if said is None or len(said) != len(snapshots):
         raise PyinfraError(f"{host.name}: its facts could not be read, see above; run it again to go on")
-    for each, lines in zip(snapshots, said):
+    for each, lines in zip(snapshots, said, strict=True):
         each._value, each._moment = each._fact.process(lines), moment

@@ -30,10 +30,10 @@ from rich.console import Console
 from rich.table import Table
 
 import lab
+from cluster.hardening.catalogue import Part
 from controller.inventory import load
 from deploy.facts.hardening import Hardening, parse
 from deploy.plan import Plan, places
-from cluster.hardening.catalogue import Part
 from lab import place
 from tests.bench import playbook
 from tests.bench.link import Link
@@ -146,7 +146,7 @@ class Scene:
             write_inventory(
                 self.folder / f"inventory-{each.port}", each, self.artifacts, {**SETTINGS, **more}
             )
-            for each, more in zip(hosts, settings or [{}] * len(hosts))
+            for each, more in zip(hosts, settings or [{}] * len(hosts), strict=True)
         ]
         first, *rest = [path.read_text().removeprefix("servers = [").rstrip("]\n") for path in paths]
         target = paths[0].with_name("fleet.py")
@@ -202,7 +202,7 @@ def ssh_config(scene: Scene, opened: Sequence[Link]) -> Path:
         f"Host {door.name}\n  HostName 127.0.0.1\n  Port {link.port}\n  User root\n  IdentityFile {door.key}\n"
         f"  UserKnownHostsFile {link.settings(scene.folder)['ssh_known_hosts_file']}\n  LogLevel ERROR\n"
         "  StrictHostKeyChecking yes\n  BatchMode yes\n  IdentitiesOnly yes\n"
-        for door, link in zip(scene.doors, opened)
+        for door, link in zip(scene.doors, opened, strict=False)
     ]
     path.write_text("\n".join(entries))
     return path
@@ -258,7 +258,7 @@ def rows(title: tuple[str, str, str], costs: dict[str, list[Cost]]) -> Iterator[
     """Medians, and each round's ratio to Skerry's time in the same round: its median, lowest and highest."""
     for name, runs in costs.items():
         seconds = [each.seconds for each in runs]
-        ratios = [each.seconds / ours.seconds for each, ours in zip(runs, costs["Skerry"])]
+        ratios = [each.seconds / ours.seconds for each, ours in zip(runs, costs["Skerry"], strict=True)]
         spread = f"{median(ratios):.2f} ({min(ratios):.2f} - {max(ratios):.2f})" if name != "Skerry" else "1"
         mib = max(each.mib for each in runs)
         yield (
