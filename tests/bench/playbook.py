@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from cluster.hardening.control import Check
-from deploy.phases.packages import CLOCK, REQUIRED
 from deploy.plan import Plan
 from tests.bench.recording import Recording
 
@@ -20,18 +19,18 @@ def compose(plan: Plan, recording: Recording, node: bool, folder: Path) -> list[
 
     What Ansible may do in one task with a list of names is one task; facts are not gathered, nothing needs them.
     """
-    tasks = [*_packages(plan), *_files(recording, node, folder), *_checks(plan), *_swap()]
+    tasks = [*_packages(plan, recording), *_files(recording, node, folder), *_checks(plan), *_swap()]
     if node:
         tasks += _node(recording)
     return [{"hosts": "all", "gather_facts": False, "tasks": tasks}]
 
 
-def _packages(plan: Plan) -> Iterator[Task]:
+def _packages(plan: Plan, recording: Recording) -> Iterator[Task]:
     checks = [check for check in _applying(plan) if check.kind == "package"]
     for state in ("installed", "absent"):
         names = [check.key for check in checks if check.wanted == state]
         if state == "installed":
-            names += [*REQUIRED, *CLOCK[plan.part.settings.time_sync]]
+            names += recording.packages
         word = {"installed": "present", "absent": "absent"}[state]
         yield {"apt": {"name": sorted(set(names)), "state": word, "install_recommends": False}}
 

@@ -52,10 +52,12 @@ class Recording:
     """A fresh run: its commands with what came on their standard input, its uploads, and the files it wrote."""
 
     lines: list[dict[str, Any]]
+    packages: list[str]
 
     @classmethod
-    def read(cls, path: Path) -> Recording:
-        return cls([json.loads(line) for line in path.read_text().splitlines()])
+    def read(cls, path: Path, packages: str) -> Recording:
+        """`packages`: those that the run brought, as it notes on the host."""
+        return cls([json.loads(line) for line in path.read_text().splitlines()], packages.split())
 
     @property
     def files(self) -> dict[str, tuple[str, str, str]]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -51,10 +52,16 @@ ROAD, WALK = "deploy/k3s.py", "tests/bench/walk.py"
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of a run, and the most memory that one of its processes had, in MiB."""
+    """Seconds of a run, the most memory that one of its processes had in MiB, and what it said."""
 
     seconds: float
     mib: float
+    said: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether it says, in Skerry's or Ansible's words, that it changed a host."""
+        return bool(re.search(r"to change: |\bchanged=[1-9]", self.said))
 
 
 Contender = Callable[[], Cost]
@@ -71,10 +78,11 @@ def timed(command: Sequence[str], **environment: str) -> Cost:
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        words = said.read().decode()
         if process.returncode:
-            said.seek(0)
-            raise SystemExit(f"{' '.join(command)[:200]} failed:\n{said.read().decode()[-3000:]}")
-    return Cost(seconds, usage.ru_maxrss / 1024)
+            raise SystemExit(f"{' '.join(command)[:200]} failed:\n{words[-3000:]}")
+    return Cost(seconds, usage.ru_maxrss / 1024, words)
 
 
 class Scene:
@@ -85,7 +93,7 @@ class Scene:
         self.artifacts = folder / "artifacts"
         make_artifacts.build(VERSION, self.artifacts, pad_mib=PAD_MIB)
         [self.host] = lab.up(backend="nspawn", names=[NAME])
-        self.recording = Recording([])
+        self.recording = Recording([], [])
         self.doors = [self.host]
         self.plan: Plan
 
@@ -105,7 +113,7 @@ class Scene:
         """Walk the road on the fresh host, noting what is done; then keep a fresh host that has packages at hand."""
         record = self.folder / "record.jsonl"
         self.walk(PATCH.format(record=str(record)))
-        self.recording = Recording.read(record)
+        self.recording = Recording.read(record, lab.run(NAME, "sort -u /var/lib/skerry/packages").stdout)
         part = Part("server", load(str(self.inventory([self.host]))).first_server.settings, 0, ())
         output = lab.run(NAME, Hardening().command(places(part))).stdout.splitlines()
         self.plan = Plan(part, parse(output))
@@ -245,13 +253,20 @@ def ansible_site() -> Path:
 def measure(
     rounds: int, who: dict[str, Contender], before: Callable[[], object] = lambda: None
 ) -> dict[str, list[Cost]]:
-    """Each contender once per round, in turns."""
+    """Each contender once per round, in turns, after `before`."""
     costs: dict[str, list[Cost]] = {name: [] for name in who}
     for _ in range(rounds):
         for name, run in who.items():
             before()
             costs[name].append(run())
     return costs
+
+
+def _insist_on_no_change(costs: dict[str, list[Cost]]) -> None:
+    for name, runs in costs.items():
+        for each in runs:
+            if each.changed:
+                raise SystemExit(f"{name} changed what it should have found as wanted:\n{each.said[-3000:]}")
 
 
 def rows(title: tuple[str, str, str], costs: dict[str, list[Cost]]) -> Iterator[tuple[str, ...]]:
@@ -295,7 +310,9 @@ def run(hosts: str, delays: str, rounds: int, fresh: bool, against: str) -> None
                     with links(scene, count, delay) as opened:
                         who = contenders(scene, opened, rivals, fresh=False)
                         measure(1, who)  # nobody pays for the first time
-                        results += rows(("no-op", str(count), f"{delay:g}"), measure(rounds, who))
+                        costs = measure(rounds, who)
+                        _insist_on_no_change(costs)
+                        results += rows(("no-op", str(count), f"{delay:g}"), costs)
         finally:
             take_down(NAME)
     table = Table("run", "hosts", "ms each way", "who", "seconds", "times Skerry", "MiB")
