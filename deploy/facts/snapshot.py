@@ -107,7 +107,7 @@ class Snapshot(Generic[T]):
 def _read(snapshots: Sequence[Snapshot[Any]]) -> None:
     """Read them in one remote execution. Raises PyinfraError when the host does not answer."""
     moment = now()
-    scripts = [each._fact.command(**each._arguments) for each in snapshots]
+    scripts = [str(each._fact.command(**each._arguments)) for each in snapshots]
     said = host.get_fact(Together, _stdin=join(scripts))
     if said is None or len(said) != len(snapshots):
         raise PyinfraError(f"{host.name}: its facts could not be read, see above; run it again to go on")

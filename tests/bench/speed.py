@@ -46,7 +46,9 @@ NAME = "speed-1"
 ANSIBLE = ("ansible-core==2.17.*", "mitogen==0.3.*")
 EXECUTIONS = 2  # of a run that changes nothing: tests/lab guards it
 PAD_MIB = 60  # K3s's size
-SETTINGS = {"reboot_window": ""}  # it differs from host to host, and these share their files
+# Hosts of one container share their files: what differs from host to host, and from a server to an agent, is off.
+SETTINGS: dict[str, object] = {"reboot_window": ""}
+AGENT = {"harden_exceptions": {"FW-01": {"reason": "the server's rules are in place", "until": "2099-01-01"}}}
 ROAD, WALK = "deploy/k3s.py", "tests/bench/walk.py"
 
 
@@ -150,12 +152,11 @@ class Scene:
 
     def inventory(self, hosts: Sequence[lab.Host], settings: Sequence[dict[str, object]] = ()) -> Path:
         """An inventory of these hosts, the first a server, the rest agents."""
-        paths = [
-            write_inventory(
-                self.folder / f"inventory-{each.port}", each, self.artifacts, {**SETTINGS, **more}
-            )
-            for each, more in zip(hosts, settings or [{}] * len(hosts), strict=True)
-        ]
+        paths = []
+        for number, (each, more) in enumerate(zip(hosts, settings or [{}] * len(hosts), strict=True)):
+            own = {**SETTINGS, **(AGENT if number else {}), **more}
+            folder = self.folder / f"inventory-{each.port}"
+            paths.append(write_inventory(folder, each, self.artifacts, own))
         first, *rest = [path.read_text().removeprefix("servers = [").rstrip("]\n") for path in paths]
         target = paths[0].with_name("fleet.py")
         target.write_text(f"servers = [{first}]\nagents = [{', '.join(rest)}]\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pyinfra
 import pytest
@@ -23,9 +24,9 @@ def test_the_lines_are_those_that_pyinfra_finds(
     monkeypatch.setattr(pyinfra, "is_cli", is_cli)
     state = SimpleNamespace(current_deploy_filename=deploy, current_op_file_number=7)
     script = "def phase():\n    return both(state)\n\nfound = phase()"
-    names = {"both": both, "state": state}
+    names: dict[str, Any] = {"both": both, "state": state}
     exec(compile(script, "deploy.py", "exec"), names)  # noqa: S102  as pyinfra runs a deploy
-    ours, theirs = names["found"]  # type: ignore[misc]
+    ours, theirs = names["found"]
     assert ours == theirs
     if deploy == "deploy.py":
         assert ours[-3:-1] == [4, 2]
