@@ -37,7 +37,7 @@ from pyinfra_cli.log import setup_logging
 from pyinfra_cli.util import exec_file, load_deploy_file
 
 from cluster.errors import InputError
-from controller import order
+from controller import economy
 from controller.connection import Patience
 from controller.journal import Journal, Recorder, end_when_interrupted
 from deploy.wanted import BadInput, wanted
@@ -223,7 +223,7 @@ def main() -> int:
     parser.add_argument("--data", type=json.loads, default={}, help="settings that override the inventory's")
     arguments = parser.parse_args()
     pyinfra.is_cli = True
-    order.use()
+    economy.use()
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # a host that reboots is no news
     gevent.get_hub().exception_stream = None  # exceptions are told where they are caught, not twice
     set_formatter(click.style)

@@ -1,7 +1,8 @@
 """What operations decide from: a host's facts, read together and kept until something changes on that host.
 
-This is the one place where Skerry leans on how pyinfra works inside. tests/unit/test_snapshot.py drives the
-installed pyinfra through it, and fails when a release works another way:
+This is the one place where what Skerry does to a host leans on how pyinfra works inside (controller/economy.py is
+about speed alone). tests/unit/test_snapshot.py drives the installed pyinfra through it, and fails when a release
+works another way:
 
 - `host.get_fact` runs its command each time it is asked. pyinfra keeps nothing, so what is kept is kept here.
 - `_stdin` of a fact goes to the remote shell: the script stands in no argv and is bound by no limit of one.

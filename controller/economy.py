@@ -1,12 +1,15 @@
-"""The order of operations as pyinfra finds it, without the source files that it reads for that.
+"""What pyinfra works out anew for each operation on each host, at less cost: two of its names are replaced.
 
-pyinfra orders operations by the lines of the calls that lead to them. It asks `inspect` for every frame's source,
-three times per operation and host: 10 ms each, 7 s of a run on twenty hosts. The lines are in the frames already.
-tests/unit/test_order.py compares both with the installed pyinfra.
+- It orders operations by the lines of the calls that lead to them, and asks `inspect` for every frame's source to
+  find them: 10 ms for each operation and host. The lines are in the frames already.
+- It evaluates the type hints of its global arguments each time: 1 ms. They do not change.
+
+tests/unit/test_economy.py compares both with the pyinfra that is installed.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from pathlib import Path
@@ -14,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 import pyinfra
+from pyinfra.api import arguments
 
 OPERATION: Any = importlib.import_module("pyinfra.api.operation")  # pyinfra.api has a function of that name
 INSTALLED = str(Path(pyinfra.__file__).parent)
@@ -34,5 +38,6 @@ def lines(state: Any) -> list[int]:
 
 
 def use() -> None:
-    """Have pyinfra order by `lines` from now on."""
+    """Have pyinfra work this way from now on."""
     OPERATION.get_operation_order_from_stack = lines
+    arguments.all_global_arguments = functools.cache(arguments.all_global_arguments)

@@ -1,19 +1,20 @@
-"""Our order of operations is pyinfra's, with the pyinfra that is installed."""
+"""What is replaced in pyinfra gives what pyinfra itself gives, with the release that is installed."""
 
 from __future__ import annotations
 
+import inspect
 from types import SimpleNamespace
 from typing import Any
 
 import pyinfra
 import pytest
-from pyinfra.api import util
+from pyinfra.api import arguments, util
 
-from controller import order
+from controller import economy
 
 
 def both(state: SimpleNamespace) -> tuple[list[int], list[int]]:
-    return order.lines(state), util.get_operation_order_from_stack(state)  # type: ignore[arg-type]
+    return economy.lines(state), util.get_operation_order_from_stack(state)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("is_cli", [False, True])
@@ -33,4 +34,10 @@ def test_the_lines_are_those_that_pyinfra_finds(
 
 
 def test_pyinfra_asks_by_the_name_that_is_replaced() -> None:
-    assert order.OPERATION.get_operation_order_from_stack is util.get_operation_order_from_stack
+    assert economy.OPERATION.get_operation_order_from_stack is util.get_operation_order_from_stack
+
+
+def test_the_arguments_that_are_kept_are_the_same_each_time() -> None:
+    assert inspect.signature(arguments.all_global_arguments).parameters == {}
+    assert arguments.all_global_arguments() == arguments.all_global_arguments()
+    assert "all_global_arguments()" in inspect.getsource(arguments.pop_global_arguments)
