@@ -63,7 +63,11 @@ class Link:
         """TCP's handshake takes the host's end three ways to complete."""
         self.connections += 1
         await asyncio.sleep(3 * self._delay)
-        far_reader, far_writer = await asyncio.open_connection(self._host.address, self._host.port)
+        try:
+            far_reader, far_writer = await asyncio.open_connection(self._host.address, self._host.port)
+        except OSError:  # sshd is being reloaded, say
+            writer.close()
+            return
         self.sources.append(far_writer.get_extra_info("sockname")[1])
         await asyncio.gather(self._carry(reader, far_writer), self._carry(far_reader, writer))
 
