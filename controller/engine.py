@@ -198,19 +198,21 @@ def explain(why: str, data: Any) -> str:
 
 def _sudo_works(state: State) -> bool:
     """sudo must not ask: pyinfra would wait for a password at the terminal, an unattended run for ever."""
-    fine = True
-    hosts: list[Any] = state.inventory.get_active_hosts()
-    for host in hosts:
-        if host.data.get("_sudo"):
-            _, stdout, _ = host.connector.client.exec_command("sudo -n true")
-            if stdout.channel.recv_exit_status() != 0:
-                fine, user = False, host.data.get("ssh_user")
-                print(
-                    f"{host.name}: {user} may not use sudo without a password; add `{user} ALL=(ALL) NOPASSWD:ALL` "
-                    "in /etc/sudoers.d, or connect as root; no host was changed",
-                    file=sys.stderr,
-                )
-    return fine
+
+    def works(host: Any) -> bool:
+        _, stdout, _ = host.connector.client.exec_command("sudo -n true")
+        return bool(stdout.channel.recv_exit_status() == 0)
+
+    hosts = [host for host in state.inventory.get_active_hosts() if host.data.get("_sudo")]
+    asked = [host for host, fine in zip(hosts, state.pool.map(works, hosts), strict=True) if not fine]
+    for host in asked:
+        user = host.data.get("ssh_user")
+        print(
+            f"{host.name}: {user} may not use sudo without a password; add `{user} ALL=(ALL) NOPASSWD:ALL` "
+            "in /etc/sudoers.d, or connect as root; no host was changed",
+            file=sys.stderr,
+        )
+    return not asked
 
 
 def main() -> int:
