@@ -10,7 +10,8 @@ from pyinfra import host
 from pyinfra.api import FileUploadCommand, Host, State, StringCommand, operation
 from pyinfra.api.arguments import ConnectorArguments
 
-from deploy.facts.script import Snapshot
+from deploy.facts.k3s import K3sState
+from deploy.facts.snapshot import Snapshot
 from deploy.operations import Commands
 
 LOCK = "/run/lock/skerry-artifact"
@@ -44,7 +45,7 @@ class Upload(FileUploadCommand):
 
 @operation()
 def install(
-    source: Source, path: str, mode: str, found_sha256: Snapshot | str, stamped: bool = True
+    source: Source, path: str, mode: str, found_sha256: Snapshot[K3sState] | str, stamped: bool = True
 ) -> Commands:
     """Make the artifact stand at `path`, and if `stamped` its checksum beside it in `<path>.sha256`.
 

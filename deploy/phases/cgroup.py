@@ -9,7 +9,7 @@ from pyinfra.operations import server
 from cluster.files import File
 from cluster.versions import K3sVersion, accepts_cgroup_v1
 from deploy.facts.cgroup import Cgroup, CgroupState
-from deploy.facts.script import Snapshot
+from deploy.facts.snapshot import Snapshot
 from deploy.operations import Commands
 from deploy.operations.files import write_script
 from deploy.wanted import mine
@@ -34,9 +34,9 @@ def cgroup() -> None:
 
 
 @operation()
-def _ask_for_v2(found: Snapshot) -> Commands:
+def _ask_for_v2(found: Snapshot[CgroupState]) -> Commands:
     """A host that boots v2 by itself is left alone; one that was interrupted here is finished."""
-    state: CgroupState = found()
+    state = found()
     if state.v2:
         host.noop("the host runs cgroup v2")
         return
@@ -47,8 +47,8 @@ def _ask_for_v2(found: Snapshot) -> Commands:
 
 
 @operation()
-def _reboot(found: Snapshot, seconds: int) -> Commands:
-    state: CgroupState = found()
+def _reboot(found: Snapshot[CgroupState], seconds: int) -> Commands:
+    state = found()
     if state.v2:
         host.noop("the host runs cgroup v2")
         return

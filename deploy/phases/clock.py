@@ -8,7 +8,7 @@ from pyinfra.api import StringCommand, deploy, operation
 from cluster.files import File
 from cluster.settings import Settings
 from deploy.facts.clock import Clock, ClockState
-from deploy.facts.script import Snapshot
+from deploy.facts.snapshot import Snapshot
 from deploy.operations import Commands
 from deploy.operations.files import write
 from deploy.wanted import mine
@@ -49,8 +49,8 @@ def started_with(unit: str, servers: File) -> File:
 
 
 @operation()
-def _run_service(unit: str, digest: str, found: Snapshot) -> Commands:
-    state: ClockState = found()
+def _run_service(unit: str, digest: str, found: Snapshot[ClockState]) -> Commands:
+    state = found()
     if not state.enabled:
         yield StringCommand(f"systemctl enable {unit}")
     if not state.keeps_time:
@@ -60,8 +60,8 @@ def _run_service(unit: str, digest: str, found: Snapshot) -> Commands:
 
 
 @operation()
-def _wait_synchronised(settings: Settings, found: Snapshot) -> Commands:
-    state: ClockState = found()
+def _wait_synchronised(settings: Settings, found: Snapshot[ClockState]) -> Commands:
+    state = found()
     if state.synchronised or not state.keeps_time or not settings.clock_sync_required:
         host.noop("nothing to wait for")
         return

@@ -6,8 +6,9 @@ from pyinfra import host
 from pyinfra.api import StringCommand, deploy, operation
 
 from cluster.hardening.firewall import RULES, SERVICE, UNIT
-from deploy.facts.script import Snapshot
-from deploy.hardening import keep, part, snapshot
+from deploy.facts.hardening import HardeningState
+from deploy.facts.snapshot import Snapshot
+from deploy.hardening import keep, part, planned, snapshot
 from deploy.operations import Commands
 from deploy.operations.guard import guarded
 from deploy.phases.packages import install_script
@@ -49,8 +50,8 @@ def _wanted(plan: Plan) -> bool:
 
 
 @operation()
-def _install(found: Snapshot) -> Commands:
-    plan = Plan(part(), found())
+def _install(found: Snapshot[HardeningState]) -> Commands:
+    plan = planned(found)
     if not _wanted(plan) or ("package", "nftables") in plan.state.found:
         host.noop("nftables is installed")
         return
@@ -59,8 +60,8 @@ def _install(found: Snapshot) -> Commands:
 
 
 @operation()
-def _load(found: Snapshot) -> Commands:
-    plan = Plan(part(), found())
+def _load(found: Snapshot[HardeningState]) -> Commands:
+    plan = planned(found)
     state = plan.state
     if not _wanted(plan):
         host.noop("FW-01 is waived")

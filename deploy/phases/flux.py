@@ -13,7 +13,7 @@ from cluster.errors import InputError
 from controller import inventory as inventories
 from controller.inventory import Inventory
 from deploy.facts.flux import Flux, FluxState
-from deploy.facts.script import Snapshot
+from deploy.facts.snapshot import Snapshot
 from deploy.operations import Commands
 from deploy.wanted import mine, wanted
 from fleet import tools
@@ -30,7 +30,7 @@ def flux() -> None:
 
 
 @operation()
-def _hand_over(found: Snapshot) -> Commands:
+def _hand_over(found: Snapshot[FluxState]) -> Commands:
     from controller import handoff  # what it imports takes 0.1 s, which only runs that hand over should pay
 
     here = this_inventory()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from string import Template
 
@@ -25,7 +26,7 @@ from cluster.settings import Settings
 from cluster.survey import Survey
 from deploy.artifacts import Unreachable, sources
 from deploy.facts.k3s import K3s, K3sState
-from deploy.facts.script import Snapshot
+from deploy.facts.snapshot import Snapshot
 from deploy.operations import Commands
 from deploy.operations.artifact import Source, install
 from deploy.operations.files import write
@@ -47,15 +48,15 @@ class Node:
     reserved: Reservations
     sources: dict[str, Source]
 
-    @property
+    @cached_property
     def unit(self) -> str:
         return unit(self.role)
 
-    @property
+    @cached_property
     def binary(self) -> str:
         return binary(self.settings.k3s_version)
 
-    @property
+    @cached_property
     def files(self) -> list[File]:
         config = compose(self.settings, role=self.role, reservations=self.reserved, token_file=TOKEN)
         scripts = [
@@ -70,24 +71,24 @@ class Node:
             *k3s_cis.files(self.settings, self.role),
         ]
 
-    @property
+    @cached_property
     def binary_sha256(self) -> str:
         return next(each.sha256 for name, each in self.sources.items() if "images" not in name)
 
-    @property
+    @cached_property
     def read_at_start(self) -> list[File]:
         return [
             file for file in self.files if not file.path.startswith(LINK) and file.path != k3s_cis.POLICIES
         ]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Of everything whose change calls for a restart: binary, images (imported at start), configuration, unit."""
         parts = [source.sha256 for source in self.sources.values()]
         parts += [file.sha256 for file in self.read_at_start]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    @property
+    @cached_property
     def environment(self) -> File:
         """The unit's environment: a running process shows by it which configuration it was started with."""
         path = f"/etc/systemd/system/{self.unit}.service.env"
@@ -165,7 +166,7 @@ def k3s() -> None:
 
 
 @operation()
-def _create_token(found: Snapshot) -> Commands:
+def _create_token(found: Snapshot[K3sState]) -> Commands:
     """Made on the host and never sent. A datastore that exists already keeps the password it was made with."""
     if found().token:
         host.noop("the token exists")
@@ -179,7 +180,7 @@ def _create_token(found: Snapshot) -> Commands:
 
 
 @operation()
-def _profile(wanted: Node, found: Snapshot) -> Commands:
+def _profile(wanted: Node, found: Snapshot[K3sState]) -> Commands:
     """K3s keeps the modes of folders it finds. What a former profile had K3s apply goes from the cluster, too."""
     paths = {file.path for file in wanted.files}
     if missing := [path for path in paths if path.startswith(k3s_cis.SERVER) and path not in found().files]:
@@ -195,9 +196,9 @@ def _profile(wanted: Node, found: Snapshot) -> Commands:
 
 
 @operation()
-def _link(wanted: Node, found: Snapshot) -> Commands:
+def _link(wanted: Node, found: Snapshot[K3sState]) -> Commands:
     """/usr/local/bin/k3s names the version; kubectl, crictl and ctr name k3s, unless the host has its own."""
-    state: K3sState = found()
+    state = found()
     links = {"k3s": wanted.binary}
     links |= {name: "k3s" for name in ("kubectl", "crictl", "ctr") if name not in state.elsewhere}
     for name, target in links.items():
@@ -226,8 +227,9 @@ def started_with_something_else(wanted: Node, state: K3sState) -> bool:
 
 
 @operation()
-def _start(wanted: Node, found: Snapshot) -> Commands:
-    change = change_needed(wanted, found())
+def _start(wanted: Node, found: Snapshot[K3sState]) -> Commands:
+    """Decided by what was in place while the process ran, which this phase has put right by now."""
+    change = change_needed(wanted, found.as_found())
     if not change:
         host.noop("K3s runs as wanted")
         return
@@ -236,18 +238,12 @@ def _start(wanted: Node, found: Snapshot) -> Commands:
 
 
 @operation()
-def _compare(wanted: Node, found: Snapshot) -> Commands:
-    """After a start the node is read again; a node that was Ready all along was read already."""
+def _compare(wanted: Node, found: Snapshot[K3sState]) -> Commands:
     from pyinfra import state as run
 
-    state: K3sState = found()
-    if change_needed(wanted, state):
-        if not run.is_executing:
-            return  # there is no node to compare yet
-        state = Snapshot(
-            K3s, unit=wanted.unit, binary=wanted.binary, role=wanted.role, files=[wanted.environment.path]
-        )()
-    problem = compare(wanted, state)
+    if change_needed(wanted, found.as_found()) and not run.is_executing:
+        return  # there is no node to compare yet
+    problem = compare(wanted, found())
     if problem:
         yield StringCommand(f"echo {shlex.quote(problem)} >&2; exit 1")
     else:

@@ -9,7 +9,7 @@ from pyinfra.api import StringCommand, deploy, operation
 
 from cluster.files import File
 from deploy.facts.kernel import Kernel, KernelState
-from deploy.facts.script import Snapshot
+from deploy.facts.snapshot import Snapshot
 from deploy.operations import Commands
 from deploy.operations.files import write
 
@@ -62,9 +62,9 @@ def kernel() -> None:
 
 
 @operation()
-def _apply(found: Snapshot) -> Commands:
+def _apply(found: Snapshot[KernelState]) -> Commands:
     """Modules first: net.bridge.* exists only with br_netfilter. A container has no kernel to change."""
-    state: KernelState = found()
+    state = found()
     wrong = {key: value for key, value in SYSCTLS.items() if state.sysctls.get(key) != value}
     if not state.own_kernel:
         host.noop("the kernel is the machine's")

@@ -12,8 +12,8 @@ from cluster.files import File
 from cluster.hardening.sshd import DROP_IN, HostKey
 from cluster.hardening.system import SUDO
 from deploy.facts.hardening import HardeningState
-from deploy.facts.script import Snapshot
-from deploy.hardening import keep, part, refuse, snapshot
+from deploy.facts.snapshot import Snapshot
+from deploy.hardening import keep, part, planned, refuse, snapshot
 from deploy.operations import Commands
 from deploy.operations.files import write
 from deploy.operations.guard import guarded
@@ -45,7 +45,7 @@ def ssh() -> None:
 
 
 @operation()
-def _enable_guard(found: Snapshot) -> Commands:
+def _enable_guard(found: Snapshot[HardeningState]) -> Commands:
     """Static and off until a change is armed; at boot it looks whether one was left unproven."""
     if found().found.get(("unit", "skerry-guard")) in ("active", "stopped"):
         host.noop("the guard starts at boot")
@@ -54,7 +54,7 @@ def _enable_guard(found: Snapshot) -> Commands:
 
 
 @operation()
-def _create_users(users: list[str], found: Snapshot) -> Commands:
+def _create_users(users: list[str], found: Snapshot[HardeningState]) -> Commands:
     """Without a password, so that only keys let them in."""
     missing = [name for name in users if name not in found().accounts]
     for name in missing:
@@ -67,8 +67,8 @@ def _create_users(users: list[str], found: Snapshot) -> Commands:
 
 
 @operation()
-def _harden(found: Snapshot) -> Commands:
-    plan = Plan(part(), found())
+def _harden(found: Snapshot[HardeningState]) -> Commands:
+    plan = planned(found)
     state, settings = plan.state, plan.part.settings
     if state.armed:
         yield StringCommand("/usr/local/lib/skerry/guard rollback")

@@ -7,7 +7,7 @@ import shlex
 from pyinfra import host
 from pyinfra.api import StringCommand, deploy, operation
 
-from deploy.facts.script import Snapshot
+from deploy.facts.snapshot import Snapshot
 from deploy.facts.swap import Swap, SwapState
 from deploy.operations import Commands
 from deploy.operations.files import TEMPORARY
@@ -24,8 +24,8 @@ def swap() -> None:
 
 
 @operation()
-def _keep_off(found: Snapshot) -> Commands:
-    state: SwapState = found()
+def _keep_off(found: Snapshot[SwapState]) -> Commands:
+    state = found()
     if state.fstab:
         yield StringCommand(comment_out_script("/etc/fstab"))
     for unit in state.units:
@@ -41,8 +41,8 @@ def _keep_off(found: Snapshot) -> Commands:
 
 
 @operation()
-def _turn_off(found: Snapshot) -> Commands:
-    state: SwapState = found()
+def _turn_off(found: Snapshot[SwapState]) -> Commands:
+    state = found()
     if not state.active:
         host.noop("no swap is active")
         return

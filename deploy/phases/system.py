@@ -11,12 +11,12 @@ from cluster.apt import PATIENTLY
 from cluster.files import File
 from cluster.hardening import kernel
 from cluster.hardening.control import Check
-from deploy.facts.script import Snapshot
-from deploy.hardening import keep, part, snapshot
+from deploy.facts.hardening import HardeningState
+from deploy.facts.snapshot import Snapshot
+from deploy.hardening import keep, part, planned, snapshot
 from deploy.operations import Commands
 from deploy.operations.files import write_script
 from deploy.phases.packages import install_script
-from deploy.plan import Plan
 
 FOLLOW = {  # what must be told of a changed file, by the beginning of its path
     "/etc/systemd/system/": "systemctl daemon-reload",
@@ -39,16 +39,16 @@ def system() -> None:
     _switch(name="Switch services", found=found)
 
 
-def _wrong(found: Snapshot, kind: str) -> list[Check]:
+def _wrong(found: Snapshot[HardeningState], kind: str) -> list[Check]:
     """The checks of a kind that do not hold and are this phase's."""
-    plan = Plan(part(), found())
+    plan = planned(found)
     ours = [control.id for control in plan.active if control.id.startswith(("KRN", "SYS"))]
     owned = {check for control in plan.active if control.id in ours for check in control.checks}
     return [check for check in dict.fromkeys(plan.wrong) if check.kind == kind and check in owned]
 
 
 @operation()
-def _install(found: Snapshot) -> Commands:
+def _install(found: Snapshot[HardeningState]) -> Commands:
     names = [check.key for check in _wrong(found, "package") if check.wanted == "installed"]
     if not names:
         host.noop("all are installed")
@@ -58,7 +58,7 @@ def _install(found: Snapshot) -> Commands:
 
 
 @operation()
-def _purge(found: Snapshot) -> Commands:
+def _purge(found: Snapshot[HardeningState]) -> Commands:
     names = [check.key for check in _wrong(found, "package") if check.wanted == "absent"]
     if not names:
         host.noop("none is installed")
@@ -68,9 +68,9 @@ def _purge(found: Snapshot) -> Commands:
 
 
 @operation()
-def _write(found: Snapshot) -> Commands:
+def _write(found: Snapshot[HardeningState]) -> Commands:
     """Whole files, and the one line that is part of the distribution's file."""
-    plan = Plan(part(), found())
+    plan = planned(found)
     state = plan.state
     wanted: list[File] = [*plan.files.values(), *kernel.files(plan.active)]
     files = [file for file in wanted if state.files.get(file.path) != file.state]
@@ -104,7 +104,7 @@ def set_line_script(path: str, key: str, value: str) -> str:
 
 
 @operation()
-def _set_kernel(found: Snapshot) -> Commands:
+def _set_kernel(found: Snapshot[HardeningState]) -> Commands:
     """A container has no kernel to change. kexec_load_disabled and the like cannot be taken back before a boot."""
     wrong = [check for check in _wrong(found, "sysctl") if check.place in found().found]
     loaded = [check.key for check in _wrong(found, "module") if found().found.get(check.place) == "loaded"]
@@ -121,7 +121,7 @@ def _set_kernel(found: Snapshot) -> Commands:
 
 
 @operation()
-def _close(found: Snapshot) -> Commands:
+def _close(found: Snapshot[HardeningState]) -> Commands:
     wrong = [check for check in _wrong(found, "mode") if check.place in found().found]
     if not wrong:
         host.noop("all permissions are as wanted")
@@ -133,7 +133,7 @@ def _close(found: Snapshot) -> Commands:
 
 
 @operation()
-def _switch(found: Snapshot) -> Commands:
+def _switch(found: Snapshot[HardeningState]) -> Commands:
     """A service that is off is masked, so that no socket or other unit brings it back."""
     wrong = _wrong(found, "unit")
     if not wrong:

@@ -7,7 +7,8 @@ from pyinfra.api import StringCommand, deploy, operation
 from pyinfra.api.command import FunctionCommand
 
 from cluster.apt import TAKE_OFF
-from deploy.facts.script import Snapshot
+from deploy.facts.hardening import HardeningState
+from deploy.facts.snapshot import Snapshot
 from deploy.hardening import part, snapshot
 from deploy.operations import Commands
 from deploy.operations.guard import prove
@@ -29,7 +30,7 @@ def unharden() -> None:
 
 
 @operation()
-def _restore(found: Snapshot) -> Commands:
+def _restore(found: Snapshot[HardeningState]) -> Commands:
     """Armed with every file it may touch that decides who gets in."""
     state = found()
     if not state.kept:
@@ -52,7 +53,7 @@ def _restore(found: Snapshot) -> Commands:
 
 
 @operation()
-def _remove_guard(found: Snapshot) -> Commands:
+def _remove_guard(found: Snapshot[HardeningState]) -> Commands:
     state = found()
     if not any(file.path in state.files for file in GUARD_FILES):
         host.noop("there is no guard")

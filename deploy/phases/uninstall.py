@@ -10,7 +10,7 @@ from pyinfra.api.exceptions import DeployError
 
 from cluster.apt import TAKE_OFF
 from deploy.facts.installed import Installed, InstalledState
-from deploy.facts.script import Snapshot
+from deploy.facts.snapshot import Snapshot
 from deploy.operations import Commands
 from deploy.operations.files import remove
 from deploy.phases.kernel import FILES
@@ -43,7 +43,7 @@ def uninstall() -> None:
 
 
 @operation()
-def _drain(found: Snapshot) -> Commands:
+def _drain(found: Snapshot[InstalledState]) -> Commands:
     """Pods get their chance to end well; one that will not does not hold up the removal."""
     node = found().node
     if not node:
@@ -56,7 +56,7 @@ def _drain(found: Snapshot) -> Commands:
 
 
 @operation()
-def _remove_k3s(found: Snapshot) -> Commands:
+def _remove_k3s(found: Snapshot[InstalledState]) -> Commands:
     if not found().uninstaller:
         host.noop("K3s is not installed")
         return
@@ -64,9 +64,9 @@ def _remove_k3s(found: Snapshot) -> Commands:
 
 
 @operation()
-def _remove_packages(found: Snapshot) -> Commands:
+def _remove_packages(found: Snapshot[InstalledState]) -> Commands:
     """A package is removed only if nothing else would go with it; then the record of ours goes too."""
-    state: InstalledState = found()
+    state = found()
     if not state.packages:
         host.noop("no packages of ours")
         return
