@@ -60,14 +60,17 @@ class Link:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """TCP's handshake takes the host's end three ways to complete."""
+        """Whoever the host refuses, because sshd is being reloaded, say, is refused here, too."""
         self.connections += 1
-        await asyncio.sleep(3 * self._delay)
         try:
-            far_reader, far_writer = await asyncio.open_connection(self._host.address, self._host.port)
-        except OSError:  # sshd is being reloaded, say
+            await self._connect(reader, writer)
+        except (OSError, asyncio.CancelledError):
             writer.close()
-            return
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """TCP's handshake takes the host's end three ways to complete."""
+        await asyncio.sleep(3 * self._delay)
+        far_reader, far_writer = await asyncio.open_connection(self._host.address, self._host.port)
         self.sources.append(far_writer.get_extra_info("sockname")[1])
         await asyncio.gather(self._carry(reader, far_writer), self._carry(far_reader, writer))
 
