@@ -20,16 +20,14 @@ file_states() {
 }
 
 # One line for each sysctl that exists: its key and value, the value's fields separated by single spaces.
+# A shell's `read` asks for one byte at a time, and a sysctl gives no second one.
 sysctls() {
-  set -f
+  files=
   for key in "$@"; do
     IFS=.; set -- $key; IFS=/
     file="/proc/sys/$*"
     unset IFS
-    [ -r "$file" ] || continue
-    value=; read -r value < "$file"
-    set -- $value
-    printf '%s %s\n' "$key" "$*"
+    [ -r "$file" ] && files="$files $file"
   done
-  set +f
+  [ -z "$files" ] || awk 'FNR == 1 { key = substr(FILENAME, 11); gsub("/", ".", key); $1 = $1; print key, $0 }' $files
 }

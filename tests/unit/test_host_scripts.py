@@ -152,3 +152,10 @@ def test_scripts_in_one_go_share_what_comes_first_and_nothing_else() -> None:
     done = shell("sh", join(scripts))
     assert split(done.stdout.splitlines()) == [["@a"], [], ["unset"]]
     assert done.returncode == 0
+
+
+def test_sysctls_of_several_digits_and_fields_are_read_whole() -> None:
+    keys = ["kernel.pid_max", "kernel.printk", "net.ipv4.ip_local_port_range"]
+    said = shell(f"{COMMON}\nsysctls {' '.join(keys)} no.such.key").stdout.splitlines()
+    found = [f"{key} {' '.join(Path('/proc/sys', *key.split('.')).read_text().split())}" for key in keys]
+    assert said == found
