@@ -24,6 +24,7 @@ import venv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from statistics import median
 
@@ -31,6 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 import lab
+from cluster.errors import InputError
 from cluster.hardening.catalogue import Part
 from controller.inventory import load
 from deploy.facts.hardening import Hardening, parse
@@ -43,6 +45,7 @@ from tests.doubles import make_artifacts
 from tests.lab.runs import ENGINE, PROJECT, VERSION, take_down, write_inventory
 
 NAME = "speed-1"
+FLAVOURS = ("pipelining", "mitogen")
 ANSIBLE = ("ansible-core==2.17.*", "mitogen==0.3.*")
 EXECUTIONS = 2  # of a run that changes nothing: tests/lab guards it
 PAD_MIB = 60  # K3s's size
@@ -286,10 +289,27 @@ def rows(title: tuple[str, str, str], costs: dict[str, list[Cost]]) -> Iterator[
         )
 
 
+def _numbers(flag: str, words: str, least: float = 0) -> list[float]:
+    """A comma-separated list. Raises InputError for what is no number or below `least`."""
+    try:
+        found = [float(each) for each in words.split(",")]
+    except ValueError:
+        found = []
+    if not found or not all(least <= each < inf for each in found):
+        raise InputError(f"{flag} is {words!r}; write numbers from {least:g} on, separated by commas")
+    return found
+
+
 def run(hosts: str, delays: str, rounds: int, fresh: bool, against: str) -> None:
-    """Boot, measure, print the table. Lists are comma-separated."""
-    counts, ways = [int(each) for each in hosts.split(",")], [float(each) for each in delays.split(",")]
+    """Boot, measure, print the table. Lists are comma-separated. Raises InputError before the boot."""
+    counts = [int(each) for each in _numbers("--hosts", hosts, least=1)]
+    ways = _numbers("--delays", delays)
+    _numbers("--rounds", str(rounds), least=1)
     rivals = [each for each in against.split(",") if each]
+    if unknown := set(rivals) - set(FLAVOURS):
+        raise InputError(
+            f"--against: there is no {', '.join(sorted(unknown))}; there are {', '.join(FLAVOURS)}"
+        )
     results: list[tuple[str, ...]] = []
     take_down(NAME)
     with tempfile.TemporaryDirectory(prefix="skerry-speed-") as folder:
