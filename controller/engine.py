@@ -161,9 +161,7 @@ def _changes(state: State) -> dict[str, list[str]]:
             return [", ".join(sorted(state.op_meta[each].names)) for each in changing]
 
     hosts = list(state.inventory.get_active_hosts())
-    jobs = [state.pool.spawn(changes, host) for host in hosts]
-    gevent.joinall(jobs, raise_error=True)
-    return {host.name: job.get() for host, job in zip(hosts, jobs, strict=True)}
+    return {host.name: mine for host, mine in zip(hosts, state.pool.map(changes, hosts), strict=True)}
 
 
 def _connect(state: State, recorder: Recorder) -> list[str]:
