@@ -60,6 +60,10 @@ def split(output: Iterable[str]) -> list[list[str]]:
     return said
 
 
+class Unread(PyinfraError):
+    """A host did not say what was asked of it."""
+
+
 class Moment(NamedTuple):
     """When a host was read. Two readings of one moment would be the same, as far as this run knows."""
 
@@ -106,11 +110,15 @@ class Snapshot(Generic[T]):
 
 
 def _read(snapshots: Sequence[Snapshot[Any]]) -> None:
-    """Read them in one remote execution. Raises PyinfraError when the host does not answer."""
+    """Read them in one remote execution. Raises Unread when the host does not answer.
+
+    While a run executes, the error is the operation's (deploy.operations.operation): pyinfra would leave the host
+    out, and the operation would go on with nothing.
+    """
     moment = now()
     scripts = [str(each._fact.command(**each._arguments)) for each in snapshots]
-    said = host.get_fact(Together, _stdin=join(scripts))
+    said = host.get_fact(Together, _stdin=join(scripts), _ignore_errors=state.is_executing)
     if said is None or len(said) != len(snapshots):
-        raise PyinfraError(f"{host.name}: its facts could not be read, see above; run it again to go on")
+        raise Unread(f"{host.name}: its facts could not be read, see above; run it again to go on")
     for each, lines in zip(snapshots, said, strict=True):
         each._value, each._moment = each._fact.process(lines), moment

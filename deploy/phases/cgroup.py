@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pyinfra import host
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 from pyinfra.operations import server
 
 from cluster.files import File
 from cluster.versions import K3sVersion, accepts_cgroup_v1
 from deploy.facts.cgroup import Cgroup, CgroupState
 from deploy.facts.snapshot import Snapshot
-from deploy.operations import Commands
+from deploy.operations import Commands, operation
 from deploy.operations.files import write_script
 from deploy.wanted import mine
 
@@ -33,7 +33,7 @@ def cgroup() -> None:
     _reboot(name="Reboot into cgroup v2", found=found, seconds=settings.reboot_timeout_seconds)
 
 
-@operation()
+@operation
 def _ask_for_v2(found: Snapshot[CgroupState]) -> Commands:
     """A host that boots v2 by itself is left alone; one that was interrupted here is finished."""
     state = found()
@@ -46,7 +46,7 @@ def _ask_for_v2(found: Snapshot[CgroupState]) -> Commands:
         yield StringCommand("PATH=$PATH:/usr/sbin:/sbin update-grub")
 
 
-@operation()
+@operation
 def _reboot(found: Snapshot[CgroupState], seconds: int) -> Commands:
     state = found()
     if state.v2:

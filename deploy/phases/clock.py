@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pyinfra import host
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 
 from cluster.files import File
 from cluster.settings import Settings
 from deploy.facts.clock import Clock, ClockState
 from deploy.facts.snapshot import Snapshot
-from deploy.operations import Commands
+from deploy.operations import Commands, operation
 from deploy.operations.files import write
 from deploy.wanted import mine
 
@@ -48,7 +48,7 @@ def started_with(unit: str, servers: File) -> File:
     return File(f"/etc/systemd/system/{unit}.d/skerry.conf", content)
 
 
-@operation()
+@operation
 def _run_service(unit: str, digest: str, found: Snapshot[ClockState]) -> Commands:
     state = found()
     if not state.enabled:
@@ -59,7 +59,7 @@ def _run_service(unit: str, digest: str, found: Snapshot[ClockState]) -> Command
         yield StringCommand(f"systemctl daemon-reload && systemctl restart {unit}")
 
 
-@operation()
+@operation
 def _wait_synchronised(settings: Settings, found: Snapshot[ClockState]) -> Commands:
     state = found()
     if state.synchronised or not state.keeps_time or not settings.clock_sync_required:

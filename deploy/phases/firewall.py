@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pyinfra import host
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 
 from cluster.hardening.firewall import RULES, SERVICE, UNIT
 from deploy.facts.hardening import HardeningState
 from deploy.facts.snapshot import Snapshot
 from deploy.hardening import keep, part, planned, snapshot
-from deploy.operations import Commands
+from deploy.operations import Commands, operation
 from deploy.operations.guard import guarded
 from deploy.phases.packages import install_script
 from deploy.plan import Plan
@@ -49,7 +49,7 @@ def _wanted(plan: Plan) -> bool:
     return any(control.id == "FW-01" for control in plan.active)
 
 
-@operation()
+@operation
 def _install(found: Snapshot[HardeningState]) -> Commands:
     plan = planned(found)
     if not _wanted(plan) or ("package", "nftables") in plan.state.found:
@@ -59,7 +59,7 @@ def _install(found: Snapshot[HardeningState]) -> Commands:
     yield StringCommand(install_script(("nftables",)))
 
 
-@operation()
+@operation
 def _load(found: Snapshot[HardeningState]) -> Commands:
     plan = planned(found)
     state = plan.state

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from pyinfra import host, inventory
-from pyinfra.api import Host, State, deploy, operation
+from pyinfra.api import Host, State, deploy
 from pyinfra.api.command import FunctionCommand
 
 from cluster.errors import InputError
@@ -14,7 +14,7 @@ from controller import inventory as inventories
 from controller.inventory import Inventory
 from deploy.facts.flux import Flux, FluxState
 from deploy.facts.snapshot import Snapshot
-from deploy.operations import Commands
+from deploy.operations import Commands, operation
 from deploy.wanted import mine, wanted
 from fleet import tools
 
@@ -29,7 +29,7 @@ def flux() -> None:
         _hand_over(name="Hand the cluster over", found=Snapshot(Flux))
 
 
-@operation()
+@operation
 def _hand_over(found: Snapshot[FluxState]) -> Commands:
     from controller import handoff  # what it imports takes 0.1 s, which only runs that hand over should pay
 

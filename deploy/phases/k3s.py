@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 
 from pyinfra import host, inventory
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 from pyinfra.api.exceptions import DeployError
 
 from cluster.errors import InputError
@@ -27,7 +27,7 @@ from cluster.survey import Survey
 from deploy.artifacts import Unreachable, sources
 from deploy.facts.k3s import K3s, K3sState
 from deploy.facts.snapshot import Snapshot
-from deploy.operations import Commands
+from deploy.operations import Commands, operation
 from deploy.operations.artifact import Source, install
 from deploy.operations.files import write
 from deploy.phases.preflight import this_host
@@ -165,7 +165,7 @@ def k3s() -> None:
     _compare(name="Compare allocatable with the reservations", wanted=wanted, found=found)
 
 
-@operation()
+@operation
 def _create_token(found: Snapshot[K3sState]) -> Commands:
     """Made on the host and never sent. A datastore that exists already keeps the password it was made with."""
     if found().token:
@@ -179,7 +179,7 @@ def _create_token(found: Snapshot[K3sState]) -> Commands:
     )
 
 
-@operation()
+@operation
 def _profile(wanted: Node, found: Snapshot[K3sState]) -> Commands:
     """K3s keeps the modes of folders it finds. What a former profile had K3s apply goes from the cluster, too."""
     paths = {file.path for file in wanted.files}
@@ -195,7 +195,7 @@ def _profile(wanted: Node, found: Snapshot[K3sState]) -> Commands:
         host.noop("nothing of another profile is left")
 
 
-@operation()
+@operation
 def _link(wanted: Node, found: Snapshot[K3sState]) -> Commands:
     """/usr/local/bin/k3s names the version; kubectl, crictl and ctr name k3s, unless the host has its own."""
     state = found()
@@ -226,7 +226,7 @@ def started_with_something_else(wanted: Node, state: K3sState) -> bool:
     return bool(wrong & state.loaded)
 
 
-@operation()
+@operation
 def _start(wanted: Node, found: Snapshot[K3sState]) -> Commands:
     """Decided by what was in place while the process ran, which this phase has put right by now."""
     change = change_needed(wanted, found.as_found())
@@ -237,7 +237,7 @@ def _start(wanted: Node, found: Snapshot[K3sState]) -> Commands:
     yield StringCommand(f"set -- {shlex.join(arguments)}\n{(TEMPLATES / 'start.sh').read_text()}")
 
 
-@operation()
+@operation
 def _compare(wanted: Node, found: Snapshot[K3sState]) -> Commands:
     from pyinfra import state as run
 
@@ -272,7 +272,7 @@ def compare(wanted: Node, state: K3sState) -> str:
     )
 
 
-@operation()
+@operation
 def _place_images(filename: str, source: Source) -> Commands:
     """The image archive K3s imports at its start, for hosts that reach no registry.
 

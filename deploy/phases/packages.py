@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 
 from pyinfra import host
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 
 from cluster.apt import PATIENTLY, install
 from deploy.facts.packages import Packages, PackageState
 from deploy.facts.snapshot import Snapshot
-from deploy.operations import Commands
+from deploy.operations import Commands, operation
 from deploy.wanted import mine
 
 # ca-certificates and curl fetch artifacts; conntrack, iptables, ipset and socat are what K3s and the
@@ -31,7 +31,7 @@ def packages() -> None:
     _install(name="Install missing packages", found=Snapshot(Packages, packages=wanted))
 
 
-@operation()
+@operation
 def _install(found: Snapshot[PackageState]) -> Commands:
     state = found()
     if state.interrupted:

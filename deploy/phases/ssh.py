@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pyinfra import host
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 from pyinfra.api.exceptions import DeployError
 
 from cluster.files import File
@@ -14,7 +14,7 @@ from cluster.hardening.system import SUDO
 from deploy.facts.hardening import HardeningState
 from deploy.facts.snapshot import Snapshot
 from deploy.hardening import keep, part, planned, refuse, snapshot
-from deploy.operations import Commands
+from deploy.operations import Commands, operation
 from deploy.operations.files import write
 from deploy.operations.guard import guarded
 from deploy.plan import GUARD_FILES, Plan, keys_path
@@ -44,7 +44,7 @@ def ssh() -> None:
     _harden(name="Harden sshd, keys and sudo", found=found)
 
 
-@operation()
+@operation
 def _enable_guard(found: Snapshot[HardeningState]) -> Commands:
     """Static and off until a change is armed; at boot it looks whether one was left unproven."""
     if found().found.get(("unit", "skerry-guard")) in ("active", "stopped"):
@@ -53,7 +53,7 @@ def _enable_guard(found: Snapshot[HardeningState]) -> Commands:
     yield StringCommand("systemctl daemon-reload && systemctl enable --quiet skerry-guard.service")
 
 
-@operation()
+@operation
 def _create_users(users: list[str], found: Snapshot[HardeningState]) -> Commands:
     """Without a password, so that only keys let them in."""
     missing = [name for name in users if name not in found().accounts]
@@ -66,7 +66,7 @@ def _create_users(users: list[str], found: Snapshot[HardeningState]) -> Commands
         host.noop("all users exist")
 
 
-@operation()
+@operation
 def _harden(found: Snapshot[HardeningState]) -> Commands:
     plan = planned(found)
     state, settings = plan.state, plan.part.settings

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 
 from pyinfra import host
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 
 from deploy.facts.snapshot import Snapshot
 from deploy.facts.swap import Swap, SwapState
-from deploy.operations import Commands
+from deploy.operations import Commands, operation
 from deploy.operations.files import TEMPORARY
 
 MARK = "# Skerry: swap stays off: "
@@ -23,7 +23,7 @@ def swap() -> None:
     _turn_off(name="Turn swap off", found=found)
 
 
-@operation()
+@operation
 def _keep_off(found: Snapshot[SwapState]) -> Commands:
     state = found()
     if state.fstab:
@@ -40,7 +40,7 @@ def _keep_off(found: Snapshot[SwapState]) -> Commands:
         host.noop("nothing brings swap back")
 
 
-@operation()
+@operation
 def _turn_off(found: Snapshot[SwapState]) -> Commands:
     state = found()
     if not state.active:

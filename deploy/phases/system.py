@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from pyinfra import host
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 
 from cluster.apt import PATIENTLY
 from cluster.files import File
@@ -14,7 +14,7 @@ from cluster.hardening.control import Check
 from deploy.facts.hardening import HardeningState
 from deploy.facts.snapshot import Snapshot
 from deploy.hardening import keep, part, planned, snapshot
-from deploy.operations import Commands
+from deploy.operations import Commands, operation
 from deploy.operations.files import write_script
 from deploy.phases.packages import install_script
 
@@ -47,7 +47,7 @@ def _wrong(found: Snapshot[HardeningState], kind: str) -> list[Check]:
     return [check for check in dict.fromkeys(plan.wrong) if check.kind == kind and check in owned]
 
 
-@operation()
+@operation
 def _install(found: Snapshot[HardeningState]) -> Commands:
     names = [check.key for check in _wrong(found, "package") if check.wanted == "installed"]
     if not names:
@@ -57,7 +57,7 @@ def _install(found: Snapshot[HardeningState]) -> Commands:
     yield StringCommand(install_script(tuple(names)))
 
 
-@operation()
+@operation
 def _purge(found: Snapshot[HardeningState]) -> Commands:
     names = [check.key for check in _wrong(found, "package") if check.wanted == "absent"]
     if not names:
@@ -67,7 +67,7 @@ def _purge(found: Snapshot[HardeningState]) -> Commands:
     yield StringCommand(f"{PATIENTLY}patiently apt-get -q -y purge {shlex.join(names)}")
 
 
-@operation()
+@operation
 def _write(found: Snapshot[HardeningState]) -> Commands:
     """Whole files, and the one line that is part of the distribution's file."""
     plan = planned(found)
@@ -103,7 +103,7 @@ def set_line_script(path: str, key: str, value: str) -> str:
     )
 
 
-@operation()
+@operation
 def _set_kernel(found: Snapshot[HardeningState]) -> Commands:
     """A container has no kernel to change. kexec_load_disabled and the like cannot be taken back before a boot."""
     wrong = [check for check in _wrong(found, "sysctl") if check.place in found().found]
@@ -120,7 +120,7 @@ def _set_kernel(found: Snapshot[HardeningState]) -> Commands:
         host.noop("the kernel is as wanted")
 
 
-@operation()
+@operation
 def _close(found: Snapshot[HardeningState]) -> Commands:
     wrong = [check for check in _wrong(found, "mode") if check.place in found().found]
     if not wrong:
@@ -132,7 +132,7 @@ def _close(found: Snapshot[HardeningState]) -> Commands:
         yield StringCommand(f"chown {owner}:{group} {check.key} && chmod {mode} {check.key}")
 
 
-@operation()
+@operation
 def _switch(found: Snapshot[HardeningState]) -> Commands:
     """A service that is off is masked, so that no socket or other unit brings it back."""
     wrong = _wrong(found, "unit")

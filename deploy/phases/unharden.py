@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pyinfra import host
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 from pyinfra.api.command import FunctionCommand
 
 from cluster.apt import TAKE_OFF
 from deploy.facts.hardening import HardeningState
 from deploy.facts.snapshot import Snapshot
 from deploy.hardening import part, snapshot
-from deploy.operations import Commands
+from deploy.operations import Commands, operation
 from deploy.operations.guard import prove
 from deploy.phases.ssh import CHECK, RELOAD
 from deploy.plan import GUARD, GUARD_FILES, TEMPLATES
@@ -29,7 +29,7 @@ def unharden() -> None:
     _remove_guard(name="Remove the guard", found=found)
 
 
-@operation()
+@operation
 def _restore(found: Snapshot[HardeningState]) -> Commands:
     """Armed with every file it may touch that decides who gets in."""
     state = found()
@@ -52,7 +52,7 @@ def _restore(found: Snapshot[HardeningState]) -> Commands:
     yield FunctionCommand(prove, (part().settings.rollback_seconds, REMEDY), {})
 
 
-@operation()
+@operation
 def _remove_guard(found: Snapshot[HardeningState]) -> Commands:
     state = found()
     if not any(file.path in state.files for file in GUARD_FILES):

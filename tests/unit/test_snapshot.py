@@ -15,9 +15,10 @@ PROJECT = Path(__file__).parents[2]
 
 DEPLOY = """
 from pathlib import Path
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand
 from deploy.facts.script import ScriptFact
 from deploy.facts.snapshot import Snapshot
+from deploy.operations import operation
 
 HERE = Path({here!r})
 
@@ -28,7 +29,7 @@ class Value(ScriptFact[str]):
     def process(self, output):
         return "".join(output)
 
-@operation()
+@operation
 def put(found, value, script="echo {{value}} > {{file}}"):
     with (HERE / "seen").open("a") as file:
         file.write(f"{{found()}} {{found.as_found()}}\\n")
@@ -102,3 +103,13 @@ def test_a_reading_that_was_cut_short_ends_the_run_before_anything_is_decided(tm
     found = run(tmp_path, "put(Snapshot(Value, path='c; kill $$'), 'x')")
     assert found.done.returncode != 0
     assert found.seen == []
+
+
+def test_a_host_that_cannot_be_read_any_more_fails_its_operation_and_not_the_run(tmp_path: Path) -> None:
+    """Errors of that operation are ignored here, so that what follows it shows that the run goes on."""
+    cut = f"Snapshot(Value, path='b; [ $(cat {tmp_path}/a) = a ] || kill $$')"
+    found = run(tmp_path, f"put(a, 'new'); put({cut}, 'x', _ignore_errors=True); put(c, 'end')")
+    assert found.done.returncode == 0, found.done.stderr
+    assert "Traceback" not in found.done.stdout + found.done.stderr
+    assert (tmp_path / "a").read_text() == "end\n"
+    assert found.seen == ["a a", "c c"]
