@@ -27,8 +27,19 @@ for name in $(keys module); do
   case $blocked in *" $known "*) echo "$name blocked" ;; *) echo "$name loadable" ;; esac
 done
 section modes
-set -- $(keys mode)
+set -f; set -- $(keys mode); set +f
 stat -c '%n %a %U %G' "$@" 2>/dev/null
+for pattern; do # of many files: what any of them grants, and every owner
+  case $pattern in *'*') ;; *) continue ;; esac
+  stat -c '%a %U %G' $pattern 2>/dev/null | {
+    granted=0 owners=
+    while read -r mode owner; do
+      granted=$((granted | 0$mode))
+      [ "$owner" = "$owners" ] || owners="$owners$owner"
+    done
+    [ -z "$owners" ] || printf '%s %o %s\n' "$pattern" "$granted" "$owners"
+  }
+done
 section units
 set -- $(keys unit)
 systemctl show "$@" -p Id -p LoadState -p ActiveState -p UnitFileState 2>/dev/null
