@@ -230,6 +230,31 @@ def etcd_latency(
 
 
 @task(
+    name="bench-speed",
+    help={
+        "hosts": "how many, comma-separated (default 1,5,20)",
+        "delays": "milliseconds each way to them (default 0,25)",
+        "rounds": "how often each contender runs (default 5)",
+        "fresh": "also from a fresh host (default yes)",
+        "against": "Ansible with pipelining, with mitogen, or both (default)",
+    },
+)
+@plain_errors
+def bench_speed(
+    context: Context,
+    hosts: str = "1,5,20",
+    delays: str = "0,25",
+    rounds: int = 5,
+    fresh: bool = True,
+    against: str = "pipelining,mitogen",
+) -> None:
+    """Time runs on a lab host against Ansible's and against the least there could be."""
+    from tests.bench.speed import run
+
+    run(hosts, delays, rounds, fresh, against)
+
+
+@task(
     name="lab-up",
     help={
         "hosts": "how many (default 1)",

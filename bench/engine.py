@@ -503,7 +503,8 @@ def difference(before: Dict[str, int], after: Dict[str, int]) -> Dict[str, int]:
 def running_datastore() -> str:
     """ "etcd (pid 7)" or "K3s server (pid 7)" when one runs on this host, else ""."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        arguments = text(f"/proc/{pid}/cmdline").split("\0")
+        # K3s writes its command line anew, without secrets and with spaces between the words.
+        arguments = text(f"/proc/{pid}/cmdline").replace("\0", " ").split(" ")
         names = [os.path.basename(argument) for argument in arguments[:3]]
         if names[0] == "etcd" or text(f"/proc/{pid}/comm") == "etcd":
             return f"etcd (pid {pid})"

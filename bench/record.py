@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from bench.verdict import Judgement, Result
+from bench.verdict import Judgement, Result, loads, share_over
 from cluster.disk import DiskRecord
+
+LIMITS_MS = (1, 2, 4, 8, 16, 32)  # bounds of etcd's own histograms, so that a running etcd can be compared
 
 
 def describe(result: Result, judgement: Judgement, profile: str) -> DiskRecord:
@@ -18,4 +20,14 @@ def describe(result: Result, judgement: Judgement, profile: str) -> DiskRecord:
         measured=datetime.fromtimestamp(result["begun"], timezone.utc).isoformat(timespec="seconds"),
         path=found["path"],
         fsid=found["fsid"],
+        predicted={series: predict(result, series) for series in ("sync", "commit")},
     )
+
+
+def predict(result: Result, series: str) -> list[float]:
+    """The shares over LIMITS_MS in the last phase without a neighbour that has the series; [] where none has."""
+    for phase in reversed(loads(result)):
+        if series in phase and not phase.get("neighbour"):
+            shares = [share_over(phase[series], result["limits_ms"], limit).value for limit in LIMITS_MS]
+            return [round(share, 6) for share in shares]
+    return []

@@ -33,11 +33,11 @@ def install(packages: str) -> str:
 
 
 TAKE_OFF = (
-    "export LC_ALL=C DEBIAN_FRONTEND=noninteractive; "
+    f"{PATIENTLY}"
     'take_off() { case "$(dpkg-query -W -f \'${db:Status-Status}\' "$2" 2>/dev/null)" in '
     "'' | not-installed | config-files) return 0 ;; esac; "
     '[ "$(apt-get -s remove "$2" 2>/dev/null | grep -c ^Remv)" -le 1 ] || '
     '{ echo "$2 stays: other packages need it"; return; }; '
-    'apt-get -q -y -o DPkg::Lock::Timeout=300 "$1" "$2" > /dev/null; }; '
+    'patiently apt-get -q -y "$1" "$2"; }; '
 )
 """The shell function `take_off remove|purge PACKAGE`: the package goes if it is here, and nothing else with it."""

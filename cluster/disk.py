@@ -17,7 +17,10 @@ Answer = tuple[Literal["fine", "measure", "warn", "refuse"], str]
 
 @dataclass(frozen=True)
 class DiskRecord:
-    """What a measurement left on the host. `fsid` names the file system; `measured`: UTC, ISO 8601."""
+    """What a measurement left on the host. `fsid` names the file system; `measured`: UTC, ISO 8601.
+
+    `predicted`: of the series "sync" and "commit" the shares that took longer than each of bench.record.LIMITS_MS.
+    """
 
     verdict: str
     reason: str
@@ -25,6 +28,7 @@ class DiskRecord:
     measured: str
     path: str
     fsid: str
+    predicted: dict[str, list[float]]
 
     def file(self) -> File:
         """As it stands on the host."""

@@ -62,7 +62,6 @@ def _server(settings: Settings) -> dict[str, object]:
         "cluster-cidr": settings.k3s_cluster_cidr,
         "service-cidr": settings.k3s_service_cidr,
         "write-kubeconfig-mode": "0600",
-        "etcd-expose-metrics": settings.k3s_datastore == "etcd",
         **(snapshots.keys(settings) if settings.k3s_datastore == "etcd" else {}),
         "secrets-encryption": settings.k3s_secrets_encryption,
     }

@@ -10,10 +10,10 @@ from cluster.errors import InputError
 
 # Composed in cluster/k3s_config.py from the other settings.
 _COMPOSED = """
-agent-token-file cluster-cidr cluster-init disable etcd-disable-snapshots etcd-expose-metrics etcd-s3
-etcd-s3-bucket etcd-s3-endpoint etcd-s3-folder etcd-s3-region etcd-snapshot-retention
-etcd-snapshot-schedule-cron flannel-backend kubelet-arg node-ip node-label node-taint
-protect-kernel-defaults secrets-encryption server service-cidr tls-san token-file write-kubeconfig-mode
+agent-token-file cluster-cidr cluster-init disable etcd-disable-snapshots etcd-s3 etcd-s3-bucket
+etcd-s3-endpoint etcd-s3-folder etcd-s3-region etcd-snapshot-retention etcd-snapshot-schedule-cron
+flannel-backend kubelet-arg node-ip node-label node-taint protect-kernel-defaults secrets-encryption
+server service-cidr tls-san token-file write-kubeconfig-mode
 """
 COMPOSED = frozenset(_COMPOSED.split())
 

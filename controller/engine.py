@@ -30,13 +30,14 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.operations import run_ops
 from pyinfra.api.output import set_echo, set_formatter
 from pyinfra.api.state import StateStage
-from pyinfra.context import ctx_config, ctx_inventory, ctx_state
+from pyinfra.context import ctx_config, ctx_host, ctx_inventory, ctx_state
 from pyinfra_cli.exceptions import UnexpectedExternalError
 from pyinfra_cli.inventory import make_inventory_from_files
 from pyinfra_cli.log import setup_logging
 from pyinfra_cli.util import exec_file, load_deploy_file
 
 from cluster.errors import InputError
+from controller import economy
 from controller.connection import Patience
 from controller.journal import Journal, Recorder, end_when_interrupted
 from deploy.wanted import BadInput, wanted
@@ -101,6 +102,8 @@ def run(state: State, deploy: Path, journal: Journal) -> int:
     def change() -> None:
         with recorder.preparing():
             load_deploy_file(state, str(deploy))
+            changes = _changes(state)
+        recorder.foretell(changes)
         state.set_stage(StateStage.Execute)
         run_ops(state)
 
@@ -116,7 +119,7 @@ def look(state: State, deploy: Path, journal: Journal) -> int:
 
     def foretell() -> None:
         load_deploy_file(state, str(deploy))
-        print(json.dumps({host.name: _changes(state, host) for host in state.inventory}))
+        print(json.dumps(_changes(state)))
 
     return _with_hosts(state, Recorder(journal), foretell)
 
@@ -144,11 +147,21 @@ def _with_hosts(state: State, recorder: Recorder, work: Callable[[], None]) -> i
     return FAILED if state.failed_hosts else 0
 
 
-def _changes(state: State, host: Any) -> list[str]:
-    """The operations that would change a host, in order: "K3s | Write config.yaml"."""
-    hashes = [op_hash for op_hash in state.get_op_order() if op_hash in state.ops[host]]
-    changing = [each for each in hashes if state.ops[host][each].operation_meta.will_change]
-    return [", ".join(sorted(state.op_meta[each].names)) for each in changing]
+def _changes(state: State) -> dict[str, list[str]]:
+    """The operations that would change each host as it is now, in order: "K3s | Write config.yaml".
+
+    What they read of a host is still true when they run, so that a run pays nothing for this look.
+    """
+    order = state.get_op_order()
+
+    def changes(host: Any) -> list[str]:
+        with ctx_host.use(host):
+            mine = [op_hash for op_hash in order if op_hash in state.ops[host]]
+            changing = [each for each in mine if state.ops[host][each].operation_meta.will_change]
+            return [", ".join(sorted(state.op_meta[each].names)) for each in changing]
+
+    hosts = list(state.inventory.get_active_hosts())
+    return {host.name: mine for host, mine in zip(hosts, state.pool.map(changes, hosts), strict=True)}
 
 
 def _connect(state: State, recorder: Recorder) -> list[str]:
@@ -183,19 +196,21 @@ def explain(why: str, data: Any) -> str:
 
 def _sudo_works(state: State) -> bool:
     """sudo must not ask: pyinfra would wait for a password at the terminal, an unattended run for ever."""
-    fine = True
-    hosts: list[Any] = state.inventory.get_active_hosts()
-    for host in hosts:
-        if host.data.get("_sudo"):
-            _, stdout, _ = host.connector.client.exec_command("sudo -n true")
-            if stdout.channel.recv_exit_status() != 0:
-                fine, user = False, host.data.get("ssh_user")
-                print(
-                    f"{host.name}: {user} may not use sudo without a password; add `{user} ALL=(ALL) NOPASSWD:ALL` "
-                    "in /etc/sudoers.d, or connect as root; no host was changed",
-                    file=sys.stderr,
-                )
-    return fine
+
+    def works(host: Any) -> bool:
+        _, stdout, _ = host.connector.client.exec_command("sudo -n true")
+        return bool(stdout.channel.recv_exit_status() == 0)
+
+    hosts = [host for host in state.inventory.get_active_hosts() if host.data.get("_sudo")]
+    asked = [host for host, fine in zip(hosts, state.pool.map(works, hosts), strict=True) if not fine]
+    for host in asked:
+        user = host.data.get("ssh_user")
+        print(
+            f"{host.name}: {user} may not use sudo without a password; add `{user} ALL=(ALL) NOPASSWD:ALL` "
+            "in /etc/sudoers.d, or connect as root; no host was changed",
+            file=sys.stderr,
+        )
+    return not asked
 
 
 def main() -> int:
@@ -209,12 +224,13 @@ def main() -> int:
     parser.add_argument("--data", type=json.loads, default={}, help="settings that override the inventory's")
     arguments = parser.parse_args()
     pyinfra.is_cli = True
+    economy.use()
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # a host that reboots is no news
     gevent.get_hub().exception_stream = None  # exceptions are told where they are caught, not twice
     set_formatter(click.style)
     set_echo(click.echo)
     setup_logging("WARNING")
-    state = State(check_for_changes=arguments.action == "look")
+    state = State(check_for_changes=False)  # _changes looks once, all hosts and phases in one go
     state.cwd = str(PROJECT)
     ctx_state.set(state)
     config = Config()

@@ -12,16 +12,17 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.metrics import COMMIT, WAL, Histogram, parse
-from bench.verdict import Result, loads, share_over
+from bench.record import LIMITS_MS
+from cluster import disk
 from cluster.errors import InputError
-from controller import history, ssh
+from controller import ssh
 from controller.inventory import Host, Inventory
 
 PARALLEL = 20
 MISSING = "echo 'curl is missing; apt install curl' >&2; exit 1"
 CURL = f"command -v curl > /dev/null || {{ {MISSING}; }}; curl -fsS --max-time 10"
-LIMITS_MS = (1, 2, 4, 8, 16, 32)  # etcd's own bounds, of which the thresholds of 10 and 25 ms are none
-# (etcd's histogram, the engine's series, the greatest of etcd's bounds below the threshold, the least above)
+RECORD = f"cat {disk.PATH} 2>/dev/null; true"
+# etcd's histogram, the engine's series, and the bounds about the threshold of 10 or 25 ms, which etcd has not.
 SERIES = {"WAL fsync": (WAL, "sync", 8, 16), "backend commit": (COMMIT, "commit", 16, 32)}
 ALLOWED = 0.01
 
@@ -44,43 +45,25 @@ def latency(inventory: Inventory, url: str) -> list[Latency]:
     """Every server's two series."""
     if not url.startswith(("http://", "https://")):
         raise InputError(f"--url is {url!r}; write it as the host reaches it, http://127.0.0.1:2381/metrics")
-    servers, before = [host for host in inventory.hosts if host.role == "server"], past(inventory)
+    servers = [host for host in inventory.hosts if host.role == "server"]
     with ThreadPoolExecutor(PARALLEL) as pool:
-        found = pool.map(lambda host: _one(host, url, before[host.name]), servers)
+        found = pool.map(lambda host: _one(host, url), servers)
         return [each for some in found for each in some]
 
 
-def past(inventory: Inventory) -> dict[str, list[Result]]:
-    """The last results of bench-disk for each host, oldest first."""
-    runs = [each for run in history.runs(inventory.name) for each in run.hosts if each.result]
-    return {
-        host.name: [each.result for each in runs if each.result and each.host == host.name][-history.PAST :]
-        for host in inventory.hosts
-    }
-
-
-def _one(host: Host, url: str, past: list[Result]) -> list[Latency]:
+def _one(host: Host, url: str) -> list[Latency]:
     try:
         with ssh.connect(host) as connection:
-            text = ssh.run(connection, host, f"{CURL} {shlex.quote(url)}")
-        found = parse(text)
+            found = parse(ssh.run(connection, host, f"{CURL} {shlex.quote(url)}"))
+            record = disk.DiskRecord.parse(ssh.run(connection, host, RECORD))
     except (InputError, RuntimeError) as error:
         return [Latency(host.name, "", error=str(error).removeprefix(f"{host.name}: "))]
     return [
         Latency(host.name, name, found[metric].count, found[metric].mean_seconds * 1000,
-                [found[metric].share_over(limit / 1000) for limit in LIMITS_MS], predicted(past, series),
-                state(found[metric], below, above))
+                [found[metric].share_over(limit / 1000) for limit in LIMITS_MS],
+                record.predicted.get(series, []) if record else [], state(found[metric], below, above))
         for name, (metric, series, below, above) in SERIES.items()
     ]  # fmt: skip
-
-
-def predicted(past: list[Result], series: str) -> list[float]:
-    """The shares that the host's runs without neighbours found; [] where there are none."""
-    for result in reversed(past):
-        for phase in reversed(loads(result)):
-            if series in phase and not phase.get("neighbour"):
-                return [share_over(phase[series], result["limits_ms"], limit).value for limit in LIMITS_MS]
-    return []
 
 
 def state(found: Histogram, below_ms: int, above_ms: int) -> str:
@@ -108,7 +91,7 @@ def show(inventory: Inventory, url: str, as_json: bool) -> int:
 
 
 def _table(found: list[Latency]) -> Table:
-    result = Table("host", "series", "", *(f">{limit} ms" for limit in LIMITS_MS), "mean ms", "p99")
+    result = Table("host", "series", "", *(f">{limit} ms" for limit in LIMITS_MS), "mean ms", "p99 is")
     for each in found:
         observed, predicted_ = (
             [f"{100 * share:.2g} %" for share in some] for some in (each.observed, each.predicted)

@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
@@ -131,6 +132,14 @@ class Recorder(BaseStateCallback):
         finally:
             seconds = round(time.monotonic() - begun, 3)
             self._journal.write("end", host="", operation=name, result=result, seconds=seconds)
+
+    def foretell(self, changes: Mapping[str, Sequence[str]]) -> None:
+        """What the run is about to change on each host, as it looks now: "lab-1: Packages 1, Clock 3"."""
+        for host, operations in changes.items():
+            self._journal.write("plan", host=host, operations=operations)
+            phases = Counter(name.partition(" | ")[0] for name in operations)
+            told = ", ".join(f"{phase} {count}" for phase, count in phases.items())
+            self._console.print(f"  {host}: {f'to change: {told}' if told else 'nothing to change'}")
 
     def operation_start(self, state: Any, op_hash: str) -> None:  # type: ignore[override]
         self._begun, self._ended = {}, {}

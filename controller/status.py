@@ -17,7 +17,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.metrics import WAL, parse
-from bench.verdict import Result
+from bench.record import LIMITS_MS
+from cluster import disk
 from cluster.errors import InputError
 from cluster.etcd import Report, Reports, unsettled
 from cluster.health import SNAPSHOTS, problems
@@ -90,10 +91,9 @@ def status(inventories: Sequence[Inventory], compare: bool = True) -> list[HostS
 
 
 def _cluster(inventory: Inventory, compare: bool) -> list[HostStatus]:
-    past = etcd_latency.past(inventory)
     with ThreadPoolExecutor(PARALLEL) as pool:
         comparing = pool.submit(_drift, inventory) if compare else None
-        found = list(pool.map(lambda host: _status(inventory, host, past[host.name]), inventory.hosts))
+        found = list(pool.map(lambda host: _status(inventory, host), inventory.hosts))
         drift = comparing.result() if comparing else {}
     reports = {status.host: report for status, report in found if status.role == "server"}
     return [_with_drift(_with_etcd(status, reports), drift) for status, _ in found]
@@ -125,7 +125,7 @@ def _with_etcd(status: HostStatus, reports: Reports) -> HostStatus:
     return replace(status.having(DEGRADED, *([why] if why else [])), etcd=etcd)
 
 
-def _status(inventory: Inventory, host: Host, past: list[Result]) -> tuple[HostStatus, Report | None]:
+def _status(inventory: Inventory, host: Host) -> tuple[HostStatus, Report | None]:
     report, blank = None, HostStatus(inventory.name, host.name, host.role)
     fact, path = K3s(), binary(host.settings.k3s_version)
     try:
@@ -134,6 +134,7 @@ def _status(inventory: Inventory, host: Host, past: list[Result]) -> tuple[HostS
             if host.role == "server":
                 report = Etcd().process(ssh.run(connection, host, Etcd().command()).splitlines())
             looked = ssh.run(connection, host, HostHealth().command(_snapshots(host)))
+            record = disk.DiskRecord.parse(ssh.run(connection, host, etcd_latency.RECORD))
     except (InputError, RuntimeError) as error:
         return blank.having(DOWN, str(error).removeprefix(f"{host.name}: ")), None
     state, health = fact.process(output.splitlines()), HostHealth().process(looked.splitlines())
@@ -141,7 +142,7 @@ def _status(inventory: Inventory, host: Host, past: list[Result]) -> tuple[HostS
         LOOK, *problems(health, host.settings, host.role, _since(state, health.now))
     )
     k3s, cpu, memory = _figures(state)
-    fsync, slow = _fsync(health.metrics, past)
+    fsync, slow = _fsync(health.metrics, record)
     days, hours = health.certificate_days, health.snapshot_hours
     whole = replace(
         found.having(LOOK, *slow),
@@ -185,7 +186,7 @@ def _of_k3s(host: Host, state: K3sState) -> tuple[Any, ...]:
     return LOOK, *found
 
 
-def _fsync(metrics: str, past: list[Result]) -> tuple[str, list[str]]:
+def _fsync(metrics: str, record: disk.DiskRecord | None) -> tuple[str, list[str]]:
     """What etcd has seen of its disk beside what was predicted, and the problem when it is too slow."""
     metric, series, below, above = etcd_latency.SERIES["WAL fsync"]
     try:
@@ -194,7 +195,8 @@ def _fsync(metrics: str, past: list[Result]) -> tuple[str, list[str]]:
         return "", []
     if not found.count:
         return "", []
-    expected, at = etcd_latency.predicted(past, series), etcd_latency.LIMITS_MS.index(below)
+    expected = record.predicted.get(series, []) if record else []
+    at = LIMITS_MS.index(below)
     foretold = f", predicted {100 * expected[at]:.2g} %" if expected else ""
     state = etcd_latency.state(found, below, above)
     slow = [f"etcd's WAL fsync p99 is over {above} ms; see `invoke etcd-latency`"] if state == "slow" else []

@@ -66,11 +66,12 @@ LINT = (
     (str(BIN / "mypy"),),
 )
 APART = ("hardening", "cluster")  # below tests/lab, with hosts of their own
-LAYERS = (  # those in one row run side by side: emulation keeps one core busy, containers mostly wait
-    (Layer("lint", LINT, _nothing),),
-    (Layer("unit", ((*PYTEST, "-q", "tests/unit"),), _nothing),),
+LAYERS = (  # those in one row run side by side, but bench needs quiet; emulation takes longest
     (Layer("bench", ((*PYTEST, "-v", "tests/bench"),), _nothing),),
     (
+        Layer("vm", ((*PYTEST, "-v", "tests/vm"),), _no_debootstrap, lab="vm"),
+        Layer("lint", LINT, _nothing),
+        Layer("unit", ((*PYTEST, "-q", "tests/unit"),), _nothing),
         Layer("fleet", ((*PYTEST, "-v", "tests/fleet"),), _no_fleet_tools),
         Layer(
             "lab",
@@ -87,7 +88,6 @@ LAYERS = (  # those in one row run side by side: emulation keeps one core busy, 
         ),
         Layer("cluster", ((*PYTEST, "-v", "tests/lab/cluster"),), _no_root),
         Layer("harden", ((*PYTEST, "-v", "tests/lab/hardening"),), _no_root),
-        Layer("vm", ((*PYTEST, "-v", "tests/vm"),), _no_debootstrap, lab="vm"),
     ),
     (Layer("e2e", ((*PYTEST, "-v", "tests/e2e"),), lambda: _no_root() or _no_real_k3s()),),
 )

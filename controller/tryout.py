@@ -26,9 +26,9 @@ def attempt(backend: str) -> list[Stage]:
         # Nothing is downloaded in the host's part, so nothing need be reachable for it.
         walked, stages = _walk(WITHOUT_K3S, {"artifact_delivery": "push"}, stages)
         stages.append(Stage("K3s", "skipped", "see Find K3s"))
-        return [*stages, timed("Verify", lambda: verify_stage(INVENTORY, "host"))] if walked else stages
+        return [*stages, timed("Verify", lambda: verify_stage(load(INVENTORY), "host"))] if walked else stages
     walked, stages = _walk(WHOLE, {}, stages)
-    return [*stages, timed("Verify", lambda: verify_stage(INVENTORY, "k3s"))] if walked else stages
+    return [*stages, timed("Verify", lambda: verify_stage(load(INVENTORY), "k3s"))] if walked else stages
 
 
 def _walk(scripts: tuple[str, ...], data: dict[str, object], stages: list[Stage]) -> tuple[bool, list[Stage]]:

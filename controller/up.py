@@ -102,7 +102,7 @@ def up(inventory_path: str, script: str, check: bool) -> tuple[int, list[Stage]]
     trust.trust(inventory, trust.ask)
     code, stages = deploy(inventory_path, script, {}, flux_token(inventory, script))
     if code == 0 and check:
-        stages.append(timed("Verify", lambda: verify_stage(inventory_path, Path(script).stem)))
+        stages.append(timed("Verify", lambda: verify_stage(inventory, Path(script).stem)))
         code = 1 if stages[-1].result == "failed" else 0
     return code, stages
 
@@ -116,9 +116,9 @@ def flux_token(inventory: Inventory, script: str) -> dict[str, str]:
     return {name: token} if (name := target(first.settings, first.known_hosts).token_name) else {}
 
 
-def verify_stage(inventory_path: str, extent: str) -> Stage:
+def verify_stage(inventory: Inventory, extent: str) -> Stage:
     """The acceptance checks as a stage."""
-    outcome = verify(load(inventory_path), extent, quiet=True)
+    outcome = verify(inventory, extent, quiet=True)
     summary = f"{outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped"
     if outcome.failed or not outcome.passed:
         return Stage("Verify", "failed", f"{summary}; see above")

@@ -1,4 +1,4 @@
-"""What the hardening phases share: one read of the host, and a record of what was there before."""
+"""What the hardening phases share: one fact of the host, and a record of what was there before."""
 
 from __future__ import annotations
 
@@ -10,32 +10,48 @@ from pyinfra.api import StringCommand
 
 from cluster.hardening.catalogue import Part
 from deploy.facts.hardening import Hardening, HardeningState
-from deploy.facts.script import Snapshot
+from deploy.facts.snapshot import Snapshot
 from deploy.operations import Commands
-from deploy.plan import TEMPLATES, members, places
+from deploy.plan import TEMPLATES, Plan, members, places
 from deploy.wanted import wanted
 
-_snapshots: dict[tuple[int, str], Snapshot] = {}  # by inventory and host: the phases share one reading
+Key = tuple[int, str]  # an inventory and a host
+_parts: dict[Key, Part] = {}
+_snapshots: dict[Key, Snapshot[HardeningState]] = {}
+_plans: dict[Key, Plan] = {}
+
+
+def _key() -> Key:
+    return id(inventory.get_data()), host.name
 
 
 def part() -> Part:
     """The part of the host at hand in the inventory."""
-    everything = wanted()
-    mine = everything[host.name]
-    others = {
-        each.name: each.data for each in inventory if each.name in everything and each.name != host.name
-    }
-    node_ips = {name: each.settings.k3s_node_ip for name, each in everything.items()}
-    known = members(mine.settings, node_ips, others)
-    return Part(mine.role, mine.settings, list(everything).index(host.name), known)
+    if _key() not in _parts:
+        everything = wanted()
+        mine = everything[host.name]
+        others = {
+            each.name: each.data for each in inventory if each.name in everything and each.name != host.name
+        }
+        node_ips = {name: each.settings.k3s_node_ip for name, each in everything.items()}
+        known = members(mine.settings, node_ips, others)
+        _parts[_key()] = Part(mine.role, mine.settings, list(everything).index(host.name), known)
+    return _parts[_key()]
 
 
-def snapshot(mine: Part) -> Snapshot:
-    """The reading that all hardening phases of this host share."""
-    key = (id(inventory.get_data()), host.name)
-    if key not in _snapshots:
-        _snapshots[key] = Snapshot(Hardening, places=places(mine))
-    return _snapshots[key]
+def snapshot(mine: Part) -> Snapshot[HardeningState]:
+    """The fact that all hardening phases of this host share."""
+    if _key() not in _snapshots:
+        _snapshots[_key()] = Snapshot(Hardening, places=places(mine))
+    return _snapshots[_key()]
+
+
+def planned(found: Snapshot[HardeningState]) -> Plan:
+    """What is wanted of the host at hand as it is found now, composed once for each reading."""
+    state, known = found(), _plans.get(_key())
+    if known is None or known.state is not state:
+        known = _plans[_key()] = Plan(part(), state)
+    return known
 
 
 def keep(state: HardeningState, places: Iterable[str]) -> Commands:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,15 +70,15 @@ class Plan:
     part: Part
     state: HardeningState
 
-    @property
+    @cached_property
     def controls(self) -> list[Control]:
         return catalogue.controls(self.part, self.state.openssh)
 
-    @property
+    @cached_property
     def active(self) -> list[Control]:
         return catalogue.active(self.controls, self.part.settings.harden_exceptions)
 
-    @property
+    @cached_property
     def found(self) -> dict[Place, str]:
         """The checks' values. The rules depend on the host's SSH ports, so that they are compared here."""
         values = dict(self.state.found)
@@ -85,7 +86,7 @@ class Plan:
             values["file", firewall.RULES] = "as composed" if state == self.rules.state else "differs"
         return values
 
-    @property
+    @cached_property
     def wrong(self) -> list[Check]:
         """The checks that do not hold, of controls that are not waived and that this host can have."""
         return [
@@ -95,18 +96,18 @@ class Plan:
             if check.applies(self.state.inapplicable) and not check.holds(self.found.get(check.place))
         ]
 
-    @property
+    @cached_property
     def rules(self) -> File:
         """The firewall's rules."""
         ports = firewall.Ports(self.state.ssh_ports or (22,))
         ids = frozenset(control.id for control in self.active)
         return firewall.compose(self.part.settings, self.part.role, self.part.members, ports, ids)
 
-    @property
+    @cached_property
     def drop_in(self) -> File:
         return sshd.drop_in(self.active, self.state.host_keys, self.part.settings.sshd_extra)
 
-    @property
+    @cached_property
     def files(self) -> dict[str, File]:
         """Files of the system phase, by path, those of waived controls left out."""
         wanted_paths = {

@@ -41,7 +41,9 @@ Inapplicable: TypeAlias = Mapping["Kind | Place", str]
 
 @dataclass(frozen=True)
 class Check:
-    """One value of a host. `wanted` lists alternatives divided by "|"; modes are upper bounds."""
+    """One value of a host. `wanted` lists alternatives divided by "|"; modes are upper bounds, and where the key ends
+    in "*" they bound all those files.
+    """
 
     kind: Kind
     key: str

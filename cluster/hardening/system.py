@@ -121,7 +121,7 @@ _CRON = {
 }
 _SECRETS = {
     "/root": "700 root root", "/etc/ssh/sshd_config": "600 root root",
-    "/boot/grub/grub.cfg": "600 root root|absent",
+    "/boot/grub/grub.cfg": "600 root root|absent", "/boot/System.map-*": "600 root root|absent",
     **{f"/etc/ssh/ssh_host_{each}_key": "600 root root|absent" for each in ("ed25519", "rsa")},
 }  # fmt: skip
 
@@ -177,7 +177,7 @@ def controls(settings: Settings, place: int) -> list[Control]:
                  "32(1)(b) confidentiality", "K3s does not read them", _modes(_ACCOUNTS)),
         _control("SYS-08", "Timetables are root's alone", "5.1.2-5.1.7", "5.1.2-5.1.7", "32(1)(b) integrity",
                  "K3s uses no cron", _modes(_CRON)),
-        _control("SYS-09", "Keys, root's home and boot menu are root's alone", "1.5.2, 5.2.1, 5.2.2",
+        _control("SYS-09", "Keys, root's home, boot menu and kernel symbols are root's alone", "1.5.2, 5.2.1, 5.2.2",
                  "1.4.2, 5.2.1, 5.2.2", "32(1)(b) confidentiality", "the kubelet is root", _modes(_SECRETS)),
         _control("SYS-10", "People's new files are closed to others", "5.4.4", "5.5.4", "32(1)(b) confidentiality",
                  "logins only: K3s's unit keeps systemd's 0022, without which pods cannot read their files (k8s#96342)",

@@ -1,7 +1,7 @@
 # $1: the time service's unit; $@ from 2: files of ours.
 unit=$1; shift
 section files; file_states "$@"
-section unit; systemctl show "$unit" -p ActiveState -p UnitFileState
+section unit; state=$(systemctl show "$unit" -p ActiveState -p UnitFileState -p MainPID); printf '%s\n' "$state"
 section synchronised; timedatectl show -p NTPSynchronized --value 2>/dev/null
-section running; started_with "$unit"
+section running; pid=${state##*MainPID=}; started_with "${pid%%[!0-9]*}"
 section virtualisation; systemd-detect-virt 2>/dev/null

@@ -1,12 +1,12 @@
-# Put before every fact's script. Facts read and change nothing.
+# Put before every fact's script. Facts read and change nothing. Starting a process costs more than anything it
+# does here, so what a shell can do by itself is left to it, and programs are given all their files at once.
 PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL=C
 section() { printf '@%s\n' "$1"; }
 
-# The digest of the configuration that a unit's process was started with: its environment says.
+# The digest of the configuration that the process $1 was started with: its environment says.
 started_with() {
-  pid=$(systemctl show "$1" -p MainPID --value)
-  [ "${pid:-0}" -gt 0 ] && tr '\0' '\n' < "/proc/$pid/environ" | sed -n 's/^SKERRY_CONFIG_SHA256=//p'
+  [ "${1:-0}" -gt 0 ] && tr '\0' '\n' < "/proc/$1/environ" | sed -n 's/^SKERRY_CONFIG_SHA256=//p'
 }
 
 # The version of K3s likewise.
@@ -18,9 +18,24 @@ started_as() {
 # One line for each path that exists: path, octal mode, owner, group, sha256.
 file_states() {
   for file in "$@"; do
-    [ -f "$file" ] || continue
-    printf '%s %s %s\n' "$file" "$(stat -c '%a %U %G' "$file")" "$(sha256sum < "$file" | cut -d ' ' -f 1)"
+    [ -f "$file" ] && set -- "$@" "$file"
+    shift
   done
+  [ $# -eq 0 ] && return
+  { stat -c '%n %a %U %G' "$@"; sha256sum "$@"; } | awk 'NF == 4 { state[$1] = $0 } NF == 2 { print state[$2], $1 }'
+}
+
+# One line for each sysctl that exists: its key and value, the value's fields separated by single spaces.
+# A shell's `read` asks for one byte at a time, and a sysctl gives no second one.
+sysctls() {
+  files=
+  for key in "$@"; do
+    IFS=.; set -- $key; IFS=/
+    file="/proc/sys/$*"
+    unset IFS
+    [ -r "$file" ] && files="$files $file"
+  done
+  [ -z "$files" ] || awk 'FNR == 1 { key = substr(FILENAME, 11); gsub("/", ".", key); $1 = $1; print key, $0 }' $files
 }
 
 # The token with which agents join this server: the hash of its CA, and the agents' own password.

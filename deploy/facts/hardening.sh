@@ -1,7 +1,7 @@
 # $1: what to look at, "kind key" on each line.
 places=$1
 keys() { printf '%s\n' "$places" | sed -n "s/^$1 //p"; }
-section files; keys file | while read -r path; do file_states "$path"; done
+section files; file_states $(keys file)
 section kept; cat /var/lib/skerry/before/list 2>/dev/null | cut -d ' ' -f 1,2
 section armed; cat /var/lib/skerry/guard/name 2>/dev/null
 section openssh; sshd -V 2>&1 | grep -o 'OpenSSH_[0-9.]*' || ssh -V 2>&1 | grep -o 'OpenSSH_[0-9.]*'
@@ -16,20 +16,30 @@ done
 section sshports
 { ss -Hltnp | awk '/"sshd"/ { sub(/.*:/, "", $4); print $4 }'
   systemctl show ssh.socket -p Listen --value 2>/dev/null | grep -o ':[0-9]* (Stream)' | tr -dc '0-9\n'; } | sort -u
-section sysctls
-keys sysctl | while read -r key; do
-  file=/proc/sys/$(printf %s "$key" | tr . /)
-  [ -r "$file" ] && printf '%s %s\n' "$key" "$(tr -s '\t' ' ' < "$file")"
-done
+section sysctls; sysctls $(keys sysctl)
 section modules
-blocked=$(modprobe --showconfig 2>/dev/null | sed -n 's/^install \([^ ]*\) \/bin\/\(false\|true\)$/\1/p')
-keys module | while read -r name; do
-  if [ -d "/sys/module/$(printf %s "$name" | tr - _)" ]; then echo "$name loaded"
-  elif printf '%s\n' "$blocked" | tr - _ | grep -qx "$(printf %s "$name" | tr - _)"; then echo "$name blocked"
-  else echo "$name loadable"; fi
+blocked=" $(modprobe --showconfig 2>/dev/null | sed -n 's/^install \([^ ]*\) \/bin\/\(false\|true\)$/\1/p' | tr -- '-\n' '_ ') "
+for name in $(keys module); do
+  IFS=-; set -- $name; IFS=_
+  known=$* # as the kernel spells it
+  unset IFS
+  if [ -d "/sys/module/$known" ]; then echo "$name loaded"; continue; fi
+  case $blocked in *" $known "*) echo "$name blocked" ;; *) echo "$name loadable" ;; esac
 done
 section modes
-keys mode | while read -r path; do [ -e "$path" ] && echo "$path $(stat -c '%a %U %G' "$path")"; done
+set -f; set -- $(keys mode); set +f
+stat -c '%n %a %U %G' "$@" 2>/dev/null
+for pattern; do # of many files: what any of them grants, and every owner
+  case $pattern in *'*') ;; *) continue ;; esac
+  stat -c '%a %U %G' $pattern 2>/dev/null | {
+    granted=0 owners=
+    while read -r mode owner; do
+      granted=$((granted | 0$mode))
+      [ "$owner" = "$owners" ] || owners="$owners$owner"
+    done
+    [ -z "$owners" ] || printf '%s %o %s\n' "$pattern" "$granted" "$owners"
+  }
+done
 section units
 set -- $(keys unit)
 systemctl show "$@" -p Id -p LoadState -p ActiveState -p UnitFileState 2>/dev/null

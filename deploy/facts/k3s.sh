@@ -1,7 +1,17 @@
 # $1 unit, $2 versioned binary, $3 role, $@ from 4: files of ours.
 unit=$1 binary=$2 role=$3; shift 3
 PATH=$PATH:/usr/local/bin
-show() { TZ=UTC systemctl show "$unit" -p "$1" --value; }
+while IFS='=' read -r property value; do
+  case $property in
+    ActiveState) active=$value ;;
+    UnitFileState) enabled=$value ;;
+    NeedDaemonReload) reload=$value ;;
+    MainPID) pid=$value ;;
+    ExecMainStartTimestamp) begun=$value ;;
+  esac
+done <<END
+$(TZ=UTC systemctl show "$unit" -p ActiveState -p UnitFileState -p NeedDaemonReload -p MainPID -p ExecMainStartTimestamp)
+END
 
 # The checksum taken when the binary was installed holds as long as its inode says nothing has changed since.
 section binary
@@ -36,26 +46,31 @@ section cluster; sed -n 's/^K10\([0-9a-f]*\)::.*/\1/p' $full 2>/dev/null
 section drained; cat /var/lib/skerry/upgrading 2>/dev/null
 section restore; cat /var/lib/skerry/restore/wanted 2>/dev/null && echo # what comes next starts a line of its own
 
-section unit; show ActiveState; show UnitFileState; show NeedDaemonReload
-# Which configuration the running process was started with: its environment says.
-section running
-pid=$(show MainPID)
-[ "${pid:-0}" -gt 0 ] && tr '\0' '\n' < "/proc/$pid/environ" | sed -n 's/^SKERRY_CONFIG_SHA256=//p'
+section unit; printf '%s\n' "$active" "$enabled" "$reload"
+section running; started_with "$pid"
 section started
 if [ "${pid:-0}" -gt 0 ]; then
-  started=$(date -d "$(show ExecMainStartTimestamp)" +%s)
+  started=$(date -d "$begun" +%s)
   [ "$started" -gt "$(date +%s)" ] || echo "$started" # the clock was set back since: nothing to compare with
 fi
 
 # What has not changed since then: where it is not as wanted now, the process was started with something else.
 section loaded
+there() { [ -e "$1" ] || [ -L "$1" ]; }
+paths= nearest=
 for path in "$binary" /usr/local/bin/k3s "$@"; do
-  changed=$(stat -c %Z "$path" 2>/dev/null || stat -c %Z "$(dirname "$path")" 2>/dev/null)
-  [ "${changed:-9999999999}" -le "${started:-0}" ] && echo "$path"
+  near=$path
+  there "$near" || near=${path%/*} # its folder knows since when it is gone
+  there "$near" && paths="$paths $path" nearest="$nearest $near"
+done
+set -- $paths
+for changed in $(stat -c %Z $nearest); do
+  [ "$changed" -le "${started:-0}" ] && echo "$1"
+  shift
 done
 
 section node
-if [ "$(show ActiveState)" = active ]; then
+if [ "$active" = active ]; then
   [ "$role" = agent ] && set -- --kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig || set --
   timeout 15 k3s kubectl "$@" get --raw "/api/v1/nodes/$(hostname | tr '[:upper:]' '[:lower:]')" 2>/dev/null
   echo # what comes next starts a line of its own

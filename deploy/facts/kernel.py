@@ -31,6 +31,6 @@ class Kernel(ScriptFact[KernelState]):
         return KernelState(
             files=file_states(found["files"]),
             missing_modules=tuple(found["missing_modules"]),
-            sysctls=dict(line.split("=", 1) for line in found["sysctls"]),
+            sysctls=dict(line.split(" ", 1) for line in found["sysctls"]),
             own_kernel=not CONTAINERS & set(found["virtualisation"]),
         )

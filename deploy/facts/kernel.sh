@@ -6,9 +6,5 @@ for module in $modules; do
   # A module built into the kernel has no entry in /proc/modules but one in /sys/module or modules.builtin.
   [ -d "/sys/module/$module" ] || grep -q "/$module\.ko" "/lib/modules/$(uname -r)/modules.builtin" 2>/dev/null || echo "$module"
 done
-section sysctls
-for key in $keys; do
-  file=/proc/sys/$(printf %s "$key" | tr . /)
-  [ -r "$file" ] && printf '%s=%s\n' "$key" "$(tr -s '\t' ' ' < "$file")"
-done
+section sysctls; sysctls $keys
 section virtualisation; systemd-detect-virt 2>/dev/null

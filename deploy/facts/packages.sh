@@ -1,7 +1,9 @@
 # $@: package names. Prints those that are not fully installed, and whether dpkg was interrupted.
 section missing
+installed=$(dpkg-query -W -f ' ${Package} ${db:Status-Status} ' "$@" 2>/dev/null)
 for package in "$@"; do
-  status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)
+  case $installed in *" $package installed "*) continue ;; esac
+  status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) # named with its architecture, say
   [ "$status" = installed ] || echo "$package"
 done
 section interrupted

@@ -1,6 +1,13 @@
 # Reads, changes nothing. Each "@name" line opens a section; cluster/survey.py parses them.
 # $1: a URL this host must reach, or empty; $2: a file that makes it needless.
 
+running() { # those of the units that run, with a space on each side
+  for state in $(systemctl is-active "$@" 2>/dev/null); do
+    case $state in active|reloading) printf ' %s ' "$1" ;; esac
+    shift
+  done
+}
+
 section hostname; hostname
 section machine_id; cat /etc/machine-id 2>/dev/null
 section os; cat /etc/os-release
@@ -30,22 +37,33 @@ section clock_synchronised; timedatectl show -p NTPSynchronized --value 2>/dev/n
 
 # Every listener with the unit its process belongs to: a pod's or our own K3s must be told from a stranger.
 section listeners
+unit_of() { # $1: a pid
+  unit=-
+  while read -r line; do
+    case $line in *.service*) line=${line%%.service*}; unit=${line##*/}.service; return ;; esac
+  done < "/proc/$1/cgroup"
+}
 ss -Hltunp 2>/dev/null | while read -r protocol _ _ _ local _ users; do
   pid=${users#*pid=}; pid=${pid%%,*}
   process=-; unit=-
   if [ -n "$users" ] && [ -r "/proc/$pid/comm" ]; then
-    process=$(tr -d ' ' < "/proc/$pid/comm")
-    unit=$(grep -o '[^/]*\.service' "/proc/$pid/cgroup" | head -n 1)
+    read -r process < "/proc/$pid/comm"
+    set -f; set -- $process; set +f
+    IFS=; process="$*"; unset IFS
+    unit_of "$pid"
   fi
-  printf '%s %s %s %s\n' "$protocol" "$local" "$process" "${unit:--}"
+  printf '%s %s %s %s\n' "$protocol" "$local" "${process:--}" "$unit"
 done
 
 section routes; ip -4 -o route show
 
 # Other Kubernetes distributions and container runtimes, by what they leave in place or keep running.
 section rivals
-for unit in kubelet containerd docker crio k0scontroller k0sworker rke2-server rke2-agent snap.microk8s.daemon-kubelite; do
-  systemctl is-active --quiet "$unit" 2>/dev/null && echo "$unit.service is running"
+rivals="kubelet containerd docker crio k0scontroller k0sworker rke2-server rke2-agent snap.microk8s.daemon-kubelite"
+firewalls="firewalld nftables"
+active=$(running $rivals $firewalls)
+for unit in $rivals; do
+  case $active in *" $unit "*) echo "$unit.service is running" ;; esac
 done
 for path in /etc/kubernetes/manifests /etc/kubernetes/admin.conf /var/lib/k0s /var/lib/rancher/rke2 /var/snap/microk8s; do
   [ -e "$path" ] && echo "$path exists"
@@ -54,7 +72,7 @@ done
 # Firewalls that would fight ours, or flush the cluster's rules.
 section firewalls
 grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf && echo ufw
-for unit in firewalld nftables; do systemctl is-active --quiet "$unit" 2>/dev/null && echo "$unit"; done
+for unit in $firewalls; do case $active in *" $unit "*) echo "$unit" ;; esac; done
 section addresses; ip -o address show scope global 2>/dev/null | awk '{ print $4 }'
 
 section k3s_installed; [ -e /usr/local/bin/k3s ] && echo yes || echo no

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyinfra import host
-from pyinfra.api import FileUploadCommand, Host, State, StringCommand, operation
+from pyinfra.api import FileUploadCommand, Host, State, StringCommand
 from pyinfra.api.arguments import ConnectorArguments
 
-from deploy.facts.script import Snapshot
-from deploy.operations import Commands
+from deploy.facts.k3s import K3sState
+from deploy.facts.snapshot import Snapshot
+from deploy.operations import Commands, operation
 
 LOCK = "/run/lock/skerry-artifact"
 STALL_SECONDS = 60  # a download may be slower than 1 KiB/s for so long
@@ -42,9 +43,9 @@ class Upload(FileUploadCommand):
             raise OSError("the connection was lost during the upload; run it again to go on") from None
 
 
-@operation()
+@operation
 def install(
-    source: Source, path: str, mode: str, found_sha256: Snapshot | str, stamped: bool = True
+    source: Source, path: str, mode: str, found_sha256: Snapshot[K3sState] | str, stamped: bool = True
 ) -> Commands:
     """Make the artifact stand at `path`, and if `stamped` its checksum beside it in `<path>.sha256`.
 

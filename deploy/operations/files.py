@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Callable, Mapping
 
 from pyinfra import host
-from pyinfra.api import StringCommand, operation
+from pyinfra.api import StringCommand
 
 from cluster.files import File
-from deploy.operations import Commands
+from deploy.operations import Commands, operation
 
 TEMPORARY = (
     ".skerry-new"  # suffix of the file being written; no reader of *.conf, *.yaml or *.service takes it
@@ -20,7 +20,7 @@ Files = Callable[[], Mapping[str, str]]
 """The states of a host's files by path; a file that does not exist is absent."""
 
 
-@operation()
+@operation
 def write(file: File, found: Files) -> Commands:
     """Make `file` stand on the host: written beside its place, its checksum compared, then renamed."""
     if found().get(file.path) == file.state:
@@ -29,7 +29,7 @@ def write(file: File, found: Files) -> Commands:
     yield StringCommand(write_script(file), _stdin=file.content)
 
 
-@operation()
+@operation
 def remove(path: str, found: Files) -> Commands:
     """Make `path` not exist."""
     if path not in found():

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pyinfra import host, inventory
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 from pyinfra.operations import server
 
 from cluster.files import File
 from cluster.versions import K3sVersion, accepts_cgroup_v1
 from deploy.facts.cgroup import Cgroup, CgroupState
-from deploy.facts.script import Snapshot
+from deploy.facts.snapshot import Snapshot
 from deploy.hardening import refuse
-from deploy.operations import Commands
+from deploy.operations import Commands, operation
 from deploy.operations.files import write_script
 from deploy.phases.preflight import all_hosts
 from deploy.wanted import mine
@@ -35,10 +35,10 @@ def cgroup() -> None:
     _reboot(name="Reboot into cgroup v2", found=found, seconds=settings.reboot_timeout_seconds)
 
 
-@operation()
-def _ask_for_v2(found: Snapshot) -> Commands:
+@operation
+def _ask_for_v2(found: Snapshot[CgroupState]) -> Commands:
     """A host that boots v2 by itself is left alone; one that was interrupted here is finished."""
-    state: CgroupState = found()
+    state = found()
     if state.v2:
         host.noop("the host runs cgroup v2")
         return
@@ -48,9 +48,9 @@ def _ask_for_v2(found: Snapshot) -> Commands:
         yield StringCommand("PATH=$PATH:/usr/sbin:/sbin update-grub")
 
 
-@operation()
-def _reboot(found: Snapshot, seconds: int) -> Commands:
-    state: CgroupState = found()
+@operation
+def _reboot(found: Snapshot[CgroupState], seconds: int) -> Commands:
+    state = found()
     if state.v2:
         host.noop("the host runs cgroup v2")
         return

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pyinfra import host
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 
 from cluster.files import File
 from cluster.settings import Settings
 from deploy.facts.clock import Clock, ClockState
-from deploy.facts.script import Snapshot
-from deploy.operations import Commands
+from deploy.facts.snapshot import Snapshot
+from deploy.operations import Commands, operation
 from deploy.operations.files import write
 from deploy.wanted import mine
 
@@ -48,9 +48,9 @@ def started_with(unit: str, servers: File) -> File:
     return File(f"/etc/systemd/system/{unit}.d/skerry.conf", content)
 
 
-@operation()
-def _run_service(unit: str, digest: str, found: Snapshot) -> Commands:
-    state: ClockState = found()
+@operation
+def _run_service(unit: str, digest: str, found: Snapshot[ClockState]) -> Commands:
+    state = found()
     if not state.enabled:
         yield StringCommand(f"systemctl enable {unit}")
     if not state.keeps_time:
@@ -59,9 +59,9 @@ def _run_service(unit: str, digest: str, found: Snapshot) -> Commands:
         yield StringCommand(f"systemctl daemon-reload && systemctl restart {unit}")
 
 
-@operation()
-def _wait_synchronised(settings: Settings, found: Snapshot) -> Commands:
-    state: ClockState = found()
+@operation
+def _wait_synchronised(settings: Settings, found: Snapshot[ClockState]) -> Commands:
+    state = found()
     if state.synchronised or not state.keeps_time or not settings.clock_sync_required:
         host.noop("nothing to wait for")
         return

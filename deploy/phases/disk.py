@@ -6,7 +6,7 @@ import json
 import shlex
 
 from pyinfra import host, logger
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 from pyinfra.api.exceptions import DeployError
 
 from bench.profiles import phases, plan
@@ -15,7 +15,7 @@ from bench.verdict import judge
 from cluster.disk import DATASTORE, Answer, DiskRecord, admit, refuse
 from cluster.settings import Settings
 from deploy.facts.disk import Disk
-from deploy.operations import Commands
+from deploy.operations import Commands, operation
 from deploy.operations.files import write_script
 from deploy.phases.preflight import this_host
 from deploy.wanted import mine
@@ -50,7 +50,7 @@ def heed(answer: Answer) -> None:
         logger.warning(f"{host.name}: {why}")
 
 
-@operation()
+@operation
 def _measure(settings: Settings) -> Commands:
     """Measure, keep the verdict on the host, and fail if the settings heed it."""
     from pyinfra import state

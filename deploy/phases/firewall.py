@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pyinfra import host
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 
 from cluster.hardening.firewall import RULES, SERVICE, UNIT
-from deploy.facts.script import Snapshot
-from deploy.hardening import keep, part, snapshot
-from deploy.operations import Commands
+from deploy.facts.hardening import HardeningState
+from deploy.facts.snapshot import Snapshot
+from deploy.hardening import keep, part, planned, snapshot
+from deploy.operations import Commands, operation
 from deploy.operations.guard import guarded
 from deploy.phases.packages import install_script
 from deploy.plan import Plan
@@ -48,9 +49,9 @@ def _wanted(plan: Plan) -> bool:
     return any(control.id == "FW-01" for control in plan.active)
 
 
-@operation()
-def _install(found: Snapshot) -> Commands:
-    plan = Plan(part(), found())
+@operation
+def _install(found: Snapshot[HardeningState]) -> Commands:
+    plan = planned(found)
     if not _wanted(plan) or ("package", "nftables") in plan.state.found:
         host.noop("nftables is installed")
         return
@@ -58,9 +59,9 @@ def _install(found: Snapshot) -> Commands:
     yield StringCommand(install_script(("nftables",)))
 
 
-@operation()
-def _load(found: Snapshot) -> Commands:
-    plan = Plan(part(), found())
+@operation
+def _load(found: Snapshot[HardeningState]) -> Commands:
+    plan = planned(found)
     state = plan.state
     if not _wanted(plan):
         host.noop("FW-01 is waived")

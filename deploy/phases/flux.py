@@ -6,15 +6,15 @@ import sys
 from pathlib import Path
 
 from pyinfra import host, inventory
-from pyinfra.api import Host, State, deploy, operation
+from pyinfra.api import Host, State, deploy
 from pyinfra.api.command import FunctionCommand
 
 from cluster.errors import InputError
 from controller import inventory as inventories
 from controller.inventory import Inventory
 from deploy.facts.flux import Flux, FluxState
-from deploy.facts.script import Snapshot
-from deploy.operations import Commands
+from deploy.facts.snapshot import Snapshot
+from deploy.operations import Commands, operation
 from deploy.wanted import mine, wanted
 from fleet import tools
 
@@ -29,8 +29,8 @@ def flux() -> None:
         _hand_over(name="Hand the cluster over", found=Snapshot(Flux))
 
 
-@operation()
-def _hand_over(found: Snapshot) -> Commands:
+@operation
+def _hand_over(found: Snapshot[FluxState]) -> Commands:
     from controller import handoff  # what it imports takes 0.1 s, which only runs that hand over should pay
 
     here = this_inventory()

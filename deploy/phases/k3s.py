@@ -7,13 +7,14 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from string import Template
 
 from pyinfra import host, inventory
 from pyinfra import state as run
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 from pyinfra.api.command import FunctionCommand
 from pyinfra.api.exceptions import DeployError
 from pyinfra.context import ctx_host
@@ -33,9 +34,9 @@ from cluster.survey import Survey
 from cluster.upgrade import batches
 from deploy.artifacts import Unreachable, sources
 from deploy.facts.k3s import K3s, K3sState
-from deploy.facts.script import Snapshot
+from deploy.facts.snapshot import Snapshot
 from deploy.hardening import refuse
-from deploy.operations import Commands, drain, servers
+from deploy.operations import Commands, drain, operation, servers
 from deploy.operations.artifact import Source, install
 from deploy.operations.files import remove, write
 from deploy.phases.preflight import all_hosts, this_host
@@ -46,7 +47,9 @@ LINK = "/usr/local/bin/k3s"
 IMAGES = "/var/lib/rancher/k3s/agent/images"
 START = "Start K3s and wait for a Ready node"
 
-_found: dict[tuple[int, str], Snapshot] = {}  # by inventory and host: joiners look at the first server's
+_found: dict[
+    tuple[int, str], Snapshot[K3sState]
+] = {}  # by inventory and host: joiners look at the first server's
 
 
 @dataclass(frozen=True)
@@ -60,15 +63,15 @@ class Node:
     server_url: str | None = None  # of the cluster it joins; None: it starts the cluster
     credentials: tuple[File, ...] = field(default=(), repr=False)  # of the S3 that takes snapshots
 
-    @property
+    @cached_property
     def unit(self) -> str:
         return unit(self.role)
 
-    @property
+    @cached_property
     def binary(self) -> str:
         return binary(self.settings.k3s_version)
 
-    @property
+    @cached_property
     def files(self) -> list[File]:
         config = compose(
             self.settings,
@@ -92,24 +95,24 @@ class Node:
             *self.credentials,
         ]
 
-    @property
+    @cached_property
     def binary_sha256(self) -> str:
         return next(each.sha256 for name, each in self.sources.items() if "images" not in name)
 
-    @property
+    @cached_property
     def read_at_start(self) -> list[File]:
         return [
             file for file in self.files if not file.path.startswith(LINK) and file.path != k3s_cis.POLICIES
         ]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Of everything whose change calls for a restart: binary, images (imported at start), configuration, unit."""
         parts = [source.sha256 for source in self.sources.values()]
         parts += [file.sha256 for file in self.read_at_start]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    @property
+    @cached_property
     def environment(self) -> File:
         """The unit's environment: a running process shows by it which configuration it was started with."""
         path = f"/etc/systemd/system/{self.unit}.service.env"
@@ -214,7 +217,7 @@ def k3s() -> None:
     _compare(name="Compare allocatable with the reservations", wanted=node, found=found)
 
 
-def _write(files: list[File], found: Snapshot) -> None:
+def _write(files: list[File], found: Snapshot[K3sState]) -> None:
     for file in files:
         write(name=f"Write {file.path}", file=file, found=lambda: found().files)
 
@@ -254,7 +257,7 @@ def agents_in_turn(surveys: Mapping[str, Survey]) -> list[list[str]]:
     return [rest, *batches(changing, wishes[changing[0]].settings.upgrade_batch_percent)]
 
 
-@operation()
+@operation
 def _start_at_once(wanted: Node) -> Commands:
     """Started one by one, each would wait for a majority that never comes."""
     if not is_down():
@@ -266,8 +269,8 @@ def _start_at_once(wanted: Node) -> Commands:
     )
 
 
-@operation()
-def _create_tokens(found: Snapshot) -> Commands:
+@operation
+def _create_tokens(found: Snapshot[K3sState]) -> Commands:
     """Made on the first server. A datastore that exists already keeps the password it was made with."""
     random = "od -An -N 32 -t x1 /dev/urandom | tr -d ' \\n' && echo"
     full = "/var/lib/rancher/k3s/server/token"
@@ -280,8 +283,8 @@ def _create_tokens(found: Snapshot) -> Commands:
             )
 
 
-@operation()
-def _profile(wanted: Node, found: Snapshot) -> Commands:
+@operation
+def _profile(wanted: Node, found: Snapshot[K3sState]) -> Commands:
     """K3s keeps the modes of folders it finds. What a former profile had K3s apply goes from the cluster, too."""
     paths = {file.path for file in wanted.files}
     if missing := [path for path in paths if path.startswith(k3s_cis.SERVER) and path not in found().files]:
@@ -296,10 +299,10 @@ def _profile(wanted: Node, found: Snapshot) -> Commands:
         host.noop("nothing of another profile is left")
 
 
-@operation()
-def _link(wanted: Node, found: Snapshot) -> Commands:
+@operation
+def _link(wanted: Node, found: Snapshot[K3sState]) -> Commands:
     """/usr/local/bin/k3s names the version; kubectl, crictl and ctr name k3s, unless the host has its own."""
-    state: K3sState = found()
+    state = found()
     links = {"k3s": wanted.binary}
     links |= {name: "k3s" for name in ("kubectl", "crictl", "ctr") if name not in state.elsewhere}
     for name, target in links.items():
@@ -308,8 +311,8 @@ def _link(wanted: Node, found: Snapshot) -> Commands:
             yield StringCommand(f"ln -sfn {target} {temporary} && mv -fT {temporary} /usr/local/bin/{name}")
 
 
-@operation()
-def _restore(wanted: Node, found: Snapshot) -> Commands:
+@operation
+def _restore(wanted: Node, found: Snapshot[K3sState]) -> Commands:
     """What `invoke restore` has left on the first server becomes its datastore, before K3s starts."""
     if wanted.server_url is not None or not found().restore:
         host.noop("there is nothing to restore")
@@ -337,10 +340,13 @@ def started_with_something_else(wanted: Node, state: K3sState) -> bool:
     return bool(wrong & state.loaded)
 
 
-@operation()
-def _start(wanted: Node, found: Snapshot, before: Sequence[str] = ()) -> Commands:
-    """Servers are gated: none is taken from an etcd that needs it, and none follows one that did not come back."""
-    state: K3sState = found()
+@operation
+def _start(wanted: Node, found: Snapshot[K3sState], before: Sequence[str] = ()) -> Commands:
+    """Servers are gated: none is taken from an etcd that needs it, and none follows one that did not come back.
+
+    Decided by what was in place while the process ran, which this phase has put right by now.
+    """
+    state = found.as_found()
     change = change_needed(wanted, state)
     failed = servers.stopped(run, host.name, before)
     foreign = "" if failed or wanted.server_url is None else foreign_to(state, wanted.role)
@@ -384,7 +390,7 @@ def foreign_to(state: K3sState, role: Role) -> str:
     """ "cluster" when a host that is to join holds another cluster's datastore, "tokens" when it lacks this one's."""
     first = inventory.get_host(servers.names()[0])
     with ctx_host.use(first):
-        its: K3sState = _found[id(inventory.get_data()), first.name]()
+        its = _found[id(inventory.get_data()), first.name]()
     if state.cluster and its.cluster and state.cluster != its.cluster:
         return "cluster"
     theirs = {"server": its.tokens.get("join-server"), "agent": its.tokens.get("agent")}
@@ -395,17 +401,11 @@ def foreign_to(state: K3sState, role: Role) -> str:
     )
 
 
-@operation()
-def _compare(wanted: Node, found: Snapshot) -> Commands:
-    """After a start the node is read again; a node that was Ready all along was read already."""
-    state: K3sState = found()
-    if change_needed(wanted, state):
-        if not run.is_executing:
-            return  # there is no node to compare yet
-        state = Snapshot(
-            K3s, unit=wanted.unit, binary=wanted.binary, role=wanted.role, files=[wanted.environment.path]
-        )()
-    problem = compare(wanted, state)
+@operation
+def _compare(wanted: Node, found: Snapshot[K3sState]) -> Commands:
+    if change_needed(wanted, found.as_found()) and not run.is_executing:
+        return  # there is no node to compare yet
+    problem = compare(wanted, found())
     if problem:
         yield StringCommand(f"echo {shlex.quote(problem)} >&2; exit 1")
     else:
@@ -434,7 +434,7 @@ def compare(wanted: Node, state: K3sState) -> str:
     )
 
 
-@operation()
+@operation
 def _place_images(filename: str, source: Source) -> Commands:
     """The image archive K3s imports at its start, for hosts that reach no registry.
 

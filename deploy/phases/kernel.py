@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 
 from pyinfra import host
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 
 from cluster.files import File
 from deploy.facts.kernel import Kernel, KernelState
-from deploy.facts.script import Snapshot
-from deploy.operations import Commands
+from deploy.facts.snapshot import Snapshot
+from deploy.operations import Commands, operation
 from deploy.operations.files import write
 
 # overlay: containerd's snapshots; br_netfilter: kube-proxy sees bridged packets; vxlan: flannel's default
@@ -61,10 +61,10 @@ def kernel() -> None:
     _apply(name="Load modules and apply sysctls", found=found)
 
 
-@operation()
-def _apply(found: Snapshot) -> Commands:
+@operation
+def _apply(found: Snapshot[KernelState]) -> Commands:
     """Modules first: net.bridge.* exists only with br_netfilter. A container has no kernel to change."""
-    state: KernelState = found()
+    state = found()
     wrong = {key: value for key, value in SYSCTLS.items() if state.sysctls.get(key) != value}
     if not state.own_kernel:
         host.noop("the kernel is the machine's")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 
 from pyinfra import host
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 
 from cluster.apt import PATIENTLY, install
 from deploy.facts.packages import Packages, PackageState
-from deploy.facts.script import Snapshot
-from deploy.operations import Commands
+from deploy.facts.snapshot import Snapshot
+from deploy.operations import Commands, operation
 from deploy.wanted import mine
 
 # ca-certificates and curl fetch artifacts; conntrack, iptables, ipset and socat are what K3s and the
@@ -28,12 +28,12 @@ def packages() -> None:
     """Every package in `REQUIRED`, the time service's and `packages_extra` is installed."""
     settings = mine().settings
     wanted = sorted({*REQUIRED, *CLOCK[settings.time_sync], *settings.packages_extra})
-    _install(name="Install missing packages", wanted=wanted)
+    _install(name="Install missing packages", found=Snapshot(Packages, packages=wanted))
 
 
-@operation()
-def _install(wanted: list[str]) -> Commands:
-    state: PackageState = Snapshot(Packages, packages=wanted)()
+@operation
+def _install(found: Snapshot[PackageState]) -> Commands:
+    state = found()
     if state.interrupted:
         yield StringCommand(f"{PATIENTLY}patiently dpkg --force-confold --configure -a")
     if state.missing:

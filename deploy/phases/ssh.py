@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pyinfra import host
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 from pyinfra.api.exceptions import DeployError
 
 from cluster.files import File
 from cluster.hardening.sshd import DROP_IN, HostKey
 from cluster.hardening.system import SUDO
 from deploy.facts.hardening import HardeningState
-from deploy.facts.script import Snapshot
-from deploy.hardening import keep, part, refuse, snapshot
-from deploy.operations import Commands
+from deploy.facts.snapshot import Snapshot
+from deploy.hardening import keep, part, planned, refuse, snapshot
+from deploy.operations import Commands, operation
 from deploy.operations.files import write
 from deploy.operations.guard import guarded
 from deploy.plan import GUARD_FILES, Plan, keys_path
@@ -44,8 +44,8 @@ def ssh() -> None:
     _harden(name="Harden sshd, keys and sudo", found=found)
 
 
-@operation()
-def _enable_guard(found: Snapshot) -> Commands:
+@operation
+def _enable_guard(found: Snapshot[HardeningState]) -> Commands:
     """Static and off until a change is armed; at boot it looks whether one was left unproven."""
     if found().found.get(("unit", "skerry-guard")) in ("active", "stopped"):
         host.noop("the guard starts at boot")
@@ -53,8 +53,8 @@ def _enable_guard(found: Snapshot) -> Commands:
     yield StringCommand("systemctl daemon-reload && systemctl enable --quiet skerry-guard.service")
 
 
-@operation()
-def _create_users(users: list[str], found: Snapshot) -> Commands:
+@operation
+def _create_users(users: list[str], found: Snapshot[HardeningState]) -> Commands:
     """Without a password, so that only keys let them in."""
     missing = [name for name in users if name not in found().accounts]
     for name in missing:
@@ -66,9 +66,9 @@ def _create_users(users: list[str], found: Snapshot) -> Commands:
         host.noop("all users exist")
 
 
-@operation()
-def _harden(found: Snapshot) -> Commands:
-    plan = Plan(part(), found())
+@operation
+def _harden(found: Snapshot[HardeningState]) -> Commands:
+    plan = planned(found)
     state, settings = plan.state, plan.part.settings
     if state.armed:
         yield StringCommand("/usr/local/lib/skerry/guard rollback")

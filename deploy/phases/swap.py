@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 
 from pyinfra import host
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 
-from deploy.facts.script import Snapshot
+from deploy.facts.snapshot import Snapshot
 from deploy.facts.swap import Swap, SwapState
-from deploy.operations import Commands
+from deploy.operations import Commands, operation
 from deploy.operations.files import TEMPORARY
 
 MARK = "# Skerry: swap stays off: "
@@ -23,9 +23,9 @@ def swap() -> None:
     _turn_off(name="Turn swap off", found=found)
 
 
-@operation()
-def _keep_off(found: Snapshot) -> Commands:
-    state: SwapState = found()
+@operation
+def _keep_off(found: Snapshot[SwapState]) -> Commands:
+    state = found()
     if state.fstab:
         yield StringCommand(comment_out_script("/etc/fstab"))
     for unit in state.units:
@@ -40,9 +40,9 @@ def _keep_off(found: Snapshot) -> Commands:
         host.noop("nothing brings swap back")
 
 
-@operation()
-def _turn_off(found: Snapshot) -> Commands:
-    state: SwapState = found()
+@operation
+def _turn_off(found: Snapshot[SwapState]) -> Commands:
+    state = found()
     if not state.active:
         host.noop("no swap is active")
         return

@@ -5,18 +5,18 @@ from __future__ import annotations
 import shlex
 
 from pyinfra import host
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 
 from cluster.apt import PATIENTLY
 from cluster.files import File
 from cluster.hardening import kernel
 from cluster.hardening.control import Check
-from deploy.facts.script import Snapshot
-from deploy.hardening import keep, part, snapshot
-from deploy.operations import Commands
+from deploy.facts.hardening import HardeningState
+from deploy.facts.snapshot import Snapshot
+from deploy.hardening import keep, part, planned, snapshot
+from deploy.operations import Commands, operation
 from deploy.operations.files import write_script
 from deploy.phases.packages import install_script
-from deploy.plan import Plan
 
 FOLLOW = {  # what must be told of a changed file, by the beginning of its path
     "/etc/systemd/system/": "systemctl daemon-reload",
@@ -39,16 +39,16 @@ def system() -> None:
     _switch(name="Switch services", found=found)
 
 
-def _wrong(found: Snapshot, kind: str) -> list[Check]:
+def _wrong(found: Snapshot[HardeningState], kind: str) -> list[Check]:
     """The checks of a kind that do not hold and are this phase's."""
-    plan = Plan(part(), found())
+    plan = planned(found)
     ours = [control.id for control in plan.active if control.id.startswith(("KRN", "SYS"))]
     owned = {check for control in plan.active if control.id in ours for check in control.checks}
     return [check for check in dict.fromkeys(plan.wrong) if check.kind == kind and check in owned]
 
 
-@operation()
-def _install(found: Snapshot) -> Commands:
+@operation
+def _install(found: Snapshot[HardeningState]) -> Commands:
     names = [check.key for check in _wrong(found, "package") if check.wanted == "installed"]
     if not names:
         host.noop("all are installed")
@@ -57,8 +57,8 @@ def _install(found: Snapshot) -> Commands:
     yield StringCommand(install_script(tuple(names)))
 
 
-@operation()
-def _purge(found: Snapshot) -> Commands:
+@operation
+def _purge(found: Snapshot[HardeningState]) -> Commands:
     names = [check.key for check in _wrong(found, "package") if check.wanted == "absent"]
     if not names:
         host.noop("none is installed")
@@ -67,10 +67,10 @@ def _purge(found: Snapshot) -> Commands:
     yield StringCommand(f"{PATIENTLY}patiently apt-get -q -y purge {shlex.join(names)}")
 
 
-@operation()
-def _write(found: Snapshot) -> Commands:
+@operation
+def _write(found: Snapshot[HardeningState]) -> Commands:
     """Whole files, and the one line that is part of the distribution's file."""
-    plan = Plan(part(), found())
+    plan = planned(found)
     state = plan.state
     wanted: list[File] = [*plan.files.values(), *kernel.files(plan.active)]
     files = [file for file in wanted if state.files.get(file.path) != file.state]
@@ -103,8 +103,8 @@ def set_line_script(path: str, key: str, value: str) -> str:
     )
 
 
-@operation()
-def _set_kernel(found: Snapshot) -> Commands:
+@operation
+def _set_kernel(found: Snapshot[HardeningState]) -> Commands:
     """A container has no kernel to change. kexec_load_disabled and the like cannot be taken back before a boot."""
     wrong = [check for check in _wrong(found, "sysctl") if check.place in found().found]
     loaded = [check.key for check in _wrong(found, "module") if found().found.get(check.place) == "loaded"]
@@ -120,8 +120,8 @@ def _set_kernel(found: Snapshot) -> Commands:
         host.noop("the kernel is as wanted")
 
 
-@operation()
-def _close(found: Snapshot) -> Commands:
+@operation
+def _close(found: Snapshot[HardeningState]) -> Commands:
     wrong = [check for check in _wrong(found, "mode") if check.place in found().found]
     if not wrong:
         host.noop("all permissions are as wanted")
@@ -132,23 +132,27 @@ def _close(found: Snapshot) -> Commands:
         yield StringCommand(f"chown {owner}:{group} {check.key} && chmod {mode} {check.key}")
 
 
-@operation()
-def _switch(found: Snapshot) -> Commands:
+@operation
+def _switch(found: Snapshot[HardeningState]) -> Commands:
     """A service that is off is masked, so that no socket or other unit brings it back."""
     wrong = _wrong(found, "unit")
     if not wrong:
         host.noop("all services are as wanted")
         return
     yield from keep(found(), [f"unit {check.key}" for check in wrong])
-    for check in wrong:
-        unit = check.key if "." in check.key else f"{check.key}.service"
-        if check.wanted == "active":
-            # Quiet, "enable --now" would not say why a unit does not start.
-            yield StringCommand(
-                f"systemctl unmask --quiet {unit}; systemctl enable --quiet {unit} && systemctl start {unit}"
-            )
-        else:
-            yield StringCommand(
-                f"systemctl disable --quiet --now {unit} {unit.replace('.service', '.socket')} 2>/dev/null; "
-                f"systemctl mask --quiet --now {unit}"
-            )
+    on = [_unit(check.key) for check in wrong if check.wanted == "active"]
+    off = [_unit(check.key) for check in wrong if check.wanted != "active"]
+    if on:  # quiet, "enable --now" would not say why a unit does not start
+        names = shlex.join(on)
+        yield StringCommand(
+            f"systemctl unmask --quiet {names}; systemctl enable --quiet {names} && systemctl start {names}"
+        )
+    for unit in off:
+        yield StringCommand(
+            f"systemctl disable --quiet --now {unit} {unit.replace('.service', '.socket')} 2>/dev/null; "
+            f"systemctl mask --quiet --now {unit}"
+        )
+
+
+def _unit(name: str) -> str:
+    return name if "." in name else f"{name}.service"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pyinfra import host
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 from pyinfra.api.command import FunctionCommand
 
 from cluster.apt import TAKE_OFF
-from deploy.facts.script import Snapshot
+from deploy.facts.hardening import HardeningState
+from deploy.facts.snapshot import Snapshot
 from deploy.hardening import part, snapshot
-from deploy.operations import Commands
+from deploy.operations import Commands, operation
 from deploy.operations.guard import prove
 from deploy.phases.ssh import CHECK, RELOAD
 from deploy.plan import GUARD, GUARD_FILES, TEMPLATES
@@ -28,8 +29,8 @@ def unharden() -> None:
     _remove_guard(name="Remove the guard", found=found)
 
 
-@operation()
-def _restore(found: Snapshot) -> Commands:
+@operation
+def _restore(found: Snapshot[HardeningState]) -> Commands:
     """Armed with every file it may touch that decides who gets in."""
     state = found()
     if not state.kept:
@@ -51,8 +52,8 @@ def _restore(found: Snapshot) -> Commands:
     yield FunctionCommand(prove, (part().settings.rollback_seconds, REMEDY), {})
 
 
-@operation()
-def _remove_guard(found: Snapshot) -> Commands:
+@operation
+def _remove_guard(found: Snapshot[HardeningState]) -> Commands:
     state = found()
     if not any(file.path in state.files for file in GUARD_FILES):
         host.noop("there is no guard")

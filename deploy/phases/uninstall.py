@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 
 from pyinfra import host
-from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy
 from pyinfra.api.exceptions import DeployError
 
 from cluster.apt import TAKE_OFF
 from deploy.facts.installed import Installed, InstalledState
-from deploy.facts.script import Snapshot
-from deploy.operations import Commands
+from deploy.facts.snapshot import Snapshot
+from deploy.operations import Commands, operation
 from deploy.operations.files import remove
 from deploy.phases.kernel import FILES
 from deploy.phases.packages import RECORD
@@ -42,8 +42,8 @@ def uninstall() -> None:
     _remove_packages(name="Remove the packages we brought", found=found)
 
 
-@operation()
-def _drain(found: Snapshot) -> Commands:
+@operation
+def _drain(found: Snapshot[InstalledState]) -> Commands:
     """Pods get their chance to end well; one that will not does not hold up the removal."""
     node = found().node
     if not node:
@@ -55,18 +55,18 @@ def _drain(found: Snapshot) -> Commands:
     )
 
 
-@operation()
-def _remove_k3s(found: Snapshot) -> Commands:
+@operation
+def _remove_k3s(found: Snapshot[InstalledState]) -> Commands:
     if not found().uninstaller:
         host.noop("K3s is not installed")
         return
     yield StringCommand("/usr/local/bin/k3s-uninstall.sh")
 
 
-@operation()
-def _remove_packages(found: Snapshot) -> Commands:
+@operation
+def _remove_packages(found: Snapshot[InstalledState]) -> Commands:
     """A package is removed only if nothing else would go with it; then the record of ours goes too."""
-    state: InstalledState = found()
+    state = found()
     if not state.packages:
         host.noop("no packages of ours")
         return

@@ -2,8 +2,9 @@
 
 Each round starts a fresh etcd, puts `etcdctl check perf --load=s` on it (60 s), and reads etcd's own histograms;
 then the engine runs as long, beside the same neighbour. Which of the two comes first changes with each round.
-With --seconds below 60 check perf is cut off and gives no verdict, but what else happens on the machine, which
-comes and goes within minutes, hits both sides more alike: `--seconds 12 --rounds 25` for the shares.
+With --together both run at once, each beside the other: what else happens on the machine, which comes and goes
+within a minute, then hits both alike, and what is left is the difference between the two loads.
+For a disk that fails, run it in a cgroup that may write no more than so many times a second.
 Needs etcd and etcdctl (Debian: etcd-server, etcd-client), and fio for the neighbour "random".
 """
 
@@ -20,6 +21,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import isnan
@@ -95,7 +97,7 @@ def _of_histogram(found: Histogram) -> tuple[int, list[float], float]:
     return found.count, [found.share_over(limit / 1000) for limit in LIMITS_MS], found.mean_seconds * 1000
 
 
-def measure_bench(folder: Path, neighbour: str, seconds: float) -> Figures:
+def measure_bench(folder: Path, neighbour: str, seconds: float = SECONDS) -> Figures:
     """The engine with etcd's load."""
     result = run_engine(folder, {"seconds": seconds, "commit_pause_ms": 100, "neighbour": neighbour})
     [phase] = result["phases"]
@@ -174,14 +176,20 @@ def get(page: str) -> str:
     return body.decode()
 
 
-def one_round(folder: Path, neighbour: str, etcd_first: bool, seconds: float) -> Round:
+def in_turns(folder: Path, neighbour: str, etcd_first: bool) -> Round:
     if etcd_first:
-        etcd = measure_etcd(folder, neighbour, seconds)
-        bench = measure_bench(folder, neighbour, seconds)
+        etcd = measure_etcd(folder, neighbour)
+        bench = measure_bench(folder, neighbour)
     else:
-        bench = measure_bench(folder, neighbour, seconds)
-        etcd = measure_etcd(folder, neighbour, seconds)
+        bench = measure_bench(folder, neighbour)
+        etcd = measure_etcd(folder, neighbour)
     return Round(neighbour, etcd, bench)
+
+
+def together(folder: Path, neighbour: str) -> Round:
+    with beside(folder, neighbour), ThreadPoolExecutor() as pool:
+        etcd, bench = pool.submit(measure_etcd, folder, ""), pool.submit(measure_bench, folder, "")
+        return Round(neighbour, etcd.result(), bench.result())
 
 
 def table(rounds: list[Round]) -> Table:
@@ -267,7 +275,7 @@ def main() -> None:
         "--path", type=Path, default=Path("/var/lib"), help="folder on the file system to compare on"
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="of each side of a round")
+    parser.add_argument("--together", action="store_true", help="both sides at once, not in turns")
     parser.add_argument(
         "--neighbour", action="append", choices=["idle", "pull", "random"], help="default: all"
     )
@@ -283,8 +291,11 @@ def main() -> None:
     chosen = [name.replace("idle", "") for name in arguments.neighbour or ("idle", "pull", "random")]
     for _ in range(0 if arguments.show else arguments.rounds):
         for neighbour in chosen:
-            etcd_first = sum(each.neighbour == neighbour for each in rounds) % 2 == 0
-            rounds.append(one_round(arguments.path, neighbour, etcd_first, arguments.seconds))
+            if arguments.together:
+                rounds.append(together(arguments.path, neighbour))
+            else:
+                etcd_first = sum(each.neighbour == neighbour for each in rounds) % 2 == 0
+                rounds.append(in_turns(arguments.path, neighbour, etcd_first))
             print(f"{neighbour or 'idle'}: done", file=sys.stderr)
             if arguments.results:
                 arguments.results.write_text(json.dumps([asdict(each) for each in rounds], indent=1))

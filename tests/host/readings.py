@@ -32,7 +32,7 @@ class Once:
     def check_output(self, command: str) -> str:
         answer = self.run(command)
         assert answer.rc == 0, answer.stderr
-        return str(answer.stdout)
+        return str(answer.stdout).rstrip("\r\n")  # as testinfra's own
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._host, name)
@@ -109,8 +109,9 @@ def _file(host: Any, check: Check, own_kernel: bool) -> str | None:
 
 
 def _mode(host: Any, check: Check, own_kernel: bool) -> str | None:
-    file = host.file(check.key)
-    return f"{file.mode:o} {file.user} {file.group}" if file.exists else None
+    """Of the files that a pattern stands for, the first that is not as wanted."""
+    listed = host.run(f"stat -c '%a %U %G' {check.key}").stdout.splitlines()
+    return next((each for each in listed if not check.holds(each)), listed[0] if listed else None)
 
 
 def _unit(host: Any, check: Check, own_kernel: bool) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import lab
+from cluster.disk import DiskRecord
 from tests.lab.conftest import Run, WriteInventory
 from tests.lab.runs import PROJECT, until
 from tests.lab.test_tasks import invoke
@@ -39,9 +40,8 @@ def fsid(host: lab.Host) -> str:
 
 
 def put_record(host: lab.Host, verdict: str, file_system: str) -> None:
-    fields = dict.fromkeys(("reason", "profile", "measured", "path"), "by the test")
-    text = json.dumps({"verdict": verdict, "fsid": file_system, **fields})
-    lab.run(host.name, f"mkdir -p /var/lib/skerry && echo '{text}' > {RECORD}")
+    record = DiskRecord(verdict, "by the test", "quick", "", "/var/lib", file_system, predicted={})
+    lab.run(host.name, f"mkdir -p /var/lib/skerry && cat > {RECORD} <<'END'\n{record.file().content}END")
 
 
 def test_a_verdict_is_shown_stored_and_kept(

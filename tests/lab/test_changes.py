@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import lab
+from tests.bench.link import Link
 from tests.lab.conftest import NEWER, Run, WriteInventory
 from tests.lab.runs import VERSION, Result
 
@@ -18,6 +19,7 @@ BINARY, CONFIG = f"/usr/local/lib/k3s/{VERSION}/k3s", "/etc/rancher/k3s/config.y
 INSTALL, WRITE_CONFIG = f"K3s | Install k3s {VERSION}", f"K3s | Write {CONFIG}"
 START = "K3s | Start K3s and wait for a Ready node"
 COMPARE = "K3s | Compare allocatable with the reservations"
+BYTES = 60_000  # both ways, of a run that changes nothing
 SWITCHES = "/etc/skerry-double.json"
 
 
@@ -72,8 +74,17 @@ def assert_settled(node: Node, **settings: object) -> None:
     assert node.starts() == starts
 
 
-def test_a_second_run_changes_nothing(node: Node) -> None:
-    assert_settled(node)
+def test_a_second_run_changes_nothing_and_asks_the_host_twice(node: Node, tmp_path: Path) -> None:
+    """Preflight looks, then everything else is read in one go, over one connection. sshd's own log counts."""
+    link = Link(node.host)
+    assert_settled(node, **link.settings(tmp_path))
+    link.close()
+    [source] = link.sources
+    log = f"journalctl -b -t sshd -o cat | grep -E 'Starting session: .* port {source} '"
+    asked = node.shell(log).splitlines()
+    assert len(asked) == 2, asked
+    assert link.connections == 1
+    assert link.bytes < BYTES
 
 
 def test_settings_of_k3s_restart_it_once(node: Node) -> None:
@@ -211,7 +222,17 @@ def test_uninstall_spares_volumes_until_they_are_given_up(node: Node) -> None:
     assert (again.code, again.changed) == (0, []), again.stderr
 
 
-SAMPLE = "while [ ! -e /run/enough ]; do cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; echo; done > /run/argv"
+SAMPLE = """python3 -c '
+import glob, pathlib
+seen = set()
+while not pathlib.Path("/run/enough").exists():
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            seen.add(open(path, "rb").read().replace(bytes(1), b" "))
+        except OSError:
+            pass  # it has ended
+pathlib.Path("/run/argv").write_bytes(bytes([10]).join(sorted(seen)))
+'"""
 
 
 def test_the_token_is_seen_nowhere(host: lab.Host, inventory: WriteInventory, run: Run, home: Path) -> None:

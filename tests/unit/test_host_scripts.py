@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from cluster.files import File
-from deploy.facts.script import Batch, file_states
+from deploy.facts.script import COMMON, file_states
+from deploy.facts.snapshot import join, split
 from deploy.facts.swap import Swap
 from deploy.operations import artifact
 from deploy.operations.artifact import Source, place_script
@@ -140,6 +141,21 @@ def test_file_states_tell_mode_owner_and_checksum(tmp_path: Path) -> None:
 
 def test_scripts_in_one_go_are_told_apart_whatever_their_last_line_ends_with() -> None:
     scripts = ["printf 'no end of line'", "true", "printf 'blank at the end\\n\\n'", "echo whole"]
-    batch = Batch()
-    said = shell(batch.command(scripts)).stdout.removesuffix("\n").split("\n")
-    assert batch.process(said) == {0: ["no end of line"], 1: [], 2: ["blank at the end", ""], 3: ["whole"]}
+    said = shell(join(scripts)).stdout.removesuffix("\n").split("\n")
+    assert split(said) == [["no end of line"], [], ["blank at the end", ""], ["whole"]]
+
+
+def test_scripts_in_one_go_share_what_comes_first_and_nothing_else() -> None:
+    """One that reads its standard input, ends its shell or sets a variable leaves the others alone."""
+    scripts = [f"{COMMON}\nsection a; x=1; cat", "exit 3", "echo ${x:-unset}"]
+    assert join(scripts).count(COMMON) == 1
+    done = shell("sh", join(scripts))
+    assert split(done.stdout.splitlines()) == [["@a"], [], ["unset"]]
+    assert done.returncode == 0
+
+
+def test_sysctls_of_several_digits_and_fields_are_read_whole() -> None:
+    keys = ["kernel.pid_max", "kernel.printk", "net.ipv4.ip_local_port_range"]
+    said = shell(f"{COMMON}\nsysctls {' '.join(keys)} no.such.key").stdout.splitlines()
+    found = [f"{key} {' '.join(Path('/proc/sys', *key.split('.')).read_text().split())}" for key in keys]
+    assert said == found

@@ -1,5 +1,5 @@
 # Puts back what keep.sh has kept, last first. SSH's files and the firewall have been armed with the guard before.
-# take_off comes from cluster/apt.py.
+# patiently and take_off come from cluster/apt.py.
 PATH=$PATH:/usr/sbin:/sbin
 BEFORE=/var/lib/skerry/before
 [ -f "$BEFORE/list" ] || exit 0
@@ -29,7 +29,7 @@ while read -r kind key was <&8; do
   esac
 done
 for package in $remove; do take_off purge "$package" || failed=1; done
-[ -z "$install" ] || { apt-get -q update > /dev/null; apt-get -q -y -o DPkg::Lock::Timeout=300 install $install > /dev/null || failed=1; }
+[ -z "$install" ] || { patiently apt-get -q update; patiently apt-get -q -y install $install || failed=1; }
 systemctl daemon-reload
 systemctl reset-failed 2>/dev/null
 systemctl try-restart systemd-journald

@@ -144,6 +144,16 @@ def test_a_control_undone_by_hand_is_seen(
     assert wrong(host, found[0], False, part) == []
 
 
+def test_one_file_of_a_pattern_is_seen(prepared: str, cis_node: tuple[Any, list[Control], Part]) -> None:
+    """Two kernels, of which one has its symbols open to everybody."""
+    host, controls, part = cis_node
+    [permissions] = [control for control in controls if control.id == "SYS-09"]
+    lab.run(prepared, "cd /boot && umask 022 && touch System.map-1 System.map-2 && chmod 600 System.map-1")
+    seen = wrong(host, permissions, False, part)
+    lab.run(prepared, "rm /boot/System.map-*")
+    assert seen == ["mode /boot/System.map-*: 644 root root, should be 600 root root|absent"]
+
+
 def test_an_exception_is_an_accepted_risk_until_its_day(
     host: lab.Host, inventory: WriteInventory, run: Run
 ) -> None:
@@ -167,12 +177,14 @@ def test_unharden_puts_back_what_was_there(fresh_host: lab.Host, inventory: Writ
     host = fresh_host
     lab.run(
         host.name,
-        "echo 'Welcome' > /etc/motd; chmod 644 /etc/crontab 2>/dev/null; rm -rf /var/lib/apt/lists/*",
+        "echo 'Welcome' > /etc/motd; chmod 644 /etc/crontab 2>/dev/null; rm -rf /var/lib/apt/lists/*; "
+        "cd /boot && umask 022 && touch System.map-1 System.map-2 && chmod 640 System.map-1",
     )
     before = system(host)
     hardened = run(inventory(host), "deploy/harden.py", seconds=300)
     assert hardened.code == 0, hardened.stderr
     assert system(host) != before
+    assert lab.run(host.name, "stat -c %a /boot/System.map-*").stdout == "600\n600\n"
     undone = run(inventory(host), "deploy/unharden.py", seconds=300)
     assert undone.code == 0, undone.stderr + undone.stdout
     assert system(host) == before
@@ -186,7 +198,7 @@ def system(host: lab.Host) -> dict[str, str]:
         "! -name shadow ! -name gshadow ! -name .updated -exec stat -c '%n %a %U %G' {} + "
         "-exec sha256sum {} + | sort; sshd -T; nft list ruleset 2>/dev/null; "
         "ls -d /var/lib/skerry/guard /var/lib/skerry/before /usr/local/lib/skerry 2>/dev/null; "
-        "stat -c %a /root /etc/cron.d"
+        "stat -c '%n %a' /root /etc/cron.d /boot/System.map-*"
     )
     lines = lab.run(host.name, script, check=False).stdout.splitlines()
     return {str(number): line for number, line in enumerate(sorted(lines))}

@@ -58,6 +58,14 @@ def configuration(host: lab.Host) -> str:
     return lab.run(host.name, script).stdout
 
 
+def glimpse(host: lab.Host) -> str:
+    """The configuration, or nothing while sshd restarts, which is the last thing that a change and its way back do."""
+    try:
+        return configuration(host)
+    except lab.LabError:
+        return ""
+
+
 @pytest.fixture(scope="module")
 def hardened(prepared: str) -> lab.Host:
     """One hardened host for all: each test leaves it reachable, or fails."""
@@ -92,13 +100,13 @@ def test_the_controller_dies_and_the_host_lets_us_in_again_by_itself(
     armed = locked_out(host, running)
     running.kill()
     assert_back_in_time(host, armed)
-    assert configuration(host) == before
+    until(lambda: glimpse(host) == before, "the way back", STATED_SECONDS + GRACE_SECONDS)
 
 
 def unproven(host: lab.Host, path: Path, start: Start, word: str) -> float:
     """A good change, {"AcceptEnv": word}, whose controller died after it was applied. Returns a time after that."""
     running = start(path, HARDEN, PROVEN_TOO_LATE)
-    until(lambda: f"acceptenv {word}" in configuration(host), "the change")
+    until(lambda: f"acceptenv {word}" in glimpse(host), "the change")
     running.kill()
     return time.monotonic()
 
@@ -109,7 +117,7 @@ def test_a_good_change_that_nobody_proved_is_taken_back_in_the_stated_time(
     host, before = watched
     path = inventory(host, rollback_seconds=STATED_SECONDS, sshd_extra={"AcceptEnv": "TIMER"})
     applied = unproven(host, path, start, "TIMER")
-    until(lambda: configuration(host) == before, "the way back", STATED_SECONDS + GRACE_SECONDS)
+    until(lambda: glimpse(host) == before, "the way back", STATED_SECONDS + GRACE_SECONDS)
     assert time.monotonic() - applied < STATED_SECONDS + GRACE_SECONDS
     again = run(path, HARDEN)
     assert (again.code, again.changed) == (0, ["SSH | Harden sshd, keys and sudo"]), again.stderr
