@@ -7,9 +7,11 @@ are their own, and what else runs there is left alone.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -17,7 +19,7 @@ import lab
 from lab import network, place
 from tests.doubles import make_artifacts
 from tests.lab.mirror import Mirror
-from tests.lab.runs import VERSION, Result, Running, take_down, write_inventory
+from tests.lab.runs import PROJECT, VERSION, Result, Running, take_down, write_inventory
 
 NEWER = "v1.34.4+k3s1"
 PAD_MIB = 32  # an upload of this size takes about a second
@@ -65,15 +67,57 @@ def prepared(
     names: list[str],
     artifacts: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> str:
-    """The name of a host with a snapshot "prepared": it is prepared and hardened, and K3s would start quickly."""
-    host, folder = lab_hosts[names[0]], tmp_path_factory.mktemp("prepare")
+) -> Iterator[str]:
+    """The name of a host with a snapshot "prepared": it is prepared and hardened, and K3s would start quickly.
+
+    Test runs of the same sources at the same time share one: the first makes it, the last to end removes it.
+    """
+    model = f"p{sources()}"
+    place_of_locks = place.current().root
+    with (
+        (place_of_locks / f"tests-{model}.lock").open("w") as turn,
+        (place_of_locks / f"tests-{model}.users").open("w") as users,
+    ):
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if nobody_else(users):
+            take_down(model)
+            prepare(model, artifacts, tmp_path_factory.mktemp("prepare"))
+        fcntl.flock(users, fcntl.LOCK_SH)
+        lab.share(model, "prepared", names[0])
+        fcntl.flock(turn, fcntl.LOCK_UN)
+        yield names[0]
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if nobody_else(users):
+            take_down(model)
+
+
+def sources() -> str:
+    """A digest of everything that a preparation depends on, but for the packages of the day."""
+    folders = ("cluster", "controller", "deploy", "inventories", "lab", "tests/lab")
+    files = sorted(
+        path for name in folders for path in (PROJECT / name).rglob("*") if path.suffix not in (".pyc", "")
+    )
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:8]
+
+
+def nobody_else(users: IO[str]) -> bool:
+    """Whether no other process holds the lock; then it is this one's alone."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def prepare(name: str, artifacts: Path, folder: Path) -> None:
+    """A host of that name has the snapshot, and is off."""
+    [host] = lab.up(backend="nspawn", names=[name])
     for deploy in ("deploy/prepare.py", "deploy/harden.py"):
         result = Running(write_inventory(folder, host, artifacts, {}), deploy, folder / "home").finish(300)
         assert result.code == 0, result.stderr
-    lab.run(host.name, f"printf '{PACE}' > /etc/default/k3s; apt-get clean; rm -rf /var/lib/apt/lists/*")
-    lab.snapshot(host.name, "prepared")
-    return host.name
+    lab.run(name, f"printf '{PACE}' > /etc/default/k3s; apt-get clean; rm -rf /var/lib/apt/lists/*")
+    lab.power_off(name, hard=False)
+    lab.snapshot(name, "prepared")
 
 
 @pytest.fixture
