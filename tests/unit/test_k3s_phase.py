@@ -16,9 +16,10 @@ from cluster.quantity import MIB
 from cluster.reservations import RECIPE
 from cluster.survey import Survey
 from deploy.facts.k3s import K3s, K3sState
+from deploy.node import TEMPLATES, Node
 from deploy.operations.artifact import Source
 from deploy.phases import k3s
-from deploy.phases.k3s import TEMPLATES, Node, change_needed, compare, in_turn
+from deploy.phases.k3s import change_needed, compare, in_turn
 from tests.unit.conftest import MakeSettings
 
 STARTED = 1_700_000_000  # 2023-11-14T22:13:20Z
