@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,11 @@ def test_both_layers_as_wanted_and_not(
 ) -> None:
     assert drift([inventory], DEPLOY, as_json=True) == 3
     assert json.loads(capsys.readouterr().out) == {
+        "cluster": "harbour",
         "drift": True,
         "hosts": {"harbour-1": ["Drift | Keep the wanted file"]},
         "flux": ["Flux is not installed; run `invoke flux-bootstrap`"],
+        "error": "",
     }
     assert not wanted.exists()
     wanted.touch()
@@ -57,6 +60,18 @@ def test_both_layers_as_wanted_and_not(
 def test_no_hand_off_asked_for_is_no_drift(wanted: Path, inventory: Inventory) -> None:
     wanted.touch()
     assert drift([altered(inventory, flux_forge="none")], DEPLOY, as_json=True) == 0
+
+
+def test_a_cluster_that_cannot_be_compared_does_not_hide_the_others(
+    wanted: Path, inventory: Inventory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted.touch()
+    mine, absent = altered(inventory, flux_forge="none"), replace(inventory, name="bergen", path=wanted)
+    assert drift([absent, mine], DEPLOY, as_json=True) == 3
+    bergen, harbour = json.loads(capsys.readouterr().out)
+    assert (bergen["cluster"], bergen["drift"], bergen["error"].count("\n")) == ("bergen", True, 0)
+    assert str(wanted) in bergen["error"]
+    assert (harbour["cluster"], harbour["drift"], harbour["error"]) == ("harbour", False, "")
 
 
 def test_a_host_out_of_reach_is_one_line(wanted: Path, inventory: Inventory, server: Server) -> None:
