@@ -131,7 +131,8 @@ def share(place: Place, record: Record, label: str, other: Record) -> None:
     run(as_root(["cp", "-a", "--reflink=auto", f"{source}/.", str(target)]), timeout=600)
     identity = [target / "seeded", *(target / part / "etc/machine-id" for part in ("upper", "root"))]
     run(as_root(["rm", "-f", *map(str, identity)]))
-    run(as_root(["mv", str(target / "var-lib"), str(target / "shared")]))
+    if (target / "var-lib").exists():  # what was given before has "shared" already
+        run(as_root(["mv", str(target / "var-lib"), str(target / "shared")]))
 
 
 def settled(place: Place, record: Record) -> None:
