@@ -175,7 +175,10 @@ def test_a_new_version_stands_beside_the_old_one_and_back_again(node: Node) -> N
     assert NEWER in node.shell("readlink /usr/local/bin/k3s")
     assert VERSION in node.shell(f"{BINARY} --version")
     assert_settled(node, **newer)
-    back = node.run()
+    refused = node.run()
+    assert (refused.code, refused.changed) == (2, [])
+    assert f"k3s_version {VERSION} is older" in refused.stderr
+    back = node.run(k3s_downgrade=True)
     assert back.code == 0, back.stderr
     assert INSTALL not in back.changed
     assert node.starts() == starts + 2

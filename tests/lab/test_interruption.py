@@ -15,7 +15,7 @@ from tests.lab.conftest import PAD_MIB, Run, Start, WriteInventory
 from tests.lab.runs import VERSION, Result, Running, write_inventory
 
 BINARY, LINK = f"/usr/local/lib/k3s/{VERSION}/k3s", "/usr/local/bin/k3s"
-TOKEN, CONFIG = "/etc/rancher/k3s/token", "/etc/rancher/k3s/config.yaml"
+TOKENS, CONFIG = ("/etc/rancher/k3s/token", "/etc/rancher/k3s/agent-token"), "/etc/rancher/k3s/config.yaml"
 UNIT = "/etc/systemd/system/k3s.service"
 FILES = (
     "/etc/fstab",
@@ -25,7 +25,7 @@ FILES = (
     "/etc/sysctl.d/90-k3s.conf",
     "/etc/sysctl.d/90-kubelet.conf",
     BINARY,
-    TOKEN,
+    *TOKENS,
     f"{LINK}-killall.sh",
     f"{LINK}-uninstall.sh",
     CONFIG,
@@ -64,7 +64,7 @@ KILLED = {
     "a quarter uploaded": uploaded(PAD_MIB // 4),
     "three quarters uploaded": uploaded(PAD_MIB * 3 // 4),
     "right after the rename": Moment("start", INSTALL, f"[ -e {BINARY} ]"),
-    "making the token": Moment("start", "K3s | Create the cluster token"),
+    "making the token": Moment("start", "K3s | Create the cluster's tokens"),
     "between config and unit": Moment("end", f"K3s | Write {CONFIG}"),
     "right after the restart": STARTING,
     "waiting for a Ready node": Moment("start", START, "systemctl is-active --quiet k3s"),
@@ -94,12 +94,13 @@ def strike(host: lab.Host, moment: Moment, start: Start, path: Path, **options: 
 def left(host: lab.Host) -> dict[str, str]:
     """What a run has left under final names: mode, owner and checksum of files, targets of links.
 
-    Every cluster's token is another, so that of it only the form counts: one line, 64 hexadecimal digits.
+    Every cluster's tokens are others, so that of them only the form counts: one line, 64 hexadecimal digits.
     """
     script = (
         f"for file in {' '.join(FILES)}; do "
-        '[ -e "$file" ] || continue; content=$(sha256sum < "$file"); '
-        f'[ "$file" != {TOKEN} ] || content="$(wc -l < {TOKEN}) line, $(grep -Ecx "[0-9a-f]{{64}}" {TOKEN}) whole"; '
+        '[ -e "$file" ] || continue; case "$file" in *token) '
+        'content="$(wc -l < "$file") line, $(grep -Ecx "[0-9a-f]{64}" "$file") whole";; '
+        '*) content=$(sha256sum < "$file");; esac; '
         'echo "$file $(stat -c %a:%U:%G "$file") $content"; done; '
         "for name in k3s kubectl crictl ctr; do link=/usr/local/bin/$name; "
         '[ ! -L $link ] || echo "$link $(readlink $link)"; done'
@@ -121,7 +122,7 @@ def complete(prepared: str, artifacts: Path, tmp_path_factory: pytest.TempPathFa
     assert set(FILES) | {LINK} <= set(found)
     steps = [line["operation"].partition(" | Write ") for line in result.journal if line["event"] == "end"]
     assert {path for phase, _, path in steps if path and phase not in HARDENING} <= set(FILES)
-    assert found[TOKEN] == "600:root:root 1 line, 1 whole"
+    assert {found[token] for token in TOKENS} == {"600:root:root 1 line, 1 whole"}
     return found
 
 
