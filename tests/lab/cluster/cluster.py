@@ -81,10 +81,12 @@ class Cluster:
             start_new_session=True,
         )
 
-    def invoke(self, task: str, *arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    def invoke(
+        self, task: str, *arguments: str, seconds: float = 240, **settings: Any
+    ) -> subprocess.CompletedProcess[str]:
         """The same to its end."""
         running = self.begin(task, *arguments, **settings)
-        stdout, stderr = running.communicate(timeout=240)
+        stdout, stderr = running.communicate(timeout=seconds)
         return subprocess.CompletedProcess(running.args, running.returncode, stdout, stderr)
 
     def versions(self) -> set[str]:

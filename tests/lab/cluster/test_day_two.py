@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import lab
+from controller.drill import NAME
 from tests.lab.cluster.cluster import AGENT, NAMES, SERVERS, SWITCHES, Cluster, Writer
 from tests.lab.conftest import NEWER, PACE
 from tests.lab.runs import VERSION, until
@@ -150,6 +151,17 @@ def test_a_lost_cluster_comes_back_on_fresh_hosts_and_its_agent_with_it(
     again = cluster.run()
     assert {line["result"] for line in again.journal if line["event"] == "end"} == {"unchanged"}
     print(f"{len(kept.acknowledged)} writes back on three fresh hosts in {seconds:.0f} s")
+
+
+def test_a_drill_proves_an_archive_beside_the_cluster_and_leaves_no_host(cluster: Cluster) -> None:
+    starts = cluster.starts()
+    drilled = cluster.invoke("restore-drill", "--json", seconds=400)
+    assert drilled.returncode == 0, drilled.stderr
+    read_back = json.loads(drilled.stdout)["stages"][-1]
+    assert (read_back["name"], read_back["result"]) == ("Read back", "done")
+    assert f"nodes {', '.join(NAMES)}" in read_back["why"]
+    assert cluster.starts() == starts
+    assert NAME not in {host.name for host in lab.hosts()}
 
 
 def test_a_restore_over_a_running_cluster_that_was_cut_off_is_done_by_the_next(cluster: Cluster) -> None:
