@@ -43,7 +43,7 @@ def test_an_operators_day(node: str, host: lab.Host, home: Path, tmp_path: Path)
 
     status = invoke(home, "status", node, "--json")
     assert status.returncode == 0
-    assert [(each["host"], each["problem"]) for each in json.loads(status.stdout)] == [(host.name, "")]
+    assert [(each["host"], each["problems"]) for each in json.loads(status.stdout)] == [(host.name, [])]
 
     _merge_kubeconfig(node, home, tmp_path / "config")
     if shutil.which("kubectl"):
@@ -67,7 +67,7 @@ def test_an_operators_day(node: str, host: lab.Host, home: Path, tmp_path: Path)
     assert invoke(home, "uninstall", node, "--yes").returncode == 0
     after = invoke(home, "status", node, "--json")
     assert after.returncode == 3
-    assert json.loads(after.stdout)[0]["problem"] == "K3s is not installed"
+    assert json.loads(after.stdout)[0]["problems"][0] == "K3s is not installed"
 
 
 def _merge_kubeconfig(node: str, home: Path, file: Path) -> None:
