@@ -31,7 +31,8 @@ class Stopped(RuntimeError):
 def reboot(inventory_path: str, only: str = "") -> None:
     """Reboot every host, or the one named. Raises InputError before any is touched, Stopped where it ends.
 
-    A call that was killed is continued by the next one: hosts that have booted since it began are done.
+    A call that was killed or has stopped is continued by the next one: hosts that have booted since it began are
+    done. The one named boots all the same, unless a former call had got half-way with it.
     """
     inventory = load(inventory_path)
     hosts = [host for host in inventory.hosts if only in ("", host.name)]
@@ -42,10 +43,14 @@ def reboot(inventory_path: str, only: str = "") -> None:
         record = SKERRY / "reboots" / f"{inventory.name}.json"
         before = _begun(record, hosts)
         for host in hosts:
-            if shell(host, BOOT).strip() == before[host.name]:
+            booted = shell(host, BOOT).strip() != before[host.name]
+            half_way = bool(shell(host, f"cat {MARK} 2>/dev/null || true").strip())
+            if not booted or (only and not half_way):
                 _roll(inventory, host)
-            elif shell(host, f"cat {MARK} 2>/dev/null || true").strip():
+            elif half_way:
                 _finish(inventory, host)
+            else:
+                _say(host, "was done by a former call, which was cut off or has stopped")
         record.unlink()
 
 
