@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from tests.lab.runs import PROJECT, Result, Running, take_down, write_inventory
 NAME = "vm1"
 VERSION = "v1.36.3+k3s1"  # refuses cgroup v1, on which the host boots first
 RESET_SECONDS = 60  # a boot takes longer where there is no KVM
+FIRST = -10  # its priority, as the layers beside it take less long
 SECONDS = 1800  # emulation is ten to thirty times slower than the machine itself
 
 
@@ -40,8 +42,12 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.Host]:
     """
     os.environ.setdefault("SKERRY_LAB_RELEASE", "bullseye")
     take_down(NAME)  # what a killed test run has left
+    with suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, FIRST)
     try:
         [up] = lab.up(backend="qemu", names=[NAME], kernel_args="systemd.unified_cgroup_hierarchy=0")
+        with suppress(OSError):  # the emulator is a session of its own, and these may come in turn
+            Path(f"/proc/{up.pid}/autogroup").write_text(str(FIRST))
         yield up
     finally:
         take_down(NAME)
