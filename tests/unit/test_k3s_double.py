@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -58,7 +59,7 @@ class Double:
         }
         self.env = {**kept, "KUBECONFIG": str(self.kubeconfig)}
         self.set(start_seconds=0.1, ready_seconds=0.1, skip_kernel=1, skip_cgroup=1, token_wait_seconds=0.2)
-        self.set(node_dir=folder / "node", file=folder / "switches.json", etcd_port=_free_port())
+        self.set(node_dir=folder / "node", file=folder / "switches.json", etcd_port=_free_port(2))
 
     def set(self, **switches: object) -> None:
         self.env.update({f"SKERRY_DOUBLE_{name.upper()}": str(value) for name, value in switches.items()})
@@ -118,10 +119,14 @@ def _condition(node: Any, kind: str) -> str:
     return str({row["type"]: row["status"] for row in node["status"]["conditions"]}.get(kind))
 
 
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+def _free_port(how_many: int = 1) -> int:
+    """The first of so many neighbours, below those that the kernel gives to clients meanwhile."""
+    while True:
+        first = random.randrange(10_000, 32_000)
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+            for port in range(first, first + how_many):
+                held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
 
 
 @contextlib.contextmanager
