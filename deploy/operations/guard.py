@@ -17,7 +17,7 @@ from deploy.operations import Commands
 from deploy.operations.files import write_script
 from deploy.plan import GUARD
 
-PAUSE_SECONDS = 1.0  # right after a reload sshd refuses a connection now and then
+PAUSE_SECONDS = 1.0  # between two attempts to log in
 
 
 def guarded(

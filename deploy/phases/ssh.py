@@ -19,8 +19,12 @@ from deploy.operations.files import write
 from deploy.operations.guard import guarded
 from deploy.plan import GUARD_FILES, Plan, keys_path
 
-# -D would hold the connection; reload re-reads everything, and a socket-activated sshd reads it anew anyway.
-RELOAD = "systemctl try-reload-or-restart ssh.service"
+# Not reloaded: that returns while the old sshd still takes connections for a moment, and one of them could prove a
+# change that locks everybody out. A restart returns when the new one is ready, and ends no session (KillMode=process).
+RESTART = (
+    "systemctl reset-failed ssh.service; systemctl try-restart ssh.service || "
+    "{ journalctl --unit ssh.service --lines 5 --output cat >&2; false; }"
+)
 CHECK = "sshd -t && { ! command -v visudo > /dev/null || visudo -cq; }"
 REMEDY = "see users, sshd_extra, sshd_root_login and harden_exceptions"
 
@@ -87,7 +91,7 @@ def _harden(found: Snapshot[HardeningState]) -> Commands:
         host.noop("sshd, keys and sudo are as wanted")
         return
     yield from keep(state, [f"file {path}" for path in [*(file.path for file in files), *absent]])
-    yield from guarded("ssh", files, absent, CHECK, RELOAD, settings.rollback_seconds, REMEDY)
+    yield from guarded("ssh", files, absent, CHECK, RESTART, settings.rollback_seconds, REMEDY)
 
 
 def hindrance(state: HardeningState, users: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from deploy.facts.snapshot import Snapshot
 from deploy.hardening import part, snapshot
 from deploy.operations import Commands, operation
 from deploy.operations.guard import prove
-from deploy.phases.ssh import CHECK, RELOAD
+from deploy.phases.ssh import CHECK, RESTART
 from deploy.plan import GUARD, GUARD_FILES, TEMPLATES
 
 REMEDY = "what was there before Skerry's hardening lets nobody in"
@@ -47,7 +47,7 @@ def _restore(found: Snapshot[HardeningState]) -> Commands:
     yield StringCommand(
         f"set -e; systemctl disable --quiet --now skerry-firewall 2>/dev/null || true; set +e\n"
         f"{TAKE_OFF}\n{(TEMPLATES / 'unharden.sh').read_text()}\n"
-        f"{CHECK} && {RELOAD} || {{ {GUARD} rollback; exit 1; }}"
+        f"{CHECK} && {{ {RESTART}; }} || {{ {GUARD} rollback; exit 1; }}"
     )
     yield FunctionCommand(prove, (part().settings.rollback_seconds, REMEDY), {})
 

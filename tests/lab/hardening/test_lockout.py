@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import lab
+from deploy.phases.ssh import RESTART
 from tests.lab.conftest import Run, Start, WriteInventory
 from tests.lab.runs import Running, until
 
@@ -24,7 +25,6 @@ MISHAPS: dict[str, dict[str, object]] = {
     "sshd at another port": {"sshd_extra": {"Port": "2222"}},
     "firewall without SSH": {"firewall_ssh_from": ["192.0.2.0/24"]},
     "our key removed": {"users": {"root": {"keys": [STRANGER]}}},
-    "sshd that does not start": {"sshd_extra": {"ListenAddress": "192.0.2.1"}},
 }
 PROVEN_TOO_LATE = (
     "import deploy.operations.guard as g, time; g.prove = lambda state, host, *rest: time.sleep(600)"
@@ -161,6 +161,33 @@ def test_a_run_that_locks_itself_out_says_so_takes_it_back_and_fails(
     assert "it was taken back" in result.stderr
     assert "Traceback" not in result.stderr + result.stdout
     assert login_works(host)
+    assert configuration(host) == before
+
+
+def test_an_sshd_that_does_not_start_is_taken_back_at_once(
+    watched: tuple[lab.Host, str], inventory: WriteInventory, run: Run
+) -> None:
+    """Its own check finds nothing wrong with an address that is another host's."""
+    host, _ = watched
+    assert run(inventory(host), HARDEN).code == 0
+    before = configuration(host)
+    elsewhere = inventory(host, rollback_seconds=900, sshd_extra={"ListenAddress": "192.0.2.1"})
+    result = run(elsewhere, HARDEN)
+    assert (result.code, result.failed) == (1, ["SSH | Harden sshd, keys and sudo"])
+    assert "Cannot bind any address" in result.stdout + result.stderr
+    until(lambda: glimpse(host) == before, "the way back", GRACE_SECONDS)
+
+
+def test_the_new_sshd_alone_takes_connections_when_its_start_returns(watched: tuple[lab.Host, str]) -> None:
+    """Else a last connection to the old one would prove a change that locks everybody out."""
+    host, before = watched
+    drop_in = "/etc/ssh/sshd_config.d/00-test.conf"
+    found = lab.run(
+        host.name,
+        f"for port in 2201 2202 2203 2204 2205; do printf 'Port 22\nPort %s\n' $port > {drop_in}; {RESTART}; "
+        f"ss -Hltn | grep -o ':220[0-9] ' | sort -u; done; rm {drop_in}; {RESTART}",
+    ).stdout.split()
+    assert found == [":2201", ":2202", ":2203", ":2204", ":2205"]
     assert configuration(host) == before
 
 
