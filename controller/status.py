@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,10 +36,13 @@ from deploy.facts.k3s import K3s, K3sState
 PARALLEL = 20
 FINE, LOOK, DEGRADED, DOWN = range(4)  # how bad a host is; LOOK: it works, and a person should look at it
 COLUMNS = {
-    "cluster": "cluster", "host": "host", "role": "role", "state": "state", "k3s": "k3s", "cpu": "cpu for pods",
-    "memory": "memory for pods", "etcd": "etcd", "fsync": "WAL fsync", "certificates": "certificates",
-    "snapshot": "snapshot", "disk": "disk", "reboot": "reboot", "drift": "drift",
+    "cluster": "cluster", "host": "host", "role": "role", "state": "state", "k3s": "k3s", "etcd": "etcd",
+    "fsync": "WAL fsync", "room": "for pods", "certificates": "certificates", "snapshot": "snapshot", "disk": "disk",
+    "reboot": "reboot", "drift": "drift",
 }  # fmt: skip
+SPARED_FIRST = ("room", "certificates", "disk", "fsync", "snapshot", "k3s", "drift", "reboot", "etcd")
+STATE_WIDTH = 50  # characters: a longer state is folded rather than that a column is left out
+UNBOUNDED = 1000  # characters, where nobody's terminal bounds a line
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,11 @@ class HostStatus:
     @property
     def fine(self) -> bool:
         return not self.problems
+
+    @property
+    def room(self) -> str:
+        """What pods may take of the node."""
+        return f"{self.cpu} cpu, {self.memory}" if self.cpu else ""
 
     @property
     def state(self) -> str:
@@ -208,12 +217,15 @@ def _figures(state: K3sState) -> tuple[str, str, str]:
     if not found:
         return "", "", ""
     free, whole = found["allocatable"], found["capacity"]
-    mib = [f"{parse_memory(each['memory']) >> 20} MiB" for each in (free, whole)]
-    return found["nodeInfo"]["kubeletVersion"], f"{free['cpu']} of {whole['cpu']}", " of ".join(mib)
+    gib = [f"{parse_memory(each['memory']) / 2**30:.1f}" for each in (free, whole)]
+    return found["nodeInfo"]["kubeletVersion"], f"{free['cpu']} of {whole['cpu']}", f"{' of '.join(gib)} GiB"
 
 
-def table(statuses: list[HostStatus]) -> Table:
-    """The statuses for people; a column that nobody fills is left out, and the cluster's where there is one alone."""
+def table(statuses: list[HostStatus], width: int = UNBOUNDED) -> Table:
+    """The statuses for people, a line each in `width` characters: what does not fit is left out, and that is said.
+
+    So is a column that nobody fills, and the cluster's where there is one alone.
+    """
     rows = [{name: str(getattr(each, name)) for name in COLUMNS} for each in statuses]
     clusters = {each.cluster for each in statuses}
     shown = [
@@ -221,7 +233,18 @@ def table(statuses: list[HostStatus]) -> Table:
         for name in COLUMNS
         if any(row[name] for row in rows) and (name != "cluster" or len(clusters) > 1)
     ]
-    result = Table(*(COLUMNS[name] for name in shown))
+    widths = {
+        name: max(len(text) for text in (COLUMNS[name], *(row[name] for row in rows))) for name in shown
+    }
+    widths["state"] = min(widths["state"], STATE_WIDTH)
+    spared = []
+    for name in SPARED_FIRST:
+        if name in shown and sum(widths[each] + 3 for each in shown) + 1 > width:
+            shown.remove(name)
+            spared.append(COLUMNS[name])
+    result = Table(caption=f"left out in {width} columns: {', '.join(spared)}" if spared else None)
+    for name in shown:
+        result.add_column(COLUMNS[name], no_wrap=name != "state", overflow="fold")
     for each, row in zip(statuses, rows, strict=True):
         colour = {FINE: "green", LOOK: "yellow"}.get(each.severity, "red")
         cells = {name: escape(text) for name, text in row.items()}
@@ -242,7 +265,8 @@ def show(
     if as_json:
         print(json.dumps([asdict(each) for each in found], indent=2))
     else:
-        Console(highlight=False).print(table(found))
+        console = Console(highlight=False, width=None if sys.stdout.isatty() else UNBOUNDED)
+        console.print(table(found, console.width))
     return exit_code(found)
 
 
@@ -260,7 +284,7 @@ def watch(look: Callable[[bool], list[HostStatus]], seconds: float) -> int:
     drift = {(each.cluster, each.host): each.drift for each in found}
     with suppress(KeyboardInterrupt), Live(auto_refresh=False) as live:
         while True:
-            live.update(table(found), refresh=True)
+            live.update(table(found, live.console.width), refresh=True)
             time.sleep(seconds)
             found = [replace(each, drift=drift.get((each.cluster, each.host), "")) for each in look(False)]
     return exit_code(found)

@@ -103,6 +103,31 @@ def test_the_worst_problem_comes_first_and_the_others_are_counted() -> None:
     assert status("oslo", "b").state == "Ready"
 
 
+@pytest.mark.parametrize(
+    ("width", "left_out"), [(50, "for pods, WAL fsync, k3s"), (75, "for pods"), (120, "")]
+)
+def test_a_host_is_one_line_in_whatever_width(width: int, left_out: str) -> None:
+    host = HostStatus(
+        "oslo",
+        "c1",
+        "server",
+        k3s="v1.36.3+k3s1",
+        cpu="1 of 2",
+        memory="22.4 of 23.5 GiB",
+        etcd="leader of 3",
+        fsync="0.83 % > 8 ms",
+    )
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console.print(table([host], width))
+    [line] = [line for line in console.export_text().splitlines() if "c1" in line]
+    assert "Ready" in line
+    assert "leader of 3" in line
+    assert "…" not in line
+    console.print(table([host], width))
+    caption = " ".join(console.export_text().split("left out in")[1:]).split()
+    assert " ".join(caption) == (f"{width} columns: {left_out}" if left_out else "")
+
+
 def test_a_table_has_a_column_only_for_what_is_known() -> None:
     both = [status("oslo", "a", DOWN, "k3s is [failed]"), status("bergen", "b")]
     console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
