@@ -11,7 +11,8 @@ from lab.release import Release
 GUEST = Path(__file__).parent / "guest"  # scripts and units that run inside the hosts
 LAUNCH = Path(__file__).parent / "launch"  # scripts that run the hosts
 
-# As bare as the smallest images of providers: no curl, no ca-certificates, no time service, no firewall.
+# As bare as the smallest images of providers: no curl, no ca-certificates, no time service, no firewall. Emulated
+# hosts have a little more, which takes minutes there: see disk.sh.
 PACKAGES = (
     "dbus", "e2fsprogs", "fdisk", "iproute2", "iputils-ping", "kmod", "libpam-systemd", "netbase",
     "openssh-server", "procps", "python3", "sudo", "systemd-sysv", "tzdata", "udev",

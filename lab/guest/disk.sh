@@ -7,8 +7,8 @@ echo 'LABEL=lab-root / ext4 defaults 0 1' >/etc/fstab
 mkdir -p /etc/default/grub.d
 
 apt-get -q -o Acquire::Languages=none update
-# Certificates as cloud images have them: emulated, hashing them anew takes minutes.
-apt-get -q -y install --no-install-recommends initramfs-tools ca-certificates
+# What cloud images bring along: emulated, hashing certificates and compiling the updater takes minutes.
+apt-get -q -y install --no-install-recommends initramfs-tools apparmor ca-certificates unattended-upgrades
 # The drivers of a virtual machine are enough, and a small initrd boots sooner when emulated.
 sed -i 's/^MODULES=.*/MODULES=list/' /etc/initramfs-tools/initramfs.conf
 printf '%s\n' virtio_pci virtio_blk ext4 >>/etc/initramfs-tools/modules
