@@ -198,12 +198,17 @@ def _restore(wanted: Node, found: Snapshot[K3sState]) -> Commands:
 
 
 def change_needed(wanted: Node, state: K3sState) -> str:
-    """ "restart" when the running process is not the wanted one, "wait" when it is but not Ready, else ""."""
+    """ "restart" when the running process is not the wanted one, "wait" when it is but not Ready, else "".
+
+    A node that is not Ready is also restarted when someone has changed its unit since, to mend it.
+    """
     if state.running != wanted.digest or state.active not in ("active", "activating"):
         return "restart"
     if not state.enabled or started_with_something_else(wanted, state):
         return "restart"
-    return "" if state.ready else "wait"
+    if state.ready:
+        return ""
+    return "restart" if state.reload_needed else "wait"
 
 
 def started_with_something_else(wanted: Node, state: K3sState) -> bool:

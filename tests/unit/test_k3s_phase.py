@@ -87,6 +87,14 @@ def test_what_calls_for_a_restart_and_what_for_patience(
     assert change_needed(wanted, replace(healthy, **change)) == expected  # type: ignore[arg-type]
 
 
+def test_a_unit_that_was_mended_is_started_anew_unless_the_node_is_ready_all_the_same(
+    wanted: Node, healthy: K3sState
+) -> None:
+    mended = replace(healthy, reload_needed=True)
+    assert change_needed(wanted, mended) == ""
+    assert change_needed(wanted, replace(mended, node=node_object(LEFT, ready="False"))) == "restart"
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"max_pods": 50}, {"k3s_disable": ["traefik"]}, {"eviction_hard": None}],
