@@ -22,6 +22,7 @@ from tests.lab.mirror import Mirror
 from tests.lab.runs import PROJECT, VERSION, Result, Running, take_down, write_inventory
 
 NEWER = "v1.34.4+k3s1"
+OLDER = "v1.33.9+k3s1"  # another minor: going back there takes the datastore of then
 PAD_MIB = 32  # an upload of this size takes about a second
 PACE = "SKERRY_DOUBLE_START_SECONDS=0.6\nSKERRY_DOUBLE_READY_SECONDS=0.6\n"  # a second and a bit to Ready
 
@@ -54,10 +55,11 @@ def lab_hosts(names: list[str]) -> Iterator[dict[str, lab.Host]]:
 
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An air-gap folder with two versions of the stand-in; tests that change it change a copy."""
+    """An air-gap folder with three versions of the stand-in; tests that change it change a copy."""
     folder = tmp_path_factory.mktemp("artifacts")
     make_artifacts.build(VERSION, folder, pad_mib=PAD_MIB)
     make_artifacts.build(NEWER, folder)
+    make_artifacts.build(OLDER, folder)
     return folder
 
 

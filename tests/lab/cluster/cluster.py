@@ -18,13 +18,14 @@ from typing import Any
 import yaml
 
 import lab
+from tests.lab.conftest import OLDER
 from tests.lab.runs import PROJECT, Result, Running, write_cluster
 
 SERVERS, AGENT = ["c1", "c2", "c3"], "c4"
 NAMES = [*SERVERS, AGENT]
 START = "K3s | Start K3s and wait for a Ready node"
 SWITCHES = "/etc/skerry-double.json"
-SETTINGS = {"k3s_ready_timeout_seconds": 60}
+SETTINGS = {"k3s_version": OLDER, "k3s_ready_timeout_seconds": 60}
 
 
 class Cluster:

@@ -105,7 +105,7 @@ def test_servers_that_are_all_down_are_started_together(cluster: Cluster) -> Non
 
 def test_a_reboot_rolls_through_the_hosts_and_loses_no_write(cluster: Cluster) -> None:
     boots = {name: cluster.shell(name, "cat /proc/sys/kernel/random/boot_id") for name in NAMES}
-    with Writer(cluster) as writer:
+    with Writer(cluster, "reboot") as writer:
         rolled = cluster.invoke("reboot")
     assert rolled.returncode == 0, rolled.stderr
     steps = [

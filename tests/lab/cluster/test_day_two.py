@@ -16,7 +16,7 @@ from typing import Any
 import lab
 from controller.drill import NAME
 from tests.lab.cluster.cluster import AGENT, NAMES, SERVERS, SWITCHES, Cluster, Writer
-from tests.lab.conftest import NEWER, PACE
+from tests.lab.conftest import OLDER, PACE
 from tests.lab.runs import VERSION, until
 
 
@@ -28,6 +28,11 @@ def statuses(cluster: Cluster, *arguments: str) -> tuple[int, list[dict[str, Any
 
 def archives(cluster: Cluster) -> list[Path]:
     return sorted((cluster.folder / "home" / "backups" / "harbour").glob("*.tar.age"))
+
+
+def numbers(annotations: set[str], prefix: str = "upgrade-") -> list[int]:
+    """Which of a client's writes are there."""
+    return [int(name.removeprefix(prefix)) for name in annotations if name.startswith(prefix)]
 
 
 def test_status_tells_the_worst_first_and_drift_of_each(cluster: Cluster) -> None:
@@ -50,7 +55,7 @@ def test_status_tells_the_worst_first_and_drift_of_each(cluster: Cluster) -> Non
 def test_what_must_not_be_upgraded_or_restored_is_one_line(cluster: Cluster) -> None:
     starts = cluster.starts()
     for task, arguments, words in (
-        ("upgrade", ("--to", "v1.34.2+k3s1"), "v1.34.2+k3s1 is older; `invoke rollback` goes back"),
+        ("upgrade", ("--to", "v1.33.8+k3s1"), "v1.33.8+k3s1 is older; `invoke rollback` goes back"),
         ("upgrade", ("--to", "v1.36.3+k3s1"), "skips a minor"),
         ("upgrade", ("--to", "stable"), "is not a K3s version"),
         ("rollback", ("--yes",), "no upgrade of harbour is on record"),
@@ -68,9 +73,9 @@ def test_an_upgrade_stops_at_a_disruption_budget_and_goes_on_past_a_lost_control
 ) -> None:
     """The controller is killed at the second server, whose host loses power; the agent's pods stay at first."""
     cluster.shell("c1", f"""echo '{{"drain_blocked": "{AGENT}"}}' > {SWITCHES}""")
-    with Writer(cluster) as writer:
+    with Writer(cluster, "upgrade") as writer:
         begun = time.monotonic()
-        killed = cluster.begin("upgrade", "--to", NEWER)
+        killed = cluster.begin("upgrade", "--to", VERSION)
         version = "systemctl show k3s -p ExecMainStartTimestamp --value"
         before = cluster.shell("c2", version)
         until(
@@ -83,17 +88,17 @@ def test_an_upgrade_stops_at_a_disruption_budget_and_goes_on_past_a_lost_control
         killed.communicate()
         lab.power_off("c2", hard=True)
         lab.start("c2")
-        stopped = cluster.invoke("upgrade", "--to", NEWER, reboot_drain_seconds=2)
+        stopped = cluster.invoke("upgrade", "--to", VERSION, reboot_drain_seconds=2)
         assert stopped.returncode == 1, stopped.stderr
         assert f"{AGENT}: was not drained in 2 s" in stopped.stderr
         assert cluster.nodes() == dict.fromkeys(NAMES, "True")
         assert "SchedulingDisabled" not in cluster.shell("c1", "k3s kubectl get nodes")
         cluster.shell("c1", f"rm {SWITCHES}")
-        done = cluster.invoke("upgrade", "--to", NEWER)
+        done = cluster.invoke("upgrade", "--to", VERSION)
         seconds = time.monotonic() - begun
     assert done.returncode == 0, done.stderr
-    assert f'set k3s_version = "{NEWER}"' in done.stdout
-    assert cluster.versions() == {NEWER}
+    assert f'set k3s_version = "{VERSION}"' in done.stdout
+    assert cluster.versions() == {VERSION}
     assert "SchedulingDisabled" not in cluster.shell("c1", "k3s kubectl get nodes")
     assert len(archives(cluster)) == 1  # from before: what it goes back to stays the same
     assert writer.lost(cluster) == set()
@@ -103,15 +108,21 @@ def test_an_upgrade_stops_at_a_disruption_budget_and_goes_on_past_a_lost_control
     )
 
 
-def test_the_inventorys_older_version_is_refused_and_a_rollback_goes_there(cluster: Cluster) -> None:
+def test_the_inventorys_older_minor_is_refused_and_a_rollback_goes_there_with_its_datastore(
+    cluster: Cluster,
+) -> None:
     refused = cluster.run()
     assert (refused.code, refused.changed) == (1, [])
-    assert f"K3s {NEWER} runs here, k3s_version {VERSION} is older" in refused.stderr
-    with Writer(cluster, "rollback") as writer:
-        back = cluster.invoke("rollback", "--yes")
+    assert f"K3s {VERSION} runs here, k3s_version {OLDER} is older" in refused.stderr
+    before = cluster.annotations()
+    back = cluster.invoke("rollback", "--yes", seconds=400)
     assert back.returncode == 0, back.stderr
-    assert cluster.versions() == {VERSION}
-    assert writer.lost(cluster) == set()
+    assert f"{OLDER} cannot read what {VERSION} has stored" in back.stderr
+    assert cluster.versions() == {OLDER}
+    assert {name for name in before if not name.startswith("upgrade-")} <= cluster.annotations()
+    assert max(numbers(before)) > max(numbers(cluster.annotations()), default=0)  # since the backup
+    again = cluster.invoke("rollback", "--yes")
+    assert (again.returncode, "no upgrade of harbour is on record" in again.stderr) == (2, True)
 
 
 def test_a_lost_cluster_comes_back_on_fresh_hosts_and_its_agent_with_it(
