@@ -38,6 +38,9 @@ class Etcd:
         self.path = cluster.path.parent / "vote"
         kept = json.loads(self.path.read_text()) if self.path.exists() else {"term": 0, "voted": 0}
         self.term, self.voted = kept["term"], kept["voted"]
+        self.pen = (
+            threading.Lock()
+        )  # one thread at a time writes that down, also one that must not wait for the other
         self.leader = 0  # a member's id; 0: nobody known
         self.heard = time.monotonic() if len(self.voters()) > 1 else 0.0
         self.acknowledged: dict[
@@ -188,12 +191,13 @@ class Etcd:
 
     def _see(self, term: int, voted: int = 0) -> None:
         """Remember a term and one's vote in it across a restart."""
-        voted = voted or (self.voted if term == self.term else 0)
-        if (term, voted) != (self.term, self.voted):
-            from .cluster import write
+        from .cluster import write
 
-            self.term, self.voted = term, voted
-            write(self.path, json.dumps({"term": term, "voted": voted}))
+        with self.pen:
+            voted = voted or (self.voted if term == self.term else 0)
+            if term >= self.term and (term, voted) != (self.term, self.voted):
+                self.term, self.voted = term, voted
+                write(self.path, json.dumps({"term": term, "voted": voted}))
 
     def _beat(self) -> None:
         self._spread(with_state=False)
