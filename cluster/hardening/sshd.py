@@ -17,6 +17,13 @@ BANNER = "/etc/issue.net"
 WEAK_KEYS = ("dsa", "ecdsa")  # NIST curves and DSA; see the guides above
 RSA_BITS = 3072
 
+# Not reloaded: that returns while the old sshd still takes connections for a moment, and one of them could prove a
+# change that locks everybody out. A restart returns when the new one is ready, and ends no session (KillMode=process).
+RESTART = (
+    "systemctl reset-failed ssh.service; systemctl try-restart ssh.service || "
+    "{ journalctl --unit ssh.service --lines 5 --output cat >&2; false; }"
+)
+
 # Each with the OpenSSH version that brought it, best first. No SHA-1, no NIST curves, no CBC, no encrypt-and-MAC.
 KEX = (
     ("mlkem768x25519-sha256", (9, 9)),

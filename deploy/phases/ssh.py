@@ -9,7 +9,7 @@ from pyinfra.api import StringCommand, deploy
 from pyinfra.api.exceptions import DeployError
 
 from cluster.files import File
-from cluster.hardening.sshd import DROP_IN, HostKey
+from cluster.hardening.sshd import DROP_IN, RESTART, HostKey
 from cluster.hardening.system import SUDO
 from deploy.facts.hardening import HardeningState
 from deploy.facts.snapshot import Snapshot
@@ -19,12 +19,6 @@ from deploy.operations.files import write
 from deploy.operations.guard import guarded
 from deploy.plan import GUARD_FILES, Plan, keys_path
 
-# Not reloaded: that returns while the old sshd still takes connections for a moment, and one of them could prove a
-# change that locks everybody out. A restart returns when the new one is ready, and ends no session (KillMode=process).
-RESTART = (
-    "systemctl reset-failed ssh.service; systemctl try-restart ssh.service || "
-    "{ journalctl --unit ssh.service --lines 5 --output cat >&2; false; }"
-)
 CHECK = "sshd -t && { ! command -v visudo > /dev/null || visudo -cq; }"
 REMEDY = "see users, sshd_extra, sshd_root_login and harden_exceptions"
 

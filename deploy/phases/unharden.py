@@ -7,12 +7,13 @@ from pyinfra.api import StringCommand, deploy
 from pyinfra.api.command import FunctionCommand
 
 from cluster.apt import TAKE_OFF
+from cluster.hardening.sshd import RESTART
 from deploy.facts.hardening import HardeningState
 from deploy.facts.snapshot import Snapshot
 from deploy.hardening import part, snapshot
 from deploy.operations import Commands, operation
 from deploy.operations.guard import prove
-from deploy.phases.ssh import CHECK, RESTART
+from deploy.phases.ssh import CHECK
 from deploy.plan import GUARD, GUARD_FILES, TEMPLATES
 
 REMEDY = "what was there before Skerry's hardening lets nobody in"

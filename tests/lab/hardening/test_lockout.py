@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import lab
-from deploy.phases.ssh import RESTART
+from cluster.hardening.sshd import RESTART
 from tests.lab.conftest import Run, Start, WriteInventory
 from tests.lab.runs import Running, until
 
