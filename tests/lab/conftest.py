@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -29,6 +30,14 @@ PACE = "SKERRY_DOUBLE_START_SECONDS=0.6\nSKERRY_DOUBLE_READY_SECONDS=0.6\n"  # a
 WriteInventory = Callable[..., Path]
 Run = Callable[..., Result]
 Start = Callable[..., Running]
+
+
+def pytest_collection_finish() -> None:
+    """pyinfra replaces subprocess, sockets and threads of the process that imports it, which the tests here share."""
+    if "gevent.monkey" in sys.modules:
+        raise pytest.UsageError(
+            "a test module imports pyinfra; take what it needs from elsewhere, or run that apart"
+        )
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import lab
-from controller.drill import NAME
 from tests.lab.cluster.cluster import AGENT, NAMES, SERVERS, SWITCHES, Cluster, Writer
 from tests.lab.conftest import OLDER, PACE
 from tests.lab.runs import VERSION, until
@@ -172,7 +171,7 @@ def test_a_drill_proves_an_archive_beside_the_cluster_and_leaves_no_host(cluster
     assert (read_back["name"], read_back["result"]) == ("Read back", "done")
     assert f"nodes {', '.join(NAMES)}" in read_back["why"]
     assert cluster.starts() == starts
-    assert NAME not in {host.name for host in lab.hosts()}
+    assert "drill-1" not in {host.name for host in lab.hosts()}
 
 
 def test_a_restore_over_a_running_cluster_that_was_cut_off_is_done_by_the_next(cluster: Cluster) -> None:
