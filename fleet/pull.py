@@ -5,7 +5,7 @@ from __future__ import annotations
 from cluster.errors import InputError
 from fleet.record import Upgrades
 
-CONTROLLER = "v0.16.1"  # https://github.com/rancher/system-upgrade-controller/releases
+CONTROLLER = "v0.20.1"  # https://github.com/rancher/system-upgrade-controller/releases
 KURED = "6.0.0"  # of the chart: https://github.com/kubereboot/charts
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WINDOW_HOURS = 3

@@ -1,5 +1,5 @@
-"""JSON schemas, all offline: Kubernetes' from the package kubernetes-validate, Flux's from this folder's
-neighbour fleet/schemas, and those of every CustomResourceDefinition in the repository itself.
+"""JSON schemas, all offline: Kubernetes' from the package kubernetes-validate, Flux's and system-upgrade-controller's
+from this folder's neighbour fleet/schemas, and those of every CustomResourceDefinition in the repository itself.
 
 `python -m fleet.lint.schemas CRD.yaml… > fleet/schemas/flux-<version>.json` makes the file for another Flux.
 """
@@ -18,8 +18,10 @@ import jsonschema_rs
 
 from cluster.errors import InputError
 from fleet.lint.documents import Document, parse
+from fleet.pull import CONTROLLER
 
-FLUX = Path(__file__).parent.parent / "schemas"
+FOLDER = Path(__file__).parent.parent / "schemas"
+PLANS = f"system-upgrade-controller-{CONTROLLER}.json"
 KEPT = {
     "type", "properties", "items", "required", "enum", "pattern", "additionalProperties", "minimum", "maximum",
     "minLength", "maxLength", "minItems", "maxItems", "anyOf", "oneOf", "allOf", "not",
@@ -62,12 +64,11 @@ class Catalogue:
             for each in definition.get("x-kubernetes-group-version-kind", [])
         }
         self._groups = {version.rpartition("/")[0] for version, _ in self._names}
-        file = FLUX / f"flux-{flux}.json"
+        file = FOLDER / f"flux-{flux}.json"
         if not file.is_file():
-            known = ", ".join(sorted(path.stem.removeprefix("flux-") for path in FLUX.glob("flux-*.json")))
+            known = ", ".join(sorted(path.stem.removeprefix("flux-") for path in FOLDER.glob("flux-*.json")))
             raise InputError(f"no schemas for Flux {flux}; there are those of {known}")
-        shipped = {tuple(key.rsplit("/", 1)): schema for key, schema in json.loads(file.read_text()).items()}
-        self._custom: Schemas = {**shipped, **dict(from_crds(crds))}
+        self._custom: Schemas = {**_shipped(file), **_shipped(FOLDER / PLANS), **dict(from_crds(crds))}
         self._custom_groups = {version.rpartition("/")[0] for version, _ in self._custom}
 
     @functools.cache  # noqa: B019  one catalogue lives as long as the program
@@ -101,6 +102,14 @@ class Catalogue:
                 )
                 queue += _references(needed[each])
         return jsonschema_rs.Draft7Validator({"$ref": f"#/$defs/{name}", "$defs": needed})
+
+
+def _shipped(file: Path) -> Schemas:
+    """The schemas in one of the files here, by API version and kind."""
+    found = json.loads(file.read_text())
+    return {
+        (version, kind): schema for key, schema in found.items() for version, _, kind in [key.rpartition("/")]
+    }
 
 
 def _references(schema: Any) -> Iterator[str]:

@@ -9,6 +9,7 @@ import yaml
 
 from cluster.errors import InputError
 from fleet import pull, record, scaffold
+from fleet.lint.schemas import Catalogue
 
 SHOP = ("shop", "registry.example.org/shop:1.4.2", 8080)
 
@@ -141,6 +142,17 @@ def test_a_cluster_pulls_its_upgrades_by_the_inventorys_settings(root: Path) -> 
     newer = record.Upgrades("v1.36.4+k3s1", 2, 600, "daily 03:00")
     assert scaffold.add_upgrades(root, "production", newer).kept == []
     assert "v1.36.4+k3s1" in (folder / "plans.yaml").read_text()
+
+
+def test_the_controller_takes_the_plans_and_the_lint_says_what_it_would_not_take(root: Path) -> None:
+    scaffold.add_upgrades(root, "production", record.Upgrades("v1.36.3+k3s1", 2, 600, "Sun 22:30"))
+    plans = root / "upgrades" / "production" / "plans.yaml"
+    catalogue = Catalogue("1.36", "2.9.4", [])
+    for plan in yaml.safe_load_all(plans.read_text()):
+        validator = catalogue.validator(plan["apiVersion"], plan["kind"])
+        validator.validate(plan)
+        for wrong in ({"drain": {"timeout": ["600s"]}}, {"versions": "v1"}, {"concurrency": "two"}):
+            assert not validator.is_valid({**plan, "spec": {**plan["spec"], **wrong}})
 
 
 def test_upgrades_are_for_a_cluster_of_the_repository_and_need_a_window(root: Path) -> None:
