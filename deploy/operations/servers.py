@@ -83,22 +83,35 @@ def has_settled(state: State, host: Host, seconds: int) -> bool:
 
 
 def _until(host: Host, seconds: int, problem_of: Callable[[str, Reports], str], go_on: str) -> bool:
+    """Whether there is no problem any more within `seconds`; False at once when the host itself has gone away."""
     end = time.monotonic() + seconds
-    while problem := problem_of(host.name, reports()):
+    while True:
+        try:
+            problem = problem_of(host.name, reports(host))
+        except OSError as error:
+            return _say(host, f"could not be asked any more ({error}); run it again to go on")
+        if not problem:
+            return True
         if time.monotonic() > end:
             return _say(host, f"{problem}, also after {seconds} s; {go_on}")
         time.sleep(PAUSE_SECONDS)
-    return True
 
 
-def reports() -> Reports:
-    """What the servers of this run say of their etcd, all asked at once."""
+def reports(mine: Host) -> Reports:
+    """What the servers of this run say of their etcd, all asked at once; one that went away says nothing.
+
+    Raises OSError when that is `mine`: waiting for it would be in vain.
+    """
     jobs = {name: gevent.spawn(_report, inventory.get_host(name)) for name in names()}
     gevent.joinall(list(jobs.values()))
-    return {name: job.value for name, job in jobs.items()}
+    found = {name: job.value for name, job in jobs.items()}
+    if isinstance(lost := found[mine.name], Exception):
+        raise OSError(str(lost))
+    return {name: None if isinstance(said, Exception) else said for name, said in found.items()}
 
 
 def _report(server: Host) -> object:
+    """What a server says, None for nothing, or why it could not be asked."""
     if not server.connected:
         return None
     try:
@@ -106,8 +119,8 @@ def _report(server: Host) -> object:
             fine, output = server.run_shell_command(
                 StringCommand(Etcd().command()), _sudo=_sudo(server), _timeout=60
             )
-    except Exception:  # the host went away: it says nothing
-        return None
+    except Exception as error:
+        return error
     return Etcd().process(output.stdout_lines) if fine else None
 
 
