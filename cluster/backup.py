@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from cluster.errors import InputError
+from cluster.k3s_host import SERVER
+from cluster.upgrade import skips
 from cluster.versions import K3sVersion
 
 FORMAT = 1
 MANIFEST, DATASTORE = "manifest.json", "datastore"
-SERVER = "/var/lib/rancher/k3s/server"
 RESTORE = "/var/lib/skerry/restore"  # on the first server: the datastore to be restored, and `wanted`, which says so
 
 
@@ -109,7 +110,7 @@ def _check_version(archived: K3sVersion, wanted: K3sVersion) -> None:
         raise InputError(
             f"the archive is of K3s {archived}, newer than k3s_version {wanted}; set it to {str(archived)!r}"
         )
-    if wanted.minor > archived.minor + 1:
+    if skips(archived, wanted):
         raise InputError(
             f"the archive is of K3s {archived}, k3s_version {wanted} skips a minor; set it to {str(archived)!r}, "
             "restore, then upgrade"

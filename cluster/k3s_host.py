@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from cluster.reservations import Role
 
+KUBECTL = "/usr/local/bin/k3s kubectl"
 TOKEN, AGENT_TOKEN = "/etc/rancher/k3s/token", "/etc/rancher/k3s/agent-token"
+SERVER = "/var/lib/rancher/k3s/server"
+FULL_TOKEN = f"{SERVER}/token"  # TOKEN with the hash of the server's CA before it, as K3s writes it
 
 
 def binary(version: str) -> str:

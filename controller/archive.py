@@ -130,10 +130,7 @@ def check(path: Path, key: Path) -> Manifest:
     with opened(path, key) as (manifest, files):
         found = {}
         for name, stream in files:
-            hashing = Hashing(stream)
-            while hashing.read(BLOCK):
-                pass
-            found[name] = hashing.sha256
+            found[name] = _sha256(stream)
     if found != manifest.files:
         raise InputError(f"{path}: its files are not those of its manifest; take another backup")
     return manifest
@@ -141,11 +138,15 @@ def check(path: Path, key: Path) -> Manifest:
 
 def digest(path: Path) -> str:
     """sha256 of a file."""
-    sha256 = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            sha256.update(block)
-    return sha256.hexdigest()
+        return _sha256(file)
+
+
+def _sha256(stream: IO[bytes]) -> str:
+    hashing = Hashing(stream)
+    while hashing.read(BLOCK):
+        pass
+    return hashing.sha256
 
 
 def record(path: Path) -> str:

@@ -12,7 +12,7 @@ from cluster.node_removal import check, members_of, node_of
 from controller import ssh, trust
 from controller.inventory import Host, load
 from controller.journal import lock
-from controller.servers import answering, is_ready, kubectl, nodes, reports, servers, shell
+from controller.servers import answering, drain, is_ready, kubectl, nodes, reports, servers, shell
 from controller.up import deploy, print_stages
 
 
@@ -56,13 +56,9 @@ def remove(inventory_path: str, name: str, delete_volumes: bool, yes: bool) -> i
 def _drain(server: Host, node: str, seconds: int) -> None:
     """Evicts pods as their PodDisruptionBudgets allow; a node that is not Ready could end none. Raises RuntimeError."""
     _say(f"draining {node}, for up to {seconds} s")
-    options = ("--ignore-daemonsets", "--delete-emptydir-data", "--force", f"--timeout={seconds}s")
-    try:
-        kubectl(server, "drain", node, *options)
-    except RuntimeError as error:
+    if why := drain(server, node, seconds, "--force"):
         kubectl(server, "uncordon", node)
-        why = str(error).splitlines()[-1]
-        raise RuntimeError(f"{node}: was not drained in {seconds} s ({why}); nothing was removed") from None
+        raise RuntimeError(f"{node}: was not drained in {seconds} s ({why}); nothing was removed")
 
 
 def _leave(server: Host, node: str, host: Host | None, stays: list[Host]) -> None:

@@ -13,7 +13,7 @@ from cluster.etcd import not_to_lose, unsettled
 from cluster.k3s_host import unit
 from controller.inventory import Host, Inventory, load
 from controller.journal import SKERRY, lock
-from controller.servers import answering, is_ready, kubectl, nodes, reports, servers, shell
+from controller.servers import answering, drain, is_ready, kubectl, nodes, reports, servers, shell
 
 MARK = "/var/lib/skerry/cordoned"  # as in the reboot window: who is cordoned by us may be uncordoned by us
 BOOT = "cat /proc/sys/kernel/random/boot_id"
@@ -98,13 +98,9 @@ def _drain(host: Host, server: Host, node: str) -> None:
     ):  # else somebody else's wish, or a former call's, marked then
         shell(host, f"mkdir -p /var/lib/skerry && echo {node} > {MARK}")
     _say(host, f"is drained, for up to {seconds} s")
-    try:
-        kubectl(
-            server, "drain", node, "--ignore-daemonsets", "--delete-emptydir-data", f"--timeout={seconds}s"
-        )
-    except RuntimeError as error:
+    if why := drain(server, node, seconds):
         _let_back(server, host)
-        raise Stopped(host, f"was not drained in {seconds} s ({str(error).splitlines()[-1]})") from None
+        raise Stopped(host, f"was not drained in {seconds} s ({why})")
 
 
 def _finish(inventory: Inventory, host: Host) -> None:

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.backup import RESTORE, SERVER, Manifest, check, place_of
+from cluster.backup import RESTORE, Manifest, check, place_of
 from cluster.errors import InputError
-from cluster.k3s_host import TOKEN
+from cluster.k3s_host import FULL_TOKEN, KUBECTL, SERVER, TOKEN
 from controller import archive, ssh, trust
 from controller.backup import NODE_PASSWORD, find, key_file
 from controller.inventory import Host, Inventory, load
 from controller.journal import lock
-from controller.servers import KUBECTL, servers, shell
+from controller.servers import servers, shell
 from controller.up import Stage, deploy
 from deploy.operations.files import place_script
 
-AUTHORITY = f"sed -n 's/^K10\\([0-9a-f]*\\)::.*/\\1/p' {SERVER}/token 2>/dev/null; true"
+AUTHORITY = f"sed -n 's/^K10\\([0-9a-f]*\\)::.*/\\1/p' {FULL_TOKEN} 2>/dev/null; true"
 ASIDE = (  # as K3s itself keeps what a restore replaces; its snapshots lie beside it and stay
     "systemctl stop k3s 2>/dev/null; rm -rf /var/lib/skerry/restore; "
     f"[ ! -e {SERVER}/db/etcd ] || mv {SERVER}/db/etcd {SERVER}/db/etcd-old-$(date +%s)"

@@ -10,11 +10,10 @@ from typing import Any
 
 from cluster.errors import InputError
 from cluster.etcd import Report
+from cluster.k3s_host import KUBECTL
 from controller import ssh
 from controller.inventory import Host, Inventory
 from deploy.facts.etcd import Etcd
-
-KUBECTL = "/usr/local/bin/k3s kubectl"
 
 
 def shell(host: Host, command: str) -> str:
@@ -56,6 +55,23 @@ def answering(hosts: Sequence[Host]) -> Host:
 def kubectl(server: Host, *words: str) -> str:
     """kubectl's output on a server. Raises RuntimeError with what it said."""
     return shell(server, f"{KUBECTL} {shlex.join(words)}")
+
+
+def drain(server: Host, node: str, seconds: int, *options: str) -> str:
+    """Evict a node's pods as their PodDisruptionBudgets allow. Returns why not, "" when all went; it stays cordoned."""
+    words = (
+        "drain",
+        node,
+        "--ignore-daemonsets",
+        "--delete-emptydir-data",
+        *options,
+        f"--timeout={seconds}s",
+    )
+    try:
+        kubectl(server, *words)
+    except RuntimeError as error:
+        return str(error).splitlines()[-1]
+    return ""
 
 
 def nodes(server: Host) -> dict[str, dict[str, Any]]:

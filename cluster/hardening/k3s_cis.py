@@ -11,12 +11,12 @@ from pathlib import Path
 
 from cluster.files import File
 from cluster.hardening.control import Aim, Check, Control
+from cluster.k3s_host import SERVER
 from cluster.reservations import Role
 from cluster.settings import Settings
 from cluster.versions import K3sVersion
 
 TEMPLATES = Path(__file__).parent / "templates"
-SERVER = "/var/lib/rancher/k3s/server"
 ADMISSION, AUDIT, AUDIT_LOG = f"{SERVER}/psa.yaml", f"{SERVER}/audit.yaml", f"{SERVER}/logs/audit.log"
 POLICIES = f"{SERVER}/manifests/skerry-cis.yaml"
 FOLDERS = (SERVER, f"{SERVER}/logs", f"{SERVER}/manifests")  # mode 700, before K3s first starts

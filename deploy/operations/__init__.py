@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from functools import wraps
-from typing import ParamSpec, TypeAlias
+from typing import Any, ParamSpec, TypeAlias
 
 from pyinfra import state
-from pyinfra.api import Host, State
+from pyinfra.api import Host, State, StringCommand
 from pyinfra.api import operation as pyinfra_operation
 from pyinfra.api.command import FunctionCommand, PyinfraCommand
 from pyinfra.api.operation import PyinfraOperation
@@ -36,6 +36,11 @@ def operation(commands: Callable[P, Commands]) -> PyinfraOperation[P]:
             yield FunctionCommand(_fail, (), {})
 
     return pyinfra_operation()(whole)
+
+
+def as_root(host: Host, command: str, **options: Any) -> tuple[bool, Any]:
+    """Run a command between pyinfra's own: whether it went well, and what it said. `options` are pyinfra's."""
+    return host.run_shell_command(StringCommand(command), _sudo=bool(host.data.get("_sudo")), **options)
 
 
 def _fail(state: State, host: Host) -> bool:

@@ -6,12 +6,12 @@ import shlex
 import sys
 
 from pyinfra import inventory
-from pyinfra.api import Host, State, StringCommand
+from pyinfra.api import Host, State
 
-from deploy.operations import servers
+from cluster.k3s_host import KUBECTL
+from deploy.operations import as_root, servers
 
 MARK = "/var/lib/skerry/upgrading"  # the node that an upgrade has cordoned here, and may therefore uncordon
-KUBECTL = "/usr/local/bin/k3s kubectl"
 
 
 def away(state: State, host: Host, node: str, seconds: int, cordoned: bool) -> bool:
@@ -57,6 +57,6 @@ def _kubectl(host: Host, words: str) -> tuple[bool, str]:
 
 def _run(host: Host, command: str) -> tuple[bool, str]:
     """Whether it went well, and the last line of what it said."""
-    fine, output = host.run_shell_command(StringCommand(command), _sudo=bool(host.data.get("_sudo")))
+    fine, output = as_root(host, command)
     said = output.stdout if fine else output.stderr
     return fine, (said.strip().splitlines() or [""])[-1]

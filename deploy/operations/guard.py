@@ -13,7 +13,7 @@ from pyinfra.api.command import FunctionCommand
 from pyinfra.api.exceptions import ConnectError
 
 from cluster.files import File
-from deploy.operations import Commands
+from deploy.operations import Commands, as_root
 from deploy.operations.files import write_script
 from deploy.plan import GUARD
 
@@ -78,9 +78,7 @@ def _over_new_connection(state: State, host: Host, command: str) -> tuple[bool, 
 
 def _take_back(host: Host, seconds: int) -> None:
     try:
-        taken, _ = host.run_shell_command(
-            StringCommand(f"{GUARD} rollback"), _sudo=bool(host.data.get("_sudo")), _timeout=20
-        )
+        taken, _ = as_root(host, f"{GUARD} rollback", _timeout=20)
     except Exception:  # the old connection is gone, too: whatever it says, the host acts by itself
         taken = False
     said = "it was taken back" if taken else f"the host takes it back within {seconds} s of it, by itself"

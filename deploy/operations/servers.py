@@ -8,15 +8,16 @@ from collections.abc import Callable, Sequence
 
 import gevent
 from pyinfra import inventory
-from pyinfra.api import Host, State, StringCommand
+from pyinfra.api import Host, State
 from pyinfra.context import ctx_host
 
 from cluster.etcd import Reports, not_to_lose, unsettled
 from cluster.files import File
-from cluster.k3s_host import AGENT_TOKEN, TOKEN
+from cluster.k3s_host import AGENT_TOKEN, FULL_TOKEN, TOKEN
 from cluster.reservations import Role
 from deploy.facts.etcd import Etcd
 from deploy.facts.script import FOLDER
+from deploy.operations import as_root
 from deploy.operations.files import write_script
 
 PAUSE_SECONDS = 1.0
@@ -46,10 +47,9 @@ def _has_failed(state: State, each: Host) -> bool:
 def take_tokens(state: State, host: Host, role: Role) -> bool:
     """Bring what `host` needs to join from the first server: over SSH, on standard input, never in an argument."""
     first = inventory.get_host(names()[0])
-    full = "/var/lib/rancher/k3s/server/token"
-    script = f"cat {full} {AGENT_TOKEN}" if role == "server" else "agent_join_token"
-    command = f"{(FOLDER / 'common.sh').read_text()}\n[ -s {full} ] && [ -s {AGENT_TOKEN} ] && {script}"
-    fine, output = first.run_shell_command(StringCommand(command), _sudo=_sudo(first))
+    script = f"cat {FULL_TOKEN} {AGENT_TOKEN}" if role == "server" else "agent_join_token"
+    command = f"{(FOLDER / 'common.sh').read_text()}\n[ -s {FULL_TOKEN} ] && [ -s {AGENT_TOKEN} ] && {script}"
+    fine, output = as_root(first, command)
     tokens = output.stdout_lines
     if not fine or len(tokens) != (2 if role == "server" else 1) or not tokens[0].startswith("K10"):
         return _say(host, f"{first.name} has no tokens to join it with; is K3s up there?")
@@ -57,9 +57,7 @@ def take_tokens(state: State, host: Host, role: Role) -> bool:
         File(path, f"{token}\n", "600") for path, token in zip((TOKEN, AGENT_TOKEN), tokens, strict=False)
     ]
     for file in files:
-        fine, output = host.run_shell_command(
-            StringCommand(write_script(file)), _stdin=file.content, _sudo=_sudo(host)
-        )
+        fine, output = as_root(host, write_script(file), _stdin=file.content)
         if not fine:
             return _say(host, output.stderr)
     return True
@@ -116,16 +114,10 @@ def _report(server: Host) -> object:
         return None
     try:
         with ctx_host.use(server):
-            fine, output = server.run_shell_command(
-                StringCommand(Etcd().command()), _sudo=_sudo(server), _timeout=60
-            )
+            fine, output = as_root(server, Etcd().command(), _timeout=60)
     except Exception as error:
         return error
     return Etcd().process(output.stdout_lines) if fine else None
-
-
-def _sudo(host: Host) -> bool:
-    return bool(host.data.get("_sudo"))
 
 
 def _say(host: Host, problem: str) -> bool:

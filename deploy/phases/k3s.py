@@ -16,7 +16,7 @@ from pyinfra.context import ctx_host
 from cluster.eviction import memory_threshold
 from cluster.files import File
 from cluster.hardening import k3s_cis
-from cluster.k3s_host import AGENT_TOKEN, TOKEN
+from cluster.k3s_host import AGENT_TOKEN, FULL_TOKEN, KUBECTL, SERVER, TOKEN
 from cluster.quantity import parse_cpu, parse_memory
 from cluster.reservations import Role, allocatable
 from cluster.snapshots import CREDENTIALS
@@ -149,8 +149,7 @@ def _start_at_once(wanted: Node) -> Commands:
 def _create_tokens(found: Snapshot[K3sState]) -> Commands:
     """Made on the first server. A datastore that exists already keeps the password it was made with."""
     random = "od -An -N 32 -t x1 /dev/urandom | tr -d ' \\n' && echo"
-    full = "/var/lib/rancher/k3s/server/token"
-    kept = f"if [ -s {full} ]; then sed 's/.*::server://' {full}; else {random}; fi"
+    kept = f"if [ -s {FULL_TOKEN} ]; then sed 's/.*::server://' {FULL_TOKEN}; else {random}; fi"
     for name, path, make in (("server", TOKEN, kept), ("agent", AGENT_TOKEN, random)):
         if name not in found().tokens:
             yield StringCommand(
@@ -163,12 +162,12 @@ def _create_tokens(found: Snapshot[K3sState]) -> Commands:
 def _profile(wanted: Node, found: Snapshot[K3sState]) -> Commands:
     """K3s keeps the modes of folders it finds. What a former profile had K3s apply goes from the cluster, too."""
     paths = {file.path for file in wanted.files}
-    if missing := [path for path in paths if path.startswith(k3s_cis.SERVER) and path not in found().files]:
+    if missing := [path for path in paths if path.startswith(SERVER) and path not in found().files]:
         yield StringCommand(f"install -d -m 700 /var/lib/rancher/k3s {' '.join(k3s_cis.FOLDERS)}")
     forgotten = k3s_cis.POLICIES in found().files and k3s_cis.POLICIES not in paths
     if forgotten:
         yield StringCommand(
-            f"/usr/local/bin/k3s kubectl delete --ignore-not-found -f {k3s_cis.POLICIES} && rm -f {k3s_cis.POLICIES} "
+            f"{KUBECTL} delete --ignore-not-found -f {k3s_cis.POLICIES} && rm -f {k3s_cis.POLICIES} "
             "/etc/systemd/system/k3s.service.d/skerry-cis.conf"
         )
     if not (missing or forgotten):

@@ -9,6 +9,7 @@ from pyinfra.api import StringCommand, deploy
 from pyinfra.api.exceptions import DeployError
 
 from cluster.apt import TAKE_OFF
+from cluster.k3s_host import KUBECTL
 from deploy.facts.installed import Installed, InstalledState
 from deploy.facts.snapshot import Snapshot
 from deploy.operations import Commands, operation
@@ -50,7 +51,7 @@ def _drain(found: Snapshot[InstalledState]) -> Commands:
         host.noop("no node runs here")
         return
     yield StringCommand(
-        f"/usr/local/bin/k3s kubectl drain {shlex.quote(node)} --ignore-daemonsets --delete-emptydir-data --force "
+        f"{KUBECTL} drain {shlex.quote(node)} --ignore-daemonsets --delete-emptydir-data --force "
         f"--timeout={DRAIN_SECONDS}s || echo 'not everything was drained in {DRAIN_SECONDS} s' >&2"
     )
 
