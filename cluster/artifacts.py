@@ -15,6 +15,7 @@ from cluster.lock import LOCK_FILE, Lock, parse_checksums, published_checksum
 
 __all__ = [
     "LOCK_FILE",
+    "RELAY_PORT",
     "TABLE",
     "Artifact",
     "Lock",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 ARCHITECTURES = ("amd64", "arm64")
+RELAY_PORT = 6440  # where a host gives artifacts to the others of its region, while they fetch them
 
 
 @dataclass(frozen=True)

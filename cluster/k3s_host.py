@@ -15,6 +15,17 @@ def binary(version: str) -> str:
     return f"/usr/local/lib/k3s/{version}/k3s"
 
 
+def images(filename: str) -> str:
+    """Where K3s looks, at its start, for an archive of container images."""
+    return f"/var/lib/rancher/k3s/agent/images/{filename}"
+
+
+def stamp(artifact: str) -> str:
+    """The file that remembers an artifact's checksum. Among images there is none: K3s takes every file for one."""
+    folder, _, name = artifact.rpartition("/")
+    return f"{folder.removesuffix('/images')}/{name}.sha256"
+
+
 def unit(role: Role) -> str:
     """The systemd unit's name, without ".service"."""
     return "k3s" if role == "server" else "k3s-agent"

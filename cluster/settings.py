@@ -95,6 +95,7 @@ class Settings(BaseModel):
     artifact_folder: forms.Path
     artifact_lock: forms.Path
     artifact_mirror: forms.Mirror
+    artifact_relay: bool
     k3s_airgap_images: bool
 
     disk_gate: Literal["refuse", "warn"]

@@ -135,7 +135,8 @@ def _listener(line: str) -> Listener:
 
 
 def _route(line: str) -> tuple[str, str]:
-    """(destination, device) from "10.0.0.0/8 via 192.0.2.1 dev eth0 …"."""
+    """(destination, device) from "10.0.0.0/8 via 192.0.2.1 dev eth0 …" or "unreachable 10.0.0.0/8 …"."""
     words = line.split()
     device = words[words.index("dev") + 1] if "dev" in words else ""
-    return words[0], device
+    destination = next(each for each in words if each == "default" or each[0].isdigit())
+    return destination, device

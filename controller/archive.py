@@ -14,7 +14,7 @@ from typing import IO
 from cluster.backup import MANIFEST, Manifest, parse
 from cluster.errors import InputError
 from fleet import tools
-from fleet.files import replace
+from fleet.files import digest, replace
 
 BLOCK = 1 << 20
 
@@ -134,12 +134,6 @@ def check(path: Path, key: Path) -> Manifest:
     if found != manifest.files:
         raise InputError(f"{path}: its files are not those of its manifest; take another backup")
     return manifest
-
-
-def digest(path: Path) -> str:
-    """sha256 of a file."""
-    with path.open("rb") as file:
-        return _sha256(file)
 
 
 def _sha256(stream: IO[bytes]) -> str:

@@ -24,9 +24,8 @@ from deploy.artifacts import (
     Unreachable,
     checksum,
     checksums_text,
-    digest,
-    replace_file,
 )
+from fleet.files import digest, replace
 
 BLOCK = 1 << 20
 
@@ -48,7 +47,7 @@ def fetch_all(settings: Settings, arch: str) -> None:
         path = Path(here)
         path.parent.mkdir(parents=True, exist_ok=True)
         sums = checksum_locations(artifact, PROJECT / settings.artifact_folder, "")[0]
-        replace_file(Path(sums), checksums_text(artifact, settings))
+        replace(Path(sums), checksums_text(artifact, settings))
         if path.is_file() and digest(path) == sha256:
             print(f"{path}: in place")
             continue

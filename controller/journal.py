@@ -112,6 +112,7 @@ class Recorder(BaseStateCallback):
         self._status = self._console.status("")
         self._begun: dict[str, float] = {}
         self._ended: dict[str, float] = {}
+        self._sent: dict[str, float] = {}
 
     def host_connect_error(self, state: Any, host: Any, error: Any) -> None:  # type: ignore[override]
         self.unreachable.setdefault(host.name, str(error))
@@ -142,9 +143,21 @@ class Recorder(BaseStateCallback):
             self._console.print(f"  {host}: {f'to change: {told}' if told else 'nothing to change'}")
 
     def operation_start(self, state: Any, op_hash: str) -> None:  # type: ignore[override]
-        self._begun, self._ended = {}, {}
-        self._status.update(_name(state, op_hash))
-        self._status.start()
+        self._begun, self._ended, self._sent = {}, {}, {}
+        self._operation = _name(state, op_hash)
+        self._show(self._operation)
+
+    def uploaded(self, host: Any, share: float) -> None:
+        """So much of a file has been sent to a host."""
+        self._sent[host.name] = share
+        shares = ", ".join(f"{name} {sent:.0%}" for name, sent in self._sent.items())
+        self._show(f"{self._operation}: {shares}")
+
+    def _show(self, under_way: str) -> None:
+        """Where somebody may watch."""
+        if self._console.is_terminal:
+            self._status.update(under_way)
+            self._status.start()
 
     def operation_host_start(self, state: Any, host: Any, op_hash: str) -> None:  # type: ignore[override]
         self._begun[host.name] = time.monotonic()

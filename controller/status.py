@@ -139,7 +139,7 @@ def _status(inventory: Inventory, host: Host) -> tuple[HostStatus, Report | None
     fact, path = K3s(), binary(host.settings.k3s_version)
     try:
         with ssh.connect(host) as connection:
-            output = ssh.run(connection, host, fact.command(unit(host.role), path, host.role, []))
+            output = ssh.run(connection, host, fact.command(unit(host.role), path, "", host.role, []))
             if host.role == "server":
                 report = Etcd().process(ssh.run(connection, host, Etcd().command()).splitlines())
             looked = ssh.run(connection, host, HostHealth().command(_snapshots(host)))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import os
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -13,6 +10,7 @@ from cluster.artifacts import Artifact, Lock, checksum_locations, k3s_artifacts,
 from cluster.errors import InputError
 from cluster.settings import Settings
 from deploy.operations.artifact import Source
+from fleet.files import replace
 
 PROJECT = Path(__file__).parent.parent
 TIMEOUT_SECONDS = 20
@@ -25,8 +23,8 @@ class Unreachable(Exception):
 def sources(settings: Settings, arch: str) -> dict[str, Source]:
     """Where each K3s artifact of `arch` comes from, by its file name.
 
-    Raises InputError when the air-gap folder lacks a file that must be pushed, or holds a damaged one, and
-    when a checksum contradicts the lock; Unreachable when a checksum has to be fetched and cannot be.
+    Raises InputError when the air-gap folder lacks a file that must be pushed, and when a checksum contradicts
+    the lock; Unreachable when a checksum has to be fetched and cannot be.
     """
     wanted = k3s_artifacts(settings.k3s_version, arch, images=settings.k3s_airgap_images)
     return {artifact.filename: _source(artifact, settings) for artifact in wanted}
@@ -40,7 +38,6 @@ def _source(artifact: Artifact, settings: Settings) -> Source:
     sha256 = checksum(artifact, settings)
     if not Path(here).is_file():
         return Source(remote, sha256)
-    _check_local(Path(here), sha256)
     return Source(Path(here), sha256)
 
 
@@ -51,7 +48,7 @@ def checksum(artifact: Artifact, settings: Settings) -> str:
     if (locked := lock.get(artifact)) is not None:
         return locked
     listed = published_checksum(artifact, checksums_text(artifact, settings))
-    replace_file(lock_path, lock.add(artifact, listed).render())
+    replace(lock_path, lock.add(artifact, listed).render())
     return listed
 
 
@@ -72,35 +69,6 @@ def fetch(url: str) -> bytes:
         raise Unreachable(f"{url} cannot be reached: {getattr(error, 'reason', error)}") from error
 
 
-def _check_local(path: Path, sha256: str) -> None:
-    if digest(path) != sha256:
-        raise InputError(
-            f"{path} does not have the checksum {sha256}; delete it and run `invoke artifacts-fetch`"
-        )
-
-
-def digest(path: Path) -> str:
-    """The file's sha256; one that has not changed since is not read again in this process."""
-    status = path.stat()
-    return _digest(path, status.st_mtime_ns, status.st_size)
-
-
-@functools.cache
-def _digest(path: Path, mtime_ns: int, size: int) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def read_lock(path: Path) -> Lock:
     """The lock file, empty where there is none. Raises InputError when it is not a lock."""
     return Lock.parse(path.read_text()) if path.is_file() else Lock.empty()
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Give a file of this machine new content, in one rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    temporary.write_text(text)
-    temporary.replace(path)

@@ -17,7 +17,7 @@ from cluster.eviction import memory_threshold
 from cluster.files import File
 from cluster.hardening import k3s_cis
 from cluster.k3s_config import compose, endpoint, to_yaml
-from cluster.k3s_host import AGENT_TOKEN, TOKEN, binary, unit
+from cluster.k3s_host import AGENT_TOKEN, TOKEN, binary, images, unit
 from cluster.preflight import ARCHITECTURES
 from cluster.reservations import Reservations, Role, check_allocatable, reservations
 from cluster.settings import Settings
@@ -25,7 +25,7 @@ from cluster.snapshots import credentials
 from cluster.survey import Survey
 from deploy.artifacts import Unreachable, sources
 from deploy.operations import servers
-from deploy.operations.artifact import Source
+from deploy.operations.artifact import Place, Source
 from deploy.wanted import BadInput, Wanted, wanted
 
 TEMPLATES = Path(__file__).parent / "templates" / "k3s"
@@ -74,6 +74,15 @@ class Node:
             *k3s_cis.files(self.settings, self.role),
             *self.credentials,
         ]
+
+    @cached_property
+    def images(self) -> str:
+        """The archive of container images, "" where none is wanted."""
+        return next((images(name) for name in self.sources if "images" in name), "")
+
+    def place(self, filename: str) -> Place:
+        """Where an artifact stands, and its mode."""
+        return Place(self.images, "644") if "images" in filename else Place(self.binary, "755")
 
     @cached_property
     def binary_sha256(self) -> str:
@@ -138,7 +147,9 @@ def server_url(settings: Settings) -> str | None:
     first = servers.names()[0]
     if host.name == first:
         return None
-    address = (
-        wanted()[first].settings.k3s_node_ip or inventory.get_host(first).data.get("ssh_hostname") or first
-    )
-    return f"https://{settings.k3s_registration_endpoint or endpoint(address)}"
+    return f"https://{settings.k3s_registration_endpoint or endpoint(address(first))}"
+
+
+def address(name: str) -> str:
+    """Where the other hosts of the cluster reach this one."""
+    return wanted()[name].settings.k3s_node_ip or inventory.get_host(name).data.get("ssh_hostname") or name

@@ -1,9 +1,13 @@
-"""Files of this machine, replaced in one rename."""
+"""Files of this machine: replaced in one rename, told apart by their checksum."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+from functools import cache
 from pathlib import Path
+
+BLOCK = 1 << 18
 
 
 def replace(path: Path, text: str, mode: int = 0o644) -> None:
@@ -20,3 +24,18 @@ def replace(path: Path, text: str, mode: int = 0o644) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def digest(path: Path) -> str:
+    """The file's sha256; one that has not changed since is not read again in this process."""
+    status = path.stat()
+    return _digest(path, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _digest(path: Path, inode: int, mtime_ns: int, size: int) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

@@ -10,6 +10,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cluster.artifacts import RELAY_PORT
 from cluster.files import File
 from cluster.hardening.control import Check, Control
 from cluster.reservations import Role
@@ -113,6 +114,7 @@ def compose(
         *_from(ssh, f"tcp dport {_set(map(str, ports.ssh))} ct state new", "SSH"),
         *(_from(api, "tcp dport 6443", "API server") if role == "server" else []),
         *[rule for each in CLUSTER_PORTS[role] for rule in _from(inside, each, "members")],
+        *(_from(inside, f"tcp dport {RELAY_PORT}", "artifact_relay") if settings.artifact_relay else []),
         pods,
         *[rule for each in settings.firewall_open for rule in _from(everywhere, _opening(each), "firewall_open")],
         "    limit rate 6/minute burst 10 packets log prefix \"skerry: in: \" level info",

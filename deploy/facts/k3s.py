@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from cluster.k3s_host import stamp
 from cluster.survey import sections
 from deploy.facts.script import ScriptFact, file_states
 
 
 @dataclass(frozen=True)
 class K3sState:
-    """K3s on a host. `running`: digest of the configuration its process was started with, "" if unknown.
+    """K3s on a host. `binary`, `images`: their checksums, "" where there are none. `running`: digest of the
+    configuration its process was started with, "" if unknown.
 
     `started`: when that was, in seconds since 1970; 0 if unknown. `loaded`: paths unchanged since, or gone before.
     `node`: the Kubernetes Node object as the API server gives it, {} while there is none.
@@ -38,6 +40,7 @@ class K3sState:
     cluster: str = ""
     drained: str = ""
     restore: str = ""
+    images: str = ""
 
     @property
     def ready(self) -> bool:
@@ -56,12 +59,12 @@ def _seconds(time: str) -> int:
 
 
 class K3s(ScriptFact[K3sState]):
-    """The installed binary, links, `files`, the unit and its process, and the node."""
+    """The installed `binary` and archive of `images` ("": none), links, `files`, the unit, its process, the node."""
 
     script = "k3s"
 
-    def command(self, unit: str, binary: str, role: str, files: list[str]) -> str:
-        return self.run(unit, binary, role, *files)
+    def command(self, unit: str, binary: str, images: str, role: str, files: list[str]) -> str:
+        return self.run(unit, binary, stamp(binary), images, stamp(images), role, *files)
 
     def process(self, output: list[str]) -> K3sState:
         found = sections(output)
@@ -83,4 +86,5 @@ class K3s(ScriptFact[K3sState]):
             cluster="".join(found["cluster"]),
             drained="".join(found["drained"]),
             restore="".join(found["restore"]),
+            images="".join(found["images"]),
         )

@@ -1,5 +1,5 @@
-# $1 unit, $2 versioned binary, $3 role, $@ from 4: files of ours.
-unit=$1 binary=$2 role=$3; shift 3
+# $1 unit, $2 versioned binary, $3 its stamp, $4 archive of images or empty, $5 its stamp, $6 role, then files of ours.
+unit=$1 binary=$2 binary_stamp=$3 images=$4 images_stamp=$5 role=$6; shift 6
 PATH=$PATH:/usr/local/bin
 while IFS='=' read -r property value; do
   case $property in
@@ -13,16 +13,18 @@ done <<END
 $(TZ=UTC systemctl show "$unit" -p ActiveState -p UnitFileState -p NeedDaemonReload -p MainPID -p ExecMainStartTimestamp)
 END
 
-# The checksum taken when the binary was installed holds as long as its inode says nothing has changed since.
-section binary
-if [ -f "$binary" ]; then
-  stamp=$(cat "$binary.sha256" 2>/dev/null)
-  if [ "${stamp#* }" = "$(stat -c '%i %s %Z' "$binary")" ]; then
+# The checksum taken when an artifact was installed holds as long as its inode says nothing has changed since.
+artifact() { # $1: its path, $2: its stamp
+  [ -f "$1" ] || return
+  stamp=$(cat "$2" 2>/dev/null)
+  if [ "${stamp#* }" = "$(stat -c '%i %s %Z' "$1")" ]; then
     echo "${stamp%% *}"
   else
-    sha256sum < "$binary" | cut -d ' ' -f 1
+    sha256sum < "$1" | cut -d ' ' -f 1
   fi
-fi
+}
+section binary; artifact "$binary" "$binary_stamp"
+section images; artifact "$images" "$images_stamp"
 section links
 for name in k3s kubectl crictl ctr; do
   [ -L "/usr/local/bin/$name" ] && echo "$name $(readlink "/usr/local/bin/$name")"

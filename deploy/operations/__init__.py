@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import hashlib
+from collections.abc import Callable, Generator, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeAlias
 
@@ -21,21 +22,55 @@ P = ParamSpec("P")
 
 
 def operation(commands: Callable[P, Commands]) -> PyinfraOperation[P]:
-    """pyinfra's operation, which fails on a host that cannot be read any more; it alone then leaves the run.
+    """pyinfra's operation, whose shell commands go to the host together.
 
-    pyinfra itself takes an exception between two commands for the end of the run on every host.
+    It fails on a host that cannot be read any more, which alone then leaves the run. pyinfra itself takes an exception
+    between two commands for the end of the run on every host.
     """
 
     @wraps(commands)
     def whole(*args: P.args, **kwargs: P.kwargs) -> Commands:
         try:
-            yield from commands(*args, **kwargs)
+            yield from together(commands(*args, **kwargs))
         except Unread:
             if not state.is_executing:
                 raise
             yield FunctionCommand(_fail, (), {})
 
     return pyinfra_operation()(whole)
+
+
+def together(commands: Iterable[PyinfraCommand]) -> Commands:
+    """Shell commands that follow each other as one, which ends with the first that fails."""
+    batch: list[StringCommand] = []
+    for command in commands:
+        if isinstance(command, StringCommand) and set(command.connector_arguments) <= {"_stdin"}:
+            batch.append(command)
+            continue
+        yield from _joined(batch)
+        batch = []
+        yield command
+    yield from _joined(batch)
+
+
+def _joined(batch: list[StringCommand]) -> Commands:
+    if len(batch) < 2:
+        yield from batch
+        return
+    parts = [(each.get_raw_value(), str(each.connector_arguments.get("_stdin") or "")) for each in batch]
+    yield StringCommand("sh", _stdin=join(parts))
+
+
+def join(batch: Iterable[tuple[str, str]]) -> str:
+    """A script that runs commands, each with its standard input. Nothing runs before all of it has arrived."""
+    return "\n".join(["{", *[_part(command, stdin) for command, stdin in batch], "}", ""])
+
+
+def _part(command: str, stdin: str) -> str:
+    if not stdin:
+        return f"(\n{command}\n) < /dev/null || exit"
+    end = f"END-{hashlib.sha256(stdin.encode()).hexdigest()[:16]}"
+    return f"(\n{command}\n) << '{end}' || exit\n{stdin.removesuffix(chr(10))}\n{end}"
 
 
 def as_root(host: Host, command: str, **options: Any) -> tuple[bool, Any]:

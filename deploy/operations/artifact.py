@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import IO, Any, Protocol, runtime_checkable
 
 from pyinfra import host
-from pyinfra.api import FileUploadCommand, Host, State, StringCommand
+from pyinfra.api import Host, State, StringCommand
 from pyinfra.api.arguments import ConnectorArguments
+from pyinfra.api.command import PyinfraCommand
 
-from deploy.facts.k3s import K3sState
-from deploy.facts.snapshot import Snapshot
+from cluster.k3s_host import stamp as stamp_of
 from deploy.operations import Commands, operation
+from fleet.files import BLOCK, digest
 
-LOCK = "/run/lock/skerry-artifact"
+LOCK = "exec 9> /run/lock/skerry-artifact && flock --timeout 900 9"
 STALL_SECONDS = 60  # a download may be slower than 1 KiB/s for so long
 RETRIES = 3
+
+
+@runtime_checkable
+class Watcher(Protocol):
+    """What of pyinfra's callback handlers is told the share of a file that a host has been sent, 0 to 1."""
+
+    def uploaded(self, host: Host, share: float) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -33,60 +46,150 @@ class Source:
         return str(self.location)
 
 
-class Upload(FileUploadCommand):
-    """pyinfra takes a lost connection for a failure of this host alone if it is an OSError; SFTP's is not."""
+@dataclass(frozen=True)
+class Place:
+    """Where an artifact stands on a host, and its mode."""
+
+    path: str
+    mode: str
+
+    def part(self, source: Source) -> str:
+        """Where it stands until it is whole."""
+        return f"{self.path}.{source.sha256[:12]}.part"
+
+
+class Upload(PyinfraCommand):
+    """A stream to a shell on the host, which says first what it has of it already: it goes on from there.
+
+    pyinfra's own upload is SFTP's, at half the speed, and begins anew each time.
+    """
+
+    def __init__(self, src: Path, dest: str, script: str) -> None:
+        super().__init__()
+        self.src, self.dest, self.script = src, dest, script
+
+    def __repr__(self) -> str:
+        return f"Upload({self.src}, {self.dest})"
 
     def execute(self, state: State, host: Host, connector_arguments: ConnectorArguments) -> bool:
+        """Whether the script was content. Raises OSError when the connection is lost, of which pyinfra knows."""
+        sudo = "sudo -H -n " if host.data.get("_sudo") else ""
+        client: Any = host.connector.client  # type: ignore[attr-defined]
         try:
-            return bool(super().execute(state, host, connector_arguments))
+            stdin, stdout, stderr = client.exec_command(f"{sudo}sh -c {shlex.quote(self.script)}")
+            self._send(stdin, stdout, partial(_tell, state, host))
+            code = stdout.channel.recv_exit_status()
         except EOFError:
-            raise OSError("the connection was lost during the upload; run it again to go on") from None
+            code = -1
+        if code == -1:
+            raise OSError("the connection was lost during the upload; run it again to go on")
+        if code:
+            print(f"{host.name}: {str(stderr.read(), 'utf-8').strip()}", file=sys.stderr)
+        return bool(code == 0)
+
+    def _send(self, stdin: Any, stdout: Any, tell: Callable[[float], object]) -> None:
+        said = stdout.readline().split()
+        if not said:
+            return  # it has ended, and says why
+        with self.src.open("rb") as file:
+            size, offset = self.src.stat().st_size, resumable(file, int(said[0]), said[1])
+            stdin.write(f"{offset}\n")
+            stdin.flush()
+            file.seek(offset)
+            try:
+                while block := file.read(BLOCK):
+                    stdin.channel.sendall(block)
+                    tell(file.tell() / size)
+            except OSError:
+                return  # likewise, unless the connection is lost
+            stdin.channel.shutdown_write()
+
+
+def _tell(state: State, host: Host, share: float) -> None:
+    for each in state.callback_handlers:
+        if isinstance(each, Watcher):
+            each.uploaded(host, share)
+
+
+def resumable(file: IO[bytes], size: int, sha256: str) -> int:
+    """How many bytes of a file need not be sent to who has `size` of some with this checksum: those, or none."""
+    digest, left = hashlib.sha256(), size
+    while left and (block := file.read(min(left, BLOCK))):
+        digest.update(block)
+        left -= len(block)
+    return size if not left and digest.hexdigest() == sha256 else 0
 
 
 @operation
-def install(
-    source: Source, path: str, mode: str, found_sha256: Snapshot[K3sState] | str, stamped: bool = True
-) -> Commands:
-    """Make the artifact stand at `path`, and if `stamped` its checksum beside it in `<path>.sha256`.
+def install(source: Source | None, place: Place, found_sha256: Callable[[], str]) -> Commands:
+    """Make the artifact stand at its place, and its checksum in the stamp. None: it comes from elsewhere.
 
     A host that has it already gets nothing. What does not match its checksum is deleted from the host.
     """
-    have = found_sha256 if isinstance(found_sha256, str) else found_sha256().binary
-    if have == source.sha256:
-        host.noop(f"{path} is in place")
+    if source is None or found_sha256() == source.sha256:
+        host.noop(f"{place.path} is in place")
         return
-    part = f"{path}.{source.sha256[:12]}.part"
+    part = place.part(source)
     if isinstance(source.location, Path):
-        # Removed first: the SFTP server of a connection that was cut may still have it open, and the kernel
-        # runs no file that someone has open for writing.
-        yield StringCommand(
-            f"umask 022 && mkdir -p {shlex.quote(str(Path(path).parent))} && rm -f {shlex.quote(part)}"
-        )
-        yield Upload(str(source.location), part)
-        yield StringCommand(place_script(part, path, mode, source, ":", stamped))
+        insist_on_checksum(source.location, source.sha256)
+        yield Upload(source.location, part, receive_script(source, place, source.location.stat().st_size))
     else:
-        failure = shlex.quote(f"{source} could not be fetched; see artifact_mirror and artifact_delivery")
+        failure = f"{source} could not be fetched; see artifact_mirror, artifact_delivery and artifact_relay"
         fetch = (
             f"{{ curl --fail --silent --show-error --location --retry {RETRIES} --connect-timeout 15 "
             f"--speed-limit 1024 --speed-time {STALL_SECONDS} --output {shlex.quote(part)} "
-            f"{shlex.quote(source.location)} || {{ echo {failure} >&2; exit 1; }}; }}"
+            f"{shlex.quote(source.location)} || {{ echo {shlex.quote(failure)} >&2; exit 1; }}; }}"
         )
-        yield StringCommand(place_script(part, path, mode, source, fetch, stamped))
+        yield StringCommand(fetch_script(source, place, fetch))
 
 
-def place_script(part: str, path: str, mode: str, source: Source, fetch: str, stamped: bool = True) -> str:
+def insist_on_checksum(path: Path, sha256: str) -> None:
+    """Raises BadInput for a damaged file, before any change: when operations are looked at."""
+    from deploy.wanted import BadInput  # with it comes pyinfra's event loop, which tasks must not have
+
+    if digest(path) != sha256:
+        raise BadInput(
+            f"{path} does not have the checksum {sha256}; delete it and run `invoke artifacts-fetch`"
+        )
+
+
+def fetch_script(source: Source, place: Place, fetch: str) -> str:
     """Fetch, compare, rename, stamp; whatever goes wrong, the part is removed.
 
     The lock keeps apart two runs on one host: the shell of a controller that was killed may still be at it.
-    The stamp holds checksum, inode, size and change time, so that later runs need not hash the file again.
     """
-    part_, path_, stamp = shlex.quote(part), shlex.quote(path), shlex.quote(f"{path}.sha256")
-    record = f" && echo \"{source.sha256} $(stat -c '%i %s %Z' {path_})\" > {stamp}" if stamped else ""
+    part = shlex.quote(place.part(source))
+    return (
+        f"{LOCK} && umask 022 && mkdir -p \"$(dirname {part})\" && trap 'rm -f '{part} EXIT && "
+        f"{fetch} && {_settle_script(source, place)}"
+    )
+
+
+def receive_script(source: Source, place: Place, size: int) -> str:
+    """Say how much of the part is here and its checksum, be told from where it goes on, take the rest; then as above.
+
+    What was cut stays for the next run, which goes on with a copy: the shell of a connection that was cut may still
+    have the file open, and the kernel runs none that someone has open for writing.
+    """
+    part = shlex.quote(place.part(source))
+    cut = shlex.quote(f"{place.path} did not arrive whole; run it again to go on")
+    return (
+        f'umask 022 && mkdir -p "$(dirname {part})" && touch {part} && '
+        f'echo "$(stat -c %s {part}) $(sha256sum < {part})" && read -r offset && '
+        f'{LOCK} && head -c "$offset" {part} > {part}.new && mv -f {part}.new {part} && flock --unlock 9 && '
+        f"cat >> {part} && {LOCK} && "
+        f'if [ "$(stat -c %s {part})" -lt {size} ]; then echo {cut} >&2; exit 1; fi && '
+        f"{_settle_script(source, place)}"
+    )
+
+
+def _settle_script(source: Source, place: Place) -> str:
+    """The stamp holds checksum, inode, size and change time, so that later runs need not hash the file again."""
+    part, path, stamp = map(shlex.quote, (place.part(source), place.path, stamp_of(place.path)))
     refusal = shlex.quote(f"{source} does not have the checksum {source.sha256}; it was deleted")
     return (
-        f"exec 9> {LOCK} && flock --timeout 900 9 || exit 1; "
-        f"umask 022 && mkdir -p \"$(dirname {path_})\" && trap 'rm -f '{part_} EXIT && {fetch} && "
-        f"if ! echo '{source.sha256}  '{part_} | sha256sum --check --status; then "
-        f"echo {refusal} >&2; exit 1; fi && "
-        f"chown root:root {part_} && chmod {mode} {part_} && sync {part_} && mv -f {part_} {path_}{record}"
+        f"if ! echo '{source.sha256}  '{part} | sha256sum --check --status; then "
+        f"rm -f {part}; echo {refusal} >&2; exit 1; fi && "
+        f"chown root:root {part} && chmod {place.mode} {part} && sync {part} && mv -f {part} {path} && "
+        f"echo \"{source.sha256} $(stat -c '%i %s %Z' {path})\" > {stamp}"
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 
@@ -25,14 +26,13 @@ from cluster.upgrade import batches
 from deploy.facts.k3s import K3s, K3sState
 from deploy.facts.snapshot import Snapshot
 from deploy.hardening import refuse
-from deploy.node import LINK, TEMPLATES, Node, plan
-from deploy.operations import Commands, drain, operation, servers
+from deploy.node import LINK, TEMPLATES, Node, address, plan
+from deploy.operations import Commands, drain, operation, relay, servers
 from deploy.operations.artifact import Source, install
 from deploy.operations.files import remove, write
 from deploy.phases.preflight import all_hosts, this_host
 from deploy.wanted import mine, wanted
 
-IMAGES = "/var/lib/rancher/k3s/agent/images"
 START = "Start K3s and wait for a Ready node"
 
 _found: dict[
@@ -53,21 +53,13 @@ def k3s() -> None:
         K3s,
         unit=node.unit,
         binary=node.binary,
+        images=node.images,
         role=node.role,
         files=[*(file.path for file in files), k3s_cis.POLICIES, CREDENTIALS],
     )
     _found[id(inventory.get_data()), host.name] = found
-    for name, source in node.sources.items():
-        if name.startswith("k3s-airgap-images"):
-            _place_images(name=f"Place {name}", filename=name, source=source)
-        else:
-            install(
-                name=f"Install {name} {node.settings.k3s_version}",
-                source=source,
-                path=node.binary,
-                mode="755",
-                found_sha256=found,
-            )
+    for name in node.sources:
+        _bring(node, name)
     if node.server_url is None:
         _create_tokens(name="Create the cluster's tokens", found=found)
     _profile(name="Follow the profile", wanted=node, found=found)
@@ -91,6 +83,66 @@ def k3s() -> None:
         if host.name in batch:
             _start(name=START, wanted=node, found=found, before=[*chain(*turns[: turns.index(batch)])])
     _compare(name="Compare allocatable with the reservations", wanted=node, found=found)
+
+
+def _bring(node: Node, filename: str) -> None:
+    """The artifact stands at its place: from its source, or from the host of this region that gets it there."""
+    source, place, giver = node.sources[filename], node.place(filename), givers()[host.name]
+    wanting = [name for name, gives in givers().items() if gives == host.name != name]
+    have, mine = partial(_sha256, host.name, filename), giver == host.name
+    install(
+        name=f"Install {filename} {node.settings.k3s_version}",
+        source=source if mine else None,
+        place=place,
+        found_sha256=have,
+    )
+    if not any(gives != name for name, gives in givers().items()):
+        return
+    needed = cache(
+        partial(_lack, wanting, filename, source.sha256)
+    )  # it is given as long as it was needed once
+    relay.give(name=f"Give {filename}", path=place.path, sha256=source.sha256, needed=needed)
+    theirs = Source(relay.url(address(giver), source.sha256), source.sha256)
+    install(
+        name=f"Take {filename} from the region's first host",
+        source=None if mine else theirs,
+        place=place,
+        found_sha256=have,
+    )
+    relay.stop(name=f"Give {filename} no more", needed=needed)
+
+
+def givers() -> dict[str, str]:
+    """Who gets the artifacts for each host of the run: itself, or with artifact_relay the first of its like.
+
+    That is who shares its region and architecture and wants the same version.
+    """
+    found: dict[str, str] = {}
+    first: dict[tuple[str, ...], str] = {}
+    surveys = all_hosts()
+    for name in [each for each in wanted() if each in surveys]:
+        settings = wanted()[name].settings
+        alike = (settings.region, surveys[name].arch, settings.k3s_version)
+        found[name] = first.setdefault(alike, name) if settings.artifact_relay else name
+    return found
+
+
+def _sha256(name: str, filename: str) -> str:
+    """Of the artifact as a host had it when the run first asked, "" for none."""
+    state = _of(name, Snapshot.as_found)
+    return state.images if "images" in filename else state.binary
+
+
+def _lack(names: Sequence[str], filename: str, sha256: str) -> bool:
+    """Whether any of these hosts had no such artifact. Those that have left the run need none."""
+    here = [name for name in names if inventory.get_host(name) not in run.failed_hosts]
+    return any(_sha256(name, filename) != sha256 for name in here)
+
+
+def _of(name: str, ask: Callable[[Snapshot[K3sState]], K3sState]) -> K3sState:
+    """What one of the hosts has of K3s."""
+    with ctx_host.use(inventory.get_host(name)):
+        return ask(_found[id(inventory.get_data()), name])
 
 
 def _write(files: list[File], found: Snapshot[K3sState]) -> None:
@@ -268,9 +320,7 @@ def moves(wanted: Node, state: K3sState) -> bool:
 
 def foreign_to(state: K3sState, role: Role) -> str:
     """ "cluster" when a host that is to join holds another cluster's datastore, "tokens" when it lacks this one's."""
-    first = inventory.get_host(servers.names()[0])
-    with ctx_host.use(first):
-        its = _found[id(inventory.get_data()), first.name]()
+    its = _of(servers.names()[0], Snapshot.__call__)
     if state.cluster and its.cluster and state.cluster != its.cluster:
         return "cluster"
     theirs = {"server": its.tokens.get("join-server"), "agent": its.tokens.get("agent")}
@@ -312,15 +362,3 @@ def compare(wanted: Node, state: K3sState) -> str:
         f"the node allocates {actual[0]}m / {actual[1]} bytes, the reservations say {expected[0]}m / {expected[1]}; "
         "look for kubelet-arg in /etc/rancher/k3s/config.yaml.d and kubelet.conf.d; restart K3s after a change there"
     )
-
-
-@operation
-def _place_images(filename: str, source: Source) -> Commands:
-    """The image archive K3s imports at its start, for hosts that reach no registry.
-
-    No stamp: K3s takes every file in that folder for images.
-    """
-    from pyinfra.facts.files import Sha256File
-
-    path = f"{IMAGES}/{filename}"
-    yield from install._inner(source, path, "644", host.get_fact(Sha256File, path=path) or "", stamped=False)

@@ -135,6 +135,9 @@ artifact_delivery = "download"  # each host for itself; or "push": uploaded from
 artifact_folder = "artifacts"  # relative to the project; filled by `invoke artifacts-fetch`
 artifact_lock = "artifacts.lock.yaml"  # checksums on record; commit it
 artifact_mirror = ""  # "https://mirror.example/k3s": holds <version>/<file>, as the release does
+artifact_relay = (
+    False  # True: in each region one host gets an artifact, the others fetch it from that one, tcp/6440
+)
 k3s_airgap_images = False  # also place the image archive, for hosts that reach no registry
 
 # Flux: the cluster is handed over to a Git repository at the end of `invoke up`, or by `invoke flux-bootstrap`.

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import lab
+from tests.bench.link import Link
 from tests.lab.conftest import PAD_MIB, Run, Start, WriteInventory
 from tests.lab.runs import VERSION, Result, Running, write_inventory
 
@@ -150,6 +151,18 @@ def test_a_killed_run_leaves_whole_files_and_the_next_completes_it(
     strike(host, moment, start, path).kill()
     assert left(host).items() <= complete.items()
     assert_completes(host, run, path, complete)
+
+
+def test_an_upload_that_was_cut_goes_on_where_it_ended(
+    host: lab.Host, inventory: WriteInventory, start: Start, run: Run, tmp_path: Path
+) -> None:
+    strike(host, uploaded(PAD_MIB * 3 // 4), start, inventory(host)).kill()
+    link = Link(host)
+    completing = run(inventory(host, **link.settings(tmp_path)))
+    link.close()
+    assert completing.code == 0, completing.stderr
+    assert link.bytes < PAD_MIB * 1024**2 / 2
+    assert lab.run(host.name, f"ls {BINARY}.*.part", check=False).stdout == ""
 
 
 Mishap = Callable[[lab.Host, Running], Result]

@@ -15,6 +15,8 @@ from cluster.artifacts import k3s_artifacts
 from cluster.errors import InputError
 from controller.artifacts import fetch_all
 from deploy.artifacts import Unreachable, checksum, sources
+from deploy.operations.artifact import insist_on_checksum
+from deploy.wanted import BadInput
 from tests.unit.conftest import MakeSettings
 
 VERSION = "v1.36.3+k3s1"
@@ -85,8 +87,10 @@ def test_a_later_run_holds_to_the_lock_whatever_is_published(
 
 def test_a_damaged_file_in_the_folder_is_refused(make: MakeSettings, tmp_path: Path) -> None:
     fill(tmp_path / "folder", k3s=b"tampered")
-    with pytest.raises(InputError, match="does not have the checksum"):
-        sources(make(), "amd64")
+    source = sources(make(), "amd64")["k3s"]
+    assert isinstance(source.location, Path)
+    with pytest.raises(BadInput, match="does not have the checksum"):
+        insist_on_checksum(source.location, source.sha256)
 
 
 def test_a_file_that_must_be_pushed_and_is_not_there_is_told_with_the_remedy(

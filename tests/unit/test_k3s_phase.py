@@ -150,6 +150,7 @@ def test_the_unit_has_no_placeholder_but_the_role() -> None:
 def test_output_of_a_host_without_k3s_is_understood() -> None:
     lines = [
         "@binary",
+        "@images",
         "@links",
         "@elsewhere",
         "@files",

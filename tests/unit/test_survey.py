@@ -58,6 +58,13 @@ def test_listener_of_the_kernel_has_no_process() -> None:
     assert survey.listeners[1] == Listener("tcp", "[::]", 6443, "k3s-server", "k3s.service")
 
 
+def test_routes_that_lead_nowhere_have_a_destination_all_the_same() -> None:
+    lines = run_survey()
+    at = lines.index("@routes")
+    lines[at + 1 : at + 1] = ["blackhole 10.42.0.0/26 proto bird", "unreachable default metric 9"]
+    assert parse(lines).routes[:2] == (("10.42.0.0/26", ""), ("default", ""))
+
+
 def test_output_that_was_cut_short_is_refused() -> None:
     lines = run_survey()
     with pytest.raises(KeyError):

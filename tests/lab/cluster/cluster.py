@@ -25,11 +25,13 @@ SERVERS, AGENT = ["c1", "c2", "c3"], "c4"
 NAMES = [*SERVERS, AGENT]
 START = "K3s | Start K3s and wait for a Ready node"
 SWITCHES = "/etc/skerry-double.json"
-SETTINGS = {"k3s_version": OLDER, "k3s_ready_timeout_seconds": 60}
+SETTINGS = {"k3s_version": OLDER, "k3s_ready_timeout_seconds": 60, "artifact_relay": True}
 
 
 class Cluster:
     """The hosts, and how to run the road on some of them."""
+
+    formed: Result  # of the run that made them a cluster
 
     def __init__(self, hosts: dict[str, lab.Host], folder: Path, artifacts: Path) -> None:
         self.hosts, self.folder, self.artifacts = hosts, folder, artifacts

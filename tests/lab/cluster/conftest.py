@@ -58,4 +58,5 @@ def cluster(
         for sampler in samplers:
             sampler.wait(20)
     assert result.code == 0, result.stderr
+    cluster.formed = result
     return cluster

@@ -5,7 +5,10 @@ K3s is the stand-in: its docstring says what of etcd it has.
 
 from __future__ import annotations
 
+from cluster.artifacts import RELAY_PORT
 from tests.lab.cluster.cluster import NAMES, SERVERS, START, SWITCHES, Cluster, Writer
+from tests.lab.conftest import OLDER
+from tests.lab.runs import Result
 
 
 def test_all_are_ready_and_every_server_says_so(cluster: Cluster) -> None:
@@ -21,6 +24,30 @@ def test_a_second_run_changes_nothing(cluster: Cluster) -> None:
     assert again.code == 0, again.stderr
     assert {line["result"] for line in again.journal if line["event"] == "end"} == {"unchanged"}
     assert cluster.starts() == starts
+
+
+def test_one_host_gets_k3s_and_the_others_get_it_from_that_one(cluster: Cluster) -> None:
+    """Removed on a host, it comes from there again; a host that cannot reach it says so and is alone with it."""
+
+    def changed(result: Result, operation: str) -> set[str]:
+        lines = [line for line in result.journal if line.get("operation") == operation]
+        return {line["host"] for line in lines if line.get("result") == "changed"}
+
+    install, take = f"K3s | Install k3s {OLDER}", "K3s | Take k3s from the region's first host"
+    assert (changed(cluster.formed, install), changed(cluster.formed, take)) == ({"c1"}, {"c2", "c3", "c4"})
+    cluster.shell("c4", f"rm /usr/local/lib/k3s/{OLDER}/k3s")
+    address = cluster.hosts["c1"].address
+    cluster.shell("c4", f"ip route add prohibit {address}")
+    cut = cluster.run()
+    cluster.shell("c4", f"ip route del prohibit {address}")
+    assert (cut.code, cut.failed) == (1, [take]), cut.stderr
+    assert "could not be fetched; see artifact_mirror, artifact_delivery and artifact_relay" in cut.stderr
+    again = cluster.run()
+    assert again.code == 0, again.stderr
+    assert (changed(again, install), changed(again, take)) == (set(), {"c4"})
+    assert cluster.shell(
+        "c1", f"systemctl is-active skerry-relay; ss -Hltn 'sport = :{RELAY_PORT}'", check=False
+    ) == ("inactive")
 
 
 def test_tokens_are_seen_nowhere(cluster: Cluster) -> None:
