@@ -59,18 +59,18 @@ def findings(
     surveys: Mapping[str, Survey],
     settings: Mapping[str, Settings],
     roles: Mapping[str, Role],
-    now: Mapping[str, float],
+    during: Mapping[str, tuple[float, float]],
     named: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Finding]:
     """Everything wrong with the hosts, all at once, errors first.
 
-    `now`: what this machine's clock said when each host was surveyed, in seconds since the epoch.
+    `during`: what this machine's clock said before and after each host's survey, in seconds since the epoch.
     `named`: the networks by which the firewalls of the others know each host.
     """
     checked = [
         Finding(host, level, problem, remedy)
         for host, survey in surveys.items()
-        for level, problem, remedy in _check_host(survey, settings[host], roles[host], now[host])
+        for level, problem, remedy in _check_host(survey, settings[host], roles[host], during[host])
     ]
     known = list(_check_named(surveys, settings, named or {}))
     return sorted(
@@ -88,12 +88,14 @@ def _check_first(surveys: Mapping[str, Survey], roles: Mapping[str, Role]) -> It
         yield Finding(servers[0], "error", problem, f"put {holding[0]} first in the inventory")
 
 
-def _check_host(survey: Survey, settings: Settings, role: Role, now: float) -> Iterator[Problem]:
+def _check_host(
+    survey: Survey, settings: Settings, role: Role, during: tuple[float, float]
+) -> Iterator[Problem]:
     yield from _check_system(survey)
     yield from _check_version(survey, settings)
     yield from _check_cgroup(survey, settings)
     yield from _check_size(survey, settings, role)
-    yield from _check_clock(survey, settings, now)
+    yield from _check_clock(survey, settings, during)
     yield from _check_ports(survey, settings, role)
     yield from _check_networks(survey, settings)
     yield from _check_firewalls(survey, settings)
@@ -167,8 +169,9 @@ def _check_size(survey: Survey, settings: Settings, role: Role) -> Iterator[Prob
         yield "error", problem, "mount a local disk at /var/lib/rancher"
 
 
-def _check_clock(survey: Survey, settings: Settings, now: float) -> Iterator[Problem]:
-    skew = survey.clock - now
+def _check_clock(survey: Survey, settings: Settings, during: tuple[float, float]) -> Iterator[Problem]:
+    before, after = during
+    skew = max(survey.clock - after, 0) or min(survey.clock - before, 0)  # a slow answer is no wrong clock
     if abs(skew) > settings.max_clock_skew_seconds:
         problem = f"the clock is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}"
         yield "error", problem, "set it once by hand (`date -u -s …`), or mend this machine's clock"

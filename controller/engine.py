@@ -7,16 +7,20 @@ tests/unit/test_engine.py says when a pyinfra release moves what is used here.
 from __future__ import annotations
 
 # isort: off
-import pyinfra_cli  # noqa: F401  first: patches the standard library for gevent
+from controller import start  # first: all that is imported comes quicker
+import pyinfra_cli  # noqa: F401  patches the standard library for gevent
 
 # isort: on
 import argparse
+import ast
+import importlib
 import json
 import logging
 import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +41,9 @@ from pyinfra_cli.log import setup_logging
 from pyinfra_cli.util import exec_file, load_deploy_file
 
 from cluster.errors import InputError
-from controller import economy
+from controller import doors, economy
 from controller.connection import Patience
+from controller.foresight import Foresight
 from controller.journal import Journal, Recorder, end_when_interrupted
 from deploy.wanted import BadInput, wanted
 
@@ -94,7 +99,7 @@ def show(inventory: Any) -> dict[str, Any]:
     }
 
 
-def run(state: State, deploy: Path, journal: Journal) -> int:
+def run(state: State, deploy: Path, journal: Journal, foresight: Foresight) -> int:
     """Connect, prepare, execute. Returns the exit code; results are in the journal."""
     recorder = Recorder(journal)
     end_when_interrupted(recorder.leave)
@@ -103,14 +108,15 @@ def run(state: State, deploy: Path, journal: Journal) -> int:
         with recorder.preparing():
             load_deploy_file(state, str(deploy))
             changes = _changes(state)
+        foresight.keep(state.inventory.get_active_hosts())
         recorder.foretell(changes)
         state.set_stage(StateStage.Execute)
         run_ops(state)
 
-    return _with_hosts(state, recorder, change)
+    return _with_hosts(state, deploy, recorder, foresight, change)
 
 
-def look(state: State, deploy: Path, journal: Journal) -> int:
+def look(state: State, deploy: Path, journal: Journal, foresight: Foresight) -> int:
     """Connect and prepare, no more: prints {host: [operations that would change it]}. Returns the exit code.
 
     Every phase decides from what it reads of the host now. What a phase would decide only after an earlier one
@@ -121,18 +127,20 @@ def look(state: State, deploy: Path, journal: Journal) -> int:
         load_deploy_file(state, str(deploy))
         print(json.dumps(_changes(state)))
 
-    return _with_hosts(state, Recorder(journal), foretell)
+    return _with_hosts(state, deploy, Recorder(journal), foresight, foretell)
 
 
-def _with_hosts(state: State, recorder: Recorder, work: Callable[[], None]) -> int:
+def _with_hosts(
+    state: State, deploy: Path, recorder: Recorder, foresight: Foresight, work: Callable[[], None]
+) -> int:
     """Connect to all hosts, then `work`. Returns the exit code."""
     state.add_callback_handler(recorder)
     state.add_callback_handler(Patience())
     state.set_stage(StateStage.Connect)
-    if unreachable := _connect(state, recorder):
-        print("\n".join(unreachable), file=sys.stderr)
-        return BAD_INPUT
-    if not _sudo_works(state):
+    reaching = gevent.spawn(_reach, state, recorder, foresight)
+    _import_phases(deploy)
+    if mistakes := reaching.get():
+        print("\n".join(mistakes), file=sys.stderr)
         return BAD_INPUT
     state.set_stage(StateStage.Prepare)
     try:
@@ -145,6 +153,27 @@ def _with_hosts(state: State, recorder: Recorder, work: Callable[[], None]) -> i
             print(error, file=sys.stderr)
         return FAILED
     return FAILED if state.failed_hosts else 0
+
+
+def _reach(state: State, recorder: Recorder, foresight: Foresight) -> list[str]:
+    """Connect to every host and have it begin to read. Returns a line for each mistake that prevents it."""
+    mistakes = _connect(state, recorder) or _no_sudo(state)
+    if not mistakes:
+        foresight.begin(state.inventory.get_active_hosts())
+    return mistakes
+
+
+def _import_phases(deploy: Path) -> None:
+    """What a deploy script imports, while connections are made: each import begins with a look at those.
+
+    Whatever is wrong with the script is said when it is run.
+    """
+    with suppress(Exception):
+        for statement in ast.parse(deploy.read_text()).body:
+            if isinstance(statement, ast.ImportFrom) and statement.module:
+                gevent.idle()
+                importlib.import_module(statement.module)
+    start.imported()
 
 
 def _changes(state: State) -> dict[str, list[str]]:
@@ -194,8 +223,8 @@ def explain(why: str, data: Any) -> str:
     return f"{place} cannot be reached: {why}; see ssh_hostname and ssh_port"
 
 
-def _sudo_works(state: State) -> bool:
-    """sudo must not ask: pyinfra would wait for a password at the terminal, an unattended run for ever."""
+def _no_sudo(state: State) -> list[str]:
+    """A line for each host where sudo would ask: pyinfra would wait at the terminal, an unattended run for ever."""
 
     def works(host: Any) -> bool:
         _, stdout, _ = host.connector.client.exec_command("sudo -n true")
@@ -203,14 +232,11 @@ def _sudo_works(state: State) -> bool:
 
     hosts = [host for host in state.inventory.get_active_hosts() if host.data.get("_sudo")]
     asked = [host for host, fine in zip(hosts, state.pool.map(works, hosts), strict=True) if not fine]
-    for host in asked:
-        user = host.data.get("ssh_user")
-        print(
-            f"{host.name}: {user} may not use sudo without a password; add `{user} ALL=(ALL) NOPASSWD:ALL` "
-            "in /etc/sudoers.d, or connect as root; no host was changed",
-            file=sys.stderr,
-        )
-    return not asked
+    return [
+        f"{host.name}: {user} may not use sudo without a password; add `{user} ALL=(ALL) NOPASSWD:ALL` "
+        "in /etc/sudoers.d, or connect as root; no host was changed"
+        for host, user in ((each, each.data.get("ssh_user")) for each in asked)
+    ]
 
 
 def main() -> int:
@@ -222,6 +248,9 @@ def main() -> int:
     parser.add_argument("deploy", type=Path, nargs="?")
     parser.add_argument("--only", default="", help="the one host to change; the others are not connected to")
     parser.add_argument("--data", type=json.loads, default={}, help="settings that override the inventory's")
+    parser.add_argument(
+        "--lend", type=Path, help="a folder for sockets to the hosts, after a run that went well"
+    )
     arguments = parser.parse_args()
     pyinfra.is_cli = True
     economy.use()
@@ -239,6 +268,8 @@ def main() -> int:
         inventory = load(arguments.inventory, arguments.data)
         ctx_inventory.set(inventory)
         wanted()
+        if arguments.deploy and not arguments.deploy.is_file():
+            raise InputError(f"{arguments.deploy}: no such deploy script; deploy/k3s.py is the whole road")
     except (InputError, BadInput) as error:
         print(error, file=sys.stderr)
         return BAD_INPUT
@@ -250,7 +281,11 @@ def main() -> int:
     action = look if arguments.action == "look" else run
     with Journal.open(arguments.inventory, arguments.deploy, inventory, changes=action is run) as journal:
         try:
-            return action(state, arguments.deploy, journal)
+            foresight = Foresight(arguments.inventory, arguments.deploy)
+            code = action(state, arguments.deploy, journal, foresight)
+            if code == 0 and arguments.lend:
+                doors.hold(state, arguments.lend)
+            return code
         finally:
             disconnect_all(state)
 

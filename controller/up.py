@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -18,12 +19,14 @@ from rich.table import Table
 
 from cluster.errors import InputError
 from controller import trust
+from controller.doors import READY
 from controller.handoff import ready, target
 from controller.inventory import PROJECT, Inventory, load
 from controller.journal import read
 from controller.verify import verify
 
 Result = Literal["done", "unchanged", "skipped", "failed"]
+PAUSE_SECONDS = 0.05
 COLOURS = {"done": "green", "unchanged": "cyan", "skipped": "yellow", "failed": "red"}
 
 
@@ -53,10 +56,12 @@ def deploy(
     data: dict[str, object],
     secrets: Mapping[str, str] | None = None,
     only: str = "",
+    then: Callable[[Path], None] | None = None,
 ) -> tuple[int, list[Stage]]:
     """Run a deploy in pyinfra's own process. Returns its exit code and a stage for each phase it came to.
 
-    `secrets` go into that process's environment. `only` names the one host to change.
+    `secrets` go into that process's environment. `only` names the one host to change. `then` follows a run that went
+    well; it is given a folder with a socket for each host, which leads to a shell there over the run's connection.
     """
     begun = time.time()
     command = [
@@ -71,8 +76,19 @@ def deploy(
         "--only",
         only,
     ]
-    code = subprocess.run(command, cwd=PROJECT, env={**os.environ, **(secrets or {})}, check=False).returncode
-    return code, phases(read(Path(inventory), begun))  # none if it ended before it began: bad input
+    environment = {**os.environ, **(secrets or {})}
+    if then is None:
+        code = subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode
+        return code, phases(read(Path(inventory), begun))  # none if it ended before it began: bad input
+    with tempfile.TemporaryDirectory(prefix="skerry-") as folder:
+        command += ["--lend", folder]
+        with subprocess.Popen(command, cwd=PROJECT, env=environment, stdin=subprocess.PIPE) as process:
+            while process.poll() is None and not Path(folder, READY).exists():
+                time.sleep(PAUSE_SECONDS)
+            found = phases(read(Path(inventory), begun))
+            if process.poll() is None:
+                then(Path(folder))
+        return process.returncode, found
 
 
 def phases(lines: list[dict[str, object]]) -> list[Stage]:
@@ -100,11 +116,16 @@ def up(inventory_path: str, script: str, check: bool) -> tuple[int, list[Stage]]
     """Deploy, then verify. Raises InputError before any host is touched."""
     inventory = load(inventory_path)
     trust.trust(inventory, trust.ask)
-    code, stages = deploy(inventory_path, script, {}, flux_token(inventory, script))
-    if code == 0 and check:
-        stages.append(timed("Verify", lambda: verify_stage(inventory, Path(script).stem)))
-        code = 1 if stages[-1].result == "failed" else 0
-    return code, stages
+    verified: list[Stage] = []
+
+    def look(doors: Path) -> None:
+        verified.append(timed("Verify", lambda: verify_stage(inventory, Path(script).stem, doors)))
+
+    code, stages = deploy(
+        inventory_path, script, {}, flux_token(inventory, script), then=look if check else None
+    )
+    failed = any(stage.result == "failed" for stage in verified)
+    return 1 if code == 0 and failed else code, [*stages, *verified]
 
 
 def flux_token(inventory: Inventory, script: str) -> dict[str, str]:
@@ -116,9 +137,9 @@ def flux_token(inventory: Inventory, script: str) -> dict[str, str]:
     return {name: token} if (name := target(first.settings, first.known_hosts).token_name) else {}
 
 
-def verify_stage(inventory: Inventory, extent: str) -> Stage:
-    """The acceptance checks as a stage."""
-    outcome = verify(inventory, extent, quiet=True)
+def verify_stage(inventory: Inventory, extent: str, doors: Path | None = None) -> Stage:
+    """The acceptance checks as a stage, over the connections of a run before it where there was one."""
+    outcome = verify(inventory, extent, quiet=True, doors=doors)
     summary = f"{outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped"
     if outcome.failed or not outcome.passed:
         return Stage("Verify", "failed", f"{summary}; see above")

@@ -8,10 +8,13 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster.errors import InputError
+from controller import ssh
 from controller.inventory import PROJECT, Host, Inventory
 
 # What each deploy script is responsible for, by its name.
@@ -33,11 +36,16 @@ class Outcome:
     skipped: int
 
 
-def verify(inventory: Inventory, extent: str = "k3s", quiet: bool = False) -> Outcome:
+def verify(
+    inventory: Inventory, extent: str = "k3s", quiet: bool = False, doors: Path | None = None
+) -> Outcome:
     """Run the checks of an extent: "prepare" (the host part), "harden" (the controls), "host" (both), "k3s" (all).
 
-    pytest's own report goes to standard error; `quiet` shows failures alone.
+    pytest's own report goes to standard error; `quiet` shows failures alone. `doors` is a folder of sockets to shells
+    on the hosts (controller/doors.py); without it each is connected to. Raises InputError where one cannot be.
     """
+    if doors is None:
+        _insist_on_reach(inventory.hosts)
     names = EXTENTS[extent]
     with tempfile.TemporaryDirectory(prefix="skerry-verify-") as folder:
         ssh_config = write_ssh_config(Path(folder), inventory.hosts)
@@ -54,6 +62,7 @@ def verify(inventory: Inventory, extent: str = "k3s", quiet: bool = False) -> Ou
         command += [f"--junitxml={report}", *(f"tests/host/test_{name}.py" for name in names)]
         environment = {
             "SKERRY_VERIFY_SSH": str(ssh_config),
+            "SKERRY_VERIFY_DOORS": str(doors or ""),
             "SKERRY_VERIFY_HOSTS": json.dumps(
                 {
                     host.name: {"role": host.role, "sudo": host.sudo, "data": host.data}
@@ -64,8 +73,23 @@ def verify(inventory: Inventory, extent: str = "k3s", quiet: bool = False) -> Ou
         subprocess.run(
             command, cwd=PROJECT, env={**os.environ, **environment}, stdout=sys.stderr, check=False
         )
-        hang_up(ssh_config, inventory.hosts)
         return read_report(report) if report.exists() else Outcome(0, 1, 0)
+
+
+def _insist_on_reach(hosts: Sequence[Host]) -> None:
+    """Raises InputError with a line for each host that cannot be connected to: its checks would say no more."""
+
+    def mistake(host: Host) -> str:
+        try:
+            with ssh.connect(host):
+                return ""
+        except InputError as error:
+            return str(error)
+
+    with ThreadPoolExecutor() as pool:
+        mistakes = [each for each in pool.map(mistake, hosts) if each]
+    if mistakes:
+        raise InputError("\n".join(mistakes))
 
 
 def read_report(report: Path) -> Outcome:
@@ -78,17 +102,10 @@ def read_report(report: Path) -> Outcome:
 
 
 def write_ssh_config(folder: Path, hosts: Iterable[Host]) -> Path:
-    """OpenSSH's configuration for these hosts, and a place for one connection to each that all questions share."""
+    """OpenSSH's configuration for these hosts."""
     path = folder / "ssh_config"
-    path.write_text("\n".join([*map(_entry, hosts), f"Host *\n  ControlPath {folder}/%C\n"]))
+    path.write_text("\n".join(map(_entry, hosts)))
     return path
-
-
-def hang_up(ssh_config: Path, hosts: Iterable[Host]) -> None:
-    """End the shared connections, which testinfra leaves open."""
-    for host in hosts:
-        command = ["ssh", "-F", str(ssh_config), "-O", "exit", host.name]
-        subprocess.run(command, stderr=subprocess.DEVNULL, check=False)
 
 
 def _entry(host: Host) -> str:

@@ -4,4 +4,4 @@ section files; file_states "$@"
 section unit; state=$(systemctl show "$unit" -p ActiveState -p UnitFileState -p MainPID); printf '%s\n' "$state"
 section synchronised; timedatectl show -p NTPSynchronized --value 2>/dev/null
 section running; pid=${state##*MainPID=}; started_with "${pid%%[!0-9]*}"
-section virtualisation; systemd-detect-virt 2>/dev/null
+section virtualisation; echo "$virtualisation"

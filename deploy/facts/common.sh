@@ -2,6 +2,7 @@
 # does here, so what a shell can do by itself is left to it, and programs are given all their files at once.
 PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL=C
+virtualisation=$(systemd-detect-virt 2>/dev/null) # half of the facts say it
 section() { printf '@%s\n' "$1"; }
 
 # The digest of the configuration that the process $1 was started with: its environment says.

@@ -1,10 +1,27 @@
 # $1: what to look at, "kind key" on each line.
-places=$1
-keys() { printf '%s\n' "$places" | sed -n "s/^$1 //p"; }
-section files; file_states $(keys file)
+line_end='
+'
+files= sysctls= modules= modes= units= packages= mounts= lines= users=
+set -f; IFS=$line_end
+for place in $1; do
+  key=${place#* }
+  case $place in
+    file\ *) files="$files $key" ;;
+    sysctl\ *) sysctls="$sysctls $key" ;;
+    module\ *) modules="$modules $key" ;;
+    mode\ *) modes="$modes $key" ;;
+    unit\ *) units="$units $key" ;;
+    package\ *) packages="$packages $key" ;;
+    mount\ *) mounts="$mounts $key" ;;
+    line\ *) lines="$lines$key$line_end" ;;
+    user\ *) users="$users $key" ;;
+  esac
+done
+set +f; unset IFS
+section files; file_states $files
 section kept; cat /var/lib/skerry/before/list 2>/dev/null | cut -d ' ' -f 1,2
 section armed; cat /var/lib/skerry/guard/name 2>/dev/null
-section openssh; sshd -V 2>&1 | grep -o 'OpenSSH_[0-9.]*' || ssh -V 2>&1 | grep -o 'OpenSSH_[0-9.]*'
+section openssh; ssh -V 2>&1 | grep -o 'OpenSSH_[0-9.]*' # the server's package needs the client's of its version
 section sshd; sshd -T 2>/dev/null
 section include; awk '!/^[ \t]*(#|$)/ { print tolower($0); exit }' /etc/ssh/sshd_config
 section hostkeys
@@ -16,10 +33,10 @@ done
 section sshports
 { ss -Hltnp | awk '/"sshd"/ { sub(/.*:/, "", $4); print $4 }'
   systemctl show ssh.socket -p Listen --value 2>/dev/null | grep -o ':[0-9]* (Stream)' | tr -dc '0-9\n'; } | sort -u
-section sysctls; sysctls $(keys sysctl)
+section sysctls; sysctls $sysctls
 section modules
 blocked=" $(modprobe --showconfig 2>/dev/null | sed -n 's/^install \([^ ]*\) \/bin\/\(false\|true\)$/\1/p' | tr -- '-\n' '_ ') "
-for name in $(keys module); do
+for name in $modules; do
   IFS=-; set -- $name; IFS=_
   known=$* # as the kernel spells it
   unset IFS
@@ -27,7 +44,7 @@ for name in $(keys module); do
   case $blocked in *" $known "*) echo "$name blocked" ;; *) echo "$name loadable" ;; esac
 done
 section modes
-set -f; set -- $(keys mode); set +f
+set -f; set -- $modes; set +f
 stat -c '%n %a %U %G' "$@" 2>/dev/null
 for pattern; do # of many files: what any of them grants, and every owner
   case $pattern in *'*') ;; *) continue ;; esac
@@ -41,18 +58,18 @@ for pattern; do # of many files: what any of them grants, and every owner
   }
 done
 section units
-set -- $(keys unit)
+set -- $units
 systemctl show "$@" -p Id -p LoadState -p ActiveState -p UnitFileState 2>/dev/null
 section ufw; grep -s '^ENABLED=yes' /etc/ufw/ufw.conf
 section packages
-set -- $(keys package)
+set -- $packages
 dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null | grep ' installed$'
 section mounts
-keys mount | while read -r place; do
+for place in $mounts; do
   echo "$place $(awk -v place="$place" '$2 == place { options = $4 } END { print options }' /proc/self/mounts)"
 done
 section lines
-keys line | while read -r path key; do
+printf %s "$lines" | while read -r path key; do
   echo "$path $key $(awk -v key="$key" '$1 == key { value = $2 } END { print value }' "$path" 2>/dev/null)"
 done
 section firewall
@@ -65,5 +82,5 @@ else
 fi
 section k3s; cat /etc/rancher/k3s/config.yaml 2>/dev/null
 section users
-keys user | while read -r name; do getent passwd "$name" | awk -F: '{ print $1, $3, $4, $6 }'; done
-section virtualisation; systemd-detect-virt 2>/dev/null
+for name in $users; do getent passwd "$name" | awk -F: '{ print $1, $3, $4, $6 }'; done
+section virtualisation; echo "$virtualisation"

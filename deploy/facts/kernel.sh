@@ -7,4 +7,4 @@ for module in $modules; do
   [ -d "/sys/module/$module" ] || grep -q "/$module\.ko" "/lib/modules/$(uname -r)/modules.builtin" 2>/dev/null || echo "$module"
 done
 section sysctls; sysctls $keys
-section virtualisation; systemd-detect-virt 2>/dev/null
+section virtualisation; echo "$virtualisation"

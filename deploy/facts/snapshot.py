@@ -14,7 +14,8 @@ works another way:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -42,9 +43,15 @@ class Together(FactBase[list[list[str]]]):
 
 
 def join(scripts: Iterable[str]) -> str:
-    """One script that runs several, each in a shell of its own, what they share sent once."""
-    parts = [f"printf '\\n%s\\n' '{MARK}'\n(\n{each.removeprefix(COMMON)}\n) < /dev/null" for each in scripts]
-    return "\n".join([COMMON, *parts, "true"])
+    """One script that runs several side by side, each in a shell of its own, what they share sent once.
+
+    They are the stages of a pipeline: each says its own, then hands on what those after it in order have said.
+    """
+    stages = [
+        f"{{\n(\nprintf '\\n%s\\n' '{MARK}'\n{each.removeprefix(COMMON)}\n) < /dev/null\ncat\n}}"
+        for each in scripts
+    ]
+    return "\n".join([COMMON, "cat < /dev/null |", " |\n".join(reversed(stages)), "true"])
 
 
 def split(output: Iterable[str]) -> list[list[str]]:
@@ -58,6 +65,25 @@ def split(output: Iterable[str]) -> list[list[str]]:
         elif said:
             said[-1].append(line)
     return said
+
+
+class Reading(NamedTuple):
+    """What a script said, and this machine's clock before it began and after it ended, in seconds since 1970."""
+
+    lines: list[str]
+    begun: float
+    ended: float
+
+
+class Question(NamedTuple):
+    """A fact and the arguments it was asked with."""
+
+    fact: type[ScriptFact[Any]]
+    arguments: dict[str, Any]
+
+    @property
+    def script(self) -> str:
+        return str(self.fact().command(**self.arguments))
 
 
 class Unread(PyinfraError):
@@ -88,7 +114,7 @@ class Snapshot(Generic[T]):
     _of_host: ClassVar[WeakKeyDictionary[Host, list[Snapshot[Any]]]] = WeakKeyDictionary()
 
     def __init__(self, fact: type[ScriptFact[T]], **arguments: Any) -> None:
-        self._fact, self._arguments = fact(), arguments
+        self._question = Question(fact, arguments)
         self._moment: Moment | None = None
         self._value: T
         self._found: dict[bool, T] = {}
@@ -98,7 +124,9 @@ class Snapshot(Generic[T]):
     def __call__(self) -> T:
         moment = now()
         if self._moment != moment:
-            _read([self] if moment.changes else [each for each in self._siblings if each._moment != moment])
+            self._read(
+                [self] if moment.changes else [each for each in self._siblings if each._moment != moment]
+            )
         self._found.setdefault(state.is_executing, self._value)
         return self._value
 
@@ -108,17 +136,55 @@ class Snapshot(Generic[T]):
             self()
         return self._found[state.is_executing]
 
+    @staticmethod
+    def _read(snapshots: Sequence[Snapshot[Any]]) -> None:
+        moment, readings = now(), read([each._question for each in snapshots])
+        for each, reading in zip(snapshots, readings, strict=True):
+            each._value, each._moment = each._question.fact().process(reading.lines), moment
 
-def _read(snapshots: Sequence[Snapshot[Any]]) -> None:
-    """Read them in one remote execution. Raises Unread when the host does not answer.
+
+# By host: what has been read of it ahead of anybody's asking, by script. Waits for it where it is under way.
+_ahead: WeakKeyDictionary[Host, Callable[[], Mapping[str, Reading]]] = WeakKeyDictionary()
+# By host: what was asked of it before anything changed there.
+_asked: WeakKeyDictionary[Host, list[Question]] = WeakKeyDictionary()
+
+
+def expect(readings: Callable[[], Mapping[str, Reading]]) -> None:
+    """Have what is asked of the host at hand answered by these where the script is the same, until it is changed."""
+    _ahead[ctx_host.get()] = readings
+
+
+def asked() -> list[Question]:
+    """What has been asked of the host at hand before anything changed there."""
+    return _asked.get(ctx_host.get(), [])
+
+
+def read(questions: Sequence[Question]) -> list[Reading]:
+    """What the host at hand answers, in one remote execution, or none. Raises Unread when it does not.
 
     While a run executes, the error is the operation's (deploy.operations.operation): pyinfra would leave the host
     out, and the operation would go on with nothing.
     """
-    moment = now()
-    scripts = [str(each._fact.command(**each._arguments)) for each in snapshots]
+    readings: Mapping[str, Reading] = {}
+    if now() == Moment(asked=False, changes=0):
+        mine = ctx_host.get()
+        _asked.setdefault(mine, []).extend(questions)
+        readings = _ahead[mine]() if mine in _ahead else {}
+    scripts = [each.script for each in questions]
+    if missing := [each for each in dict.fromkeys(scripts) if each not in readings]:
+        readings = {**readings, **_ask(missing)}
+    return [readings[each] for each in scripts]
+
+
+def _ask(scripts: Sequence[str]) -> dict[str, Reading]:
+    begun = time.time()
     said = host.get_fact(Together, _stdin=join(scripts), _ignore_errors=state.is_executing)
-    if said is None or len(said) != len(snapshots):
+    if said is None or len(said) != len(scripts):
         raise Unread(f"{host.name}: its facts could not be read, see above; run it again to go on")
-    for each, lines in zip(snapshots, said, strict=True):
-        each._value, each._moment = each._fact.process(lines), moment
+    return answers(scripts, said, begun)
+
+
+def answers(scripts: Sequence[str], said: Sequence[list[str]], begun: float) -> dict[str, Reading]:
+    """What the joined scripts have said just now, by script."""
+    ended = time.time()
+    return {script: Reading(lines, begun, ended) for script, lines in zip(scripts, said, strict=True)}

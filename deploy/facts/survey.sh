@@ -14,7 +14,7 @@ section os; cat /etc/os-release
 section arch; uname -m
 section kernel; uname -r
 section init; cat /proc/1/comm
-section virtualisation; systemd-detect-virt 2>/dev/null
+section virtualisation; echo "$virtualisation"
 section cgroup; stat -fc %T /sys/fs/cgroup
 section cores; nproc
 section memory_kib; awk '/^MemTotal:/ { print $2 }' /proc/meminfo

@@ -16,4 +16,4 @@ for generator in /usr/lib/systemd/system-generators/zram-generator /lib/systemd/
     echo yes; break
   fi
 done
-section virtualisation; systemd-detect-virt 2>/dev/null
+section virtualisation; echo "$virtualisation"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import gevent
 from gevent.event import AsyncResult
 from pyinfra import host, inventory, logger
-from pyinfra.api import deploy
+from pyinfra.api import Host, deploy
 from pyinfra.api.exceptions import DeployError
 from pyinfra.context import ctx_host
 
@@ -18,6 +17,7 @@ from cluster.preflight import findings
 from cluster.settings import Settings
 from cluster.survey import Survey as HostSurvey
 from deploy.artifacts import PROJECT
+from deploy.facts.snapshot import Question, Unread, read
 from deploy.facts.survey import Survey
 from deploy.plan import addresses
 from deploy.wanted import wanted
@@ -58,11 +58,11 @@ def _survey_all() -> dict[str, HostSurvey]:
     gevent.joinall(list(jobs.values()))
     answers = {name: job.get() for name, job in jobs.items()}
     surveys = {name: survey for name, (survey, _) in answers.items()}
+    times = {name: during for name, (_, during) in answers.items()}
     everybody = [each for each in inventory if each.name in roles]
     named = {
         each.name: addresses(settings[each.name].k3s_node_ip, each.name, each.data) for each in everybody
     }
-    times = {name: now for name, (_, now) in answers.items()}
     found = findings(surveys, settings, roles, times, named if len(named) > 1 else {})
     for finding in found:
         if finding.level == "warning":
@@ -73,16 +73,16 @@ def _survey_all() -> dict[str, HostSurvey]:
     return surveys
 
 
-def _survey(each: object) -> tuple[HostSurvey, float]:
-    from pyinfra.api.host import Host
-
-    assert isinstance(each, Host)
+def _survey(each: Host) -> tuple[HostSurvey, tuple[float, float]]:
+    """The survey, and what this machine's clock said before and after it."""
     settings = wanted()[each.name].settings
+    question = Question(Survey, {"reach": reach(settings), "unless": binary(settings.k3s_version)})
     with ctx_host.use(each):
-        survey = each.get_fact(Survey, reach=reach(settings), unless=binary(settings.k3s_version))
-    if not isinstance(survey, HostSurvey):
-        raise DeployError(f"{each.name}: the survey failed, see above; no host was changed")
-    return survey, time.time()
+        try:
+            [reading] = read([question])
+        except Unread:
+            raise DeployError(f"{each.name}: the survey failed, see above; no host was changed") from None
+    return Survey().process(reading.lines), (reading.begun, reading.ended)
 
 
 def reach(settings: Settings) -> str:

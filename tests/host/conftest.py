@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
-import testinfra
+from testinfra.host import Host
 
+from cluster.hardening import catalogue
 from cluster.hardening.catalogue import Part
 from cluster.settings import Settings, parse_settings
 from deploy.plan import members
+from tests.host.readings import questions
+from tests.host.shell import Shell
+
+DOORS = os.environ.get("SKERRY_VERIFY_DOORS", "")
+AT_ONCE = 10  # hosts that answer meanwhile
 
 HOSTS: dict[str, dict[str, Any]] = json.loads(os.environ.get("SKERRY_VERIFY_HOSTS", "{}"))
 
@@ -22,25 +31,56 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def host(name: str) -> Any:
+def shells() -> Iterator[Callable[[str], Shell]]:
+    """The shell on a host, as root. It and those on some further hosts begin to answer what all will be asked."""
+    names, opened = sorted(HOSTS), dict[str, Shell]()
+
+    def shell(name: str) -> Shell:
+        place = names.index(name)
+        for each in names[place : place + AT_ONCE]:
+            if each not in opened:
+                door = str(Path(DOORS, each)) if DOORS else ""
+                opened[each] = Shell(each, os.environ["SKERRY_VERIFY_SSH"], HOSTS[each]["sudo"], door)
+                if _settings(each).harden:
+                    controls = catalogue.controls(_part(each))
+                    opened[each].ask(
+                        ask for control in controls for check in control.checks for ask in questions(check)
+                    )
+        return opened[name]
+
+    yield shell
+    for each in opened.values():
+        each.close()
+
+
+@pytest.fixture(scope="session")
+def host(name: str, shells: Callable[[str], Shell]) -> Any:
     """The host over SSH, as root."""
-    return testinfra.get_host(
-        f"ssh://{name}", ssh_config=os.environ["SKERRY_VERIFY_SSH"], sudo=HOSTS[name]["sudo"]
-    )
+    return Host(shells(name))
 
 
 @pytest.fixture(scope="session")
 def settings(name: str) -> Settings:
+    return _settings(name)
+
+
+@cache
+def _settings(name: str) -> Settings:
     data = HOSTS[name]["data"]
     return parse_settings(name, data, ignored=[key for key in data if key.startswith("ssh_")])
 
 
 @pytest.fixture(scope="session")
-def part(name: str, role: Any, settings: Settings) -> Part:
+def part(name: str) -> Part:
     """The host's part in the inventory, as the hardening phases see it."""
-    others = {each: host["data"] for each, host in HOSTS.items() if each != name}
+    return _part(name)
+
+
+def _part(name: str) -> Part:
+    settings, others = _settings(name), {each: host["data"] for each, host in HOSTS.items() if each != name}
     node_ips = {each: str(host["data"].get("k3s_node_ip", "")) for each, host in HOSTS.items()}
-    return Part(role, settings, list(HOSTS).index(name), members(settings, node_ips, others))
+    place, known = list(HOSTS).index(name), members(settings, node_ips, others)
+    return Part(HOSTS[name]["role"], settings, place, known)
 
 
 @pytest.fixture(scope="session")

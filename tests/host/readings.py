@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import yaml
@@ -22,22 +20,6 @@ PERSISTED = (  # by name across folders, as systemd-sysctl reads them: the last 
 )
 
 
-class Once:
-    """A host that is asked each question once."""
-
-    def __init__(self, host: Any) -> None:
-        self._host = host
-        self.run = cache(host.run)
-
-    def check_output(self, command: str) -> str:
-        answer = self.run(command)
-        assert answer.rc == 0, answer.stderr
-        return str(answer.stdout).rstrip("\r\n")  # as testinfra's own
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._host, name)
-
-
 def rules(host: Any, part: Part) -> File:
     """The firewall's rules for the ports at which sshd listens."""
     listed = host.check_output("ss -Hltnp").splitlines()
@@ -48,11 +30,7 @@ def rules(host: Any, part: Part) -> File:
 
 
 def wrong(host: Any, control: Control, own_kernel: bool, part: Part) -> list[str]:
-    """What does not hold of a control, in words; a container's kernel is not asked.
-
-    A host that is given as `Once` remembers its answers from control to control.
-    """
-    host = host if isinstance(host, Once) else Once(host)
+    """What does not hold of a control, in words; a container's kernel is not asked."""
     return [
         f"{check.kind} {check.key}: {found}, should be {check.wanted}"
         for check in control.checks
@@ -62,90 +40,128 @@ def wrong(host: Any, control: Control, own_kernel: bool, part: Part) -> list[str
     ]
 
 
+def wrong_now(host: Any, control: Control, own_kernel: bool, part: Part) -> list[str]:
+    """The same of a host behind a Shell that may have changed since it was last asked."""
+    host.backend.forget()
+    host.backend.ask(each for check in control.checks for each in questions(check))
+    return wrong(host, control, own_kernel, part)
+
+
+def questions(check: Check) -> list[str]:
+    """The commands that tell whether a check holds."""
+    return QUESTIONS[check.kind](check.key)
+
+
 def _found(host: Any, check: Check, own_kernel: bool, part: Part) -> str | None:
-    found = READINGS[check.kind](host, check, own_kernel)
+    answers = [host.run(each) for each in questions(check)]
+    if check.kind in ("module", "sysctl"):
+        return {"module": _module, "sysctl": _sysctl}[check.kind](check, own_kernel, *answers)
+    found = READINGS[check.kind](check, *answers)
     if check.key == RULES and found:
         return "as composed" if found == rules(host, part).state else "differs"
     return found
 
 
-def _sshd(host: Any, check: Check, own_kernel: bool) -> str | None:
-    lines = host.check_output("sshd -T").splitlines()
+def _text(answer: Any) -> str:
+    assert answer.rc == 0, answer.stderr
+    return str(answer.stdout).rstrip("\n")
+
+
+def _unit_name(key: str) -> str:
+    return key if "." in key else f"{key}.service"
+
+
+QUESTIONS: dict[str, Callable[[str], list[str]]] = {
+    "sshd": lambda key: ["sshd -T"],
+    "hostkeys": lambda key: ["for k in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $k; done"],
+    "sysctl": lambda key: [PERSISTED, f"cat /proc/sys/{key.replace('.', '/')}"],
+    "module": lambda key: [
+        f"modprobe --showconfig | grep -E '^(install|blacklist) {key.replace('-', '[-_]')}'",
+        f"test -e /sys/module/{key.replace('-', '_')}",
+    ],
+    "file": lambda key: [f"stat -c '%a %U %G' {key} && sha256sum < {key}"],
+    "mode": lambda key: [f"stat -c '%a %U %G' {key}"],
+    "unit": lambda key: (
+        ["cat /etc/ufw/ufw.conf"]
+        if key == "ufw"
+        else [f"systemctl {verb} {_unit_name(key)}" for verb in ("is-active", "is-enabled")]
+    ),
+    "package": lambda key: [f"dpkg-query -f '${{Status}}' -W {key}"],
+    "mount": lambda key: [f"findmnt -n -o OPTIONS {key}"],
+    "line": lambda key: [f"grep -E '^{key.split()[1]}[[:space:]]' {key.split()[0]} | tail -n 1"],
+    "firewall": lambda key: [
+        "nft -s list table inet skerry",
+        f"unshare --net sh -c 'nft -f {RULES} && nft -s list table inet skerry'",
+    ],
+    "k3s": lambda key: ["cat /etc/rancher/k3s/config.yaml"],
+}
+
+
+def _sshd(check: Check, running: Any) -> str | None:
+    lines = _text(running).splitlines()
     return next((line.partition(" ")[2] for line in lines if line.startswith(f"{check.key} ")), None)
 
 
-def _host_keys(host: Any, check: Check, own_kernel: bool) -> str:
-    listed = host.run("for k in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $k; done").stdout.splitlines()
+def _host_keys(check: Check, listed: Any) -> str:
     weak = [
         words[-1]
-        for words in map(str.split, listed)
+        for words in map(str.split, listed.stdout.splitlines())
         if words[-1] in ("(DSA)", "(ECDSA)") or int(words[0]) < 256
     ]
     return ",".join(weak) or "none"
 
 
-def _sysctl(host: Any, check: Check, own_kernel: bool) -> str:
+def _sysctl(check: Check, own_kernel: bool, kept: Any, runtime: Any) -> str:
     """The running value, if it is what the next boot will set; in a container the latter alone."""
-    lines = [line.partition("=") for line in host.check_output(PERSISTED).splitlines()]
-    kept = [value.strip() for key, _, value in lines if key.strip().lstrip("-") == check.key]
-    persisted = kept[-1] if kept else "not persisted"
-    if not own_kernel or not check.holds(persisted):
-        return persisted
-    runtime: str = host.check_output(f"cat /proc/sys/{check.key.replace('.', '/')}")
-    return runtime
+    lines = [line.partition("=") for line in _text(kept).splitlines()]
+    values = [value.strip() for key, _, value in lines if key.strip().lstrip("-") == check.key]
+    persisted = values[-1] if values else "not persisted"
+    return _text(runtime) if own_kernel and check.holds(persisted) else persisted
 
 
-def _module(host: Any, check: Check, own_kernel: bool) -> str:
-    lines = host.run(
-        f"modprobe --showconfig | grep -E '^(install|blacklist) {check.key.replace('-', '[-_]')}'"
-    ).stdout
-    loaded = own_kernel and host.file(f"/sys/module/{check.key.replace('-', '_')}").exists
+def _module(check: Check, own_kernel: bool, configured: Any, present: Any) -> str:
+    lines, loaded = configured.stdout, own_kernel and present.rc == 0
     return "blocked" if "install" in lines and "blacklist" in lines and not loaded else "loadable"
 
 
-def _file(host: Any, check: Check, own_kernel: bool) -> str | None:
-    found = host.run(f"stat -c '%a %U %G' {check.key} && sha256sum < {check.key}")
+def _file(check: Check, found: Any) -> str | None:
     return " ".join(found.stdout.split()[:4]) if found.rc == 0 else None
 
 
-def _mode(host: Any, check: Check, own_kernel: bool) -> str | None:
+def _mode(check: Check, listed: Any) -> str | None:
     """Of the files that a pattern stands for, the first that is not as wanted."""
-    listed = host.run(f"stat -c '%a %U %G' {check.key}").stdout.splitlines()
-    return next((each for each in listed if not check.holds(each)), listed[0] if listed else None)
+    lines = listed.stdout.splitlines()
+    return next((each for each in lines if not check.holds(each)), lines[0] if lines else None)
 
 
-def _unit(host: Any, check: Check, own_kernel: bool) -> str:
+def _unit(check: Check, active: Any, enabled: Any = None) -> str:
     if check.key == "ufw":
-        return "active" if "ENABLED=yes" in host.run("cat /etc/ufw/ufw.conf").stdout else "off"
-    name = check.key if "." in check.key else f"{check.key}.service"
-    runs = host.run(f"systemctl is-active {name}").stdout.strip() in ("active", "activating")
-    starts = host.run(f"systemctl is-enabled {name}").stdout.strip().startswith(("enabled", "static"))
+        return "active" if "ENABLED=yes" in active.stdout else "off"
+    runs = active.stdout.strip() in ("active", "activating")
+    starts = enabled.stdout.strip().startswith(("enabled", "static"))
     return {(True, True): "active", (False, False): "off"}.get((runs, starts), "half")
 
 
-def _package(host: Any, check: Check, own_kernel: bool) -> str:
-    return "installed" if host.package(check.key).is_installed else "absent"
+def _package(check: Check, status: Any) -> str:
+    return "installed" if status.stdout.endswith(" ok installed") else "absent"
 
 
-def _mount(host: Any, check: Check, own_kernel: bool) -> str:
-    return ",".join(host.mount_point(check.key).options)
+def _mount(check: Check, options: Any) -> str:
+    return _text(options)
 
 
-def _line(host: Any, check: Check, own_kernel: bool) -> str:
-    path, key = check.key.split()
-    return str(host.run(f"grep -E '^{key}[[:space:]]' {path} | tail -n 1").stdout.split()[-1])
+def _line(check: Check, last: Any) -> str:
+    return str(last.stdout.split()[-1])
 
 
-def _firewall(host: Any, check: Check, own_kernel: bool) -> str:
+def _firewall(check: Check, loaded: Any, wanted: Any) -> str:
     """The loaded table is what the rules make of an empty network namespace."""
-    loaded = host.run("nft -s list table inet skerry").stdout
-    wanted = host.run(f"unshare --net sh -c 'nft -f {RULES} && nft -s list table inet skerry'").stdout
-    same = hashlib.sha256(loaded.encode()).digest() == hashlib.sha256(wanted.encode()).digest()
-    return "as written" if same and "hook input priority" in loaded and "policy drop" in loaded else "differs"
+    whole = "hook input priority" in loaded.stdout and "policy drop" in loaded.stdout
+    return "as written" if loaded.stdout == wanted.stdout and whole else "differs"
 
 
-def _k3s(host: Any, check: Check, own_kernel: bool) -> str | None:
-    config = yaml.safe_load(host.file("/etc/rancher/k3s/config.yaml").content_string)
+def _k3s(check: Check, file: Any) -> str | None:
+    config = yaml.safe_load(_text(file))
     flag, _, name = check.key.partition(" ")
     if not name:
         return str(config.get(flag)).lower() if flag in config else None
@@ -153,7 +169,7 @@ def _k3s(host: Any, check: Check, own_kernel: bool) -> str | None:
     return values[-1] if values else None
 
 
-READINGS: dict[str, Callable[[Any, Check, bool], str | None]] = {
-    "sshd": _sshd, "hostkeys": _host_keys, "sysctl": _sysctl, "module": _module, "file": _file, "mode": _mode,
-    "unit": _unit, "package": _package, "mount": _mount, "line": _line, "firewall": _firewall, "k3s": _k3s,
+READINGS: dict[str, Callable[..., str | None]] = {
+    "sshd": _sshd, "hostkeys": _host_keys, "file": _file, "mode": _mode, "unit": _unit, "package": _package,
+    "mount": _mount, "line": _line, "firewall": _firewall, "k3s": _k3s,
 }  # fmt: skip

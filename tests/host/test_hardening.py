@@ -8,7 +8,7 @@ import pytest
 from cluster.hardening import catalogue
 from cluster.hardening.catalogue import IDS, Part
 from cluster.settings import Settings
-from tests.host.readings import Once, wrong
+from tests.host.readings import wrong
 
 
 @pytest.fixture(scope="session")
@@ -18,19 +18,13 @@ def controls(host: Any, part: Part) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def once(host: Any) -> Once:
-    """The host, which does not change while it is looked at."""
-    return Once(host)
-
-
-@pytest.fixture(scope="session")
 def has_own_kernel(host: Any) -> bool:
     return bool(host.run("systemd-detect-virt --container").stdout.strip() == "none")
 
 
 @pytest.mark.parametrize("id", sorted(IDS))
 def test_control(
-    id: str, once: Once, controls: dict[str, Any], settings: Settings, has_own_kernel: bool, part: Part
+    id: str, host: Any, controls: dict[str, Any], settings: Settings, has_own_kernel: bool, part: Part
 ) -> None:
     if not settings.harden:
         pytest.skip("harden = False")
@@ -39,11 +33,11 @@ def test_control(
             f"the exception has expired: {waiver.reason} (until {waiver.until})"
         )
         pytest.skip(f"accepted risk: {waiver.reason} (until {waiver.until})")
-    if any(check.kind == "k3s" for check in controls[id].checks) and once.run("test -d /etc/rancher/k3s").rc:
+    if any(check.kind == "k3s" for check in controls[id].checks) and host.run("test -d /etc/rancher/k3s").rc:
         pytest.skip("K3s is not installed")
     if not controls[id].checks:
         pytest.skip("the settings ask for nothing here: see k3s_profile")
-    assert wrong(once, controls[id], has_own_kernel, part) == []
+    assert wrong(host, controls[id], has_own_kernel, part) == []
 
 
 def test_no_change_waits_for_its_proof(host: Any) -> None:

@@ -146,9 +146,20 @@ def write_inventory(folder: Path, host: lab.Host, artifacts: Path, settings: dic
 def write_cluster(
     folder: Path, servers: list[lab.Host], agents: list[lab.Host], artifacts: Path, settings: dict[str, Any]
 ) -> Path:
-    """An inventory with these servers and agents."""
+    """An inventory with these servers and agents, all with the same settings."""
+    pairs = [[(host, settings) for host in hosts] for hosts in (servers, agents)]
+    return write_hosts(folder, artifacts, *pairs)
+
+
+def write_hosts(
+    folder: Path,
+    artifacts: Path,
+    servers: list[tuple[lab.Host, dict[str, Any]]],
+    agents: list[tuple[lab.Host, dict[str, Any]]],
+) -> Path:
+    """An inventory with these servers and agents, each with settings of its own."""
     groups = {
-        name: [(host.name, _data(folder, host, artifacts, settings)) for host in hosts]
+        name: [(host.name, _data(folder, host, artifacts, settings)) for host, settings in hosts]
         for name, hosts in (("servers", servers), ("agents", agents))
     }
     folder.mkdir(exist_ok=True)

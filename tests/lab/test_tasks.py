@@ -35,8 +35,13 @@ def node(host: lab.Host, inventory: WriteInventory, run: Run) -> str:
 
 def test_an_operators_day(node: str, host: lab.Host, home: Path, tmp_path: Path) -> None:
     """One test, because each step needs the node: up again, status, kubeconfig, kubectl, uninstall, status."""
+    lab.run(host.name, "logger -t mark here")
     up = invoke(home, "up", node, "--json")
     assert up.returncode == 0, up.stderr
+    log = lab.run(host.name, "journalctl -b -t sshd -t mark -o cat").stdout.rpartition("here\n")[2]
+    assert log.count("Accepted publickey") == 2, (
+        log
+    )  # deploy and verify share one; the other asks for this log
     stages = {stage["name"]: stage for stage in json.loads(up.stdout)["stages"]}
     assert {stages[name]["result"] for name in ("Packages", "Swap", "Kernel", "K3s")} == {"unchanged"}
     assert stages["Verify"]["result"] == "done"

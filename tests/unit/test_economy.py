@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pyinfra
 import pytest
 from pyinfra.api import arguments, util
+from pyinfra.api.host import HostData
+from pyinfra_cli import inventory
 
 from controller import economy
+
+PROJECT = Path(__file__).parents[2]
+PLUGINS = """
+from importlib import metadata
+
+def names():
+    groups = ("pyinfra.connectors", "pytest11", "gevent.plugins.monkey.will_patch_all", "none")
+    return [sorted(each.name for each in metadata.entry_points(group=group)) for group in groups]
+
+before = names()
+from controller import start
+assert before[0] and before[1] and names() == before
+"""
 
 
 def both(state: SimpleNamespace) -> tuple[list[int], list[int]]:
@@ -41,3 +59,37 @@ def test_the_arguments_that_are_kept_are_the_same_each_time() -> None:
     assert inspect.signature(arguments.all_global_arguments).parameters == {}
     assert arguments.all_global_arguments() == arguments.all_global_arguments()
     assert "all_global_arguments()" in inspect.getsource(arguments.pop_global_arguments)
+
+
+def test_a_hosts_data_are_those_that_pyinfra_finds() -> None:
+    values: list[Any] = [{"a": [1]}, lambda: {"a": 2, "b": None}, {"c": 3}]
+    data = HostData(SimpleNamespace(name="host"), *values)  # type: ignore[arg-type]
+    theirs = inspect.unwrap(HostData.__getattr__)
+    for when in ("as they came", "one set since"):
+        for key in "abcd":
+            found = [_or_none(of, data, key) for of in (economy.datum, theirs)]
+            assert found[0] == found[1], (when, key)
+        data.d = 4
+    assert economy.datum(data, "a") is not values[0]["a"]
+
+
+def _or_none(of: Any, data: Any, key: str) -> object:
+    """The value with a mark that it is one, or what was raised."""
+    try:
+        return ("found", of(data, key))
+    except AttributeError as error:
+        return str(error)
+
+
+def test_a_file_of_group_data_is_parsed_once(tmp_path: Path) -> None:
+    """pyinfra asks for each name in it, by the name that is replaced."""
+    path = tmp_path / "all.py"
+    path.write_text("import sys\nfrom os import path as where\none, two = 1, 2\n")
+    names = inspect.unwrap(inventory._get_imported_names)
+    assert names(str(path)) == {"sys", "where"}
+    assert " _get_imported_names(file)" in inspect.getsource(inventory._get_group_data)
+
+
+def test_the_plugins_are_those_that_python_finds() -> None:
+    """Asked in a process of its own, because it is for good."""
+    subprocess.run([sys.executable, "-c", PLUGINS], cwd=PROJECT, check=True)

@@ -75,6 +75,21 @@ def test_an_inventory_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert "no such inventory" in result.stderr
 
 
+def test_a_deploy_script_that_is_not_there_is_one_line(inventory: Path) -> None:
+    inventory.write_text('servers = ["a"]')
+    result = engine("run", str(inventory), "deploy/nothing.py")
+    assert (result.returncode, len(result.stderr.splitlines())) == (2, 1)
+    assert "deploy/nothing.py: no such deploy script" in result.stderr
+
+
+def test_verifying_a_host_that_cannot_be_reached_is_one_line(inventory: Path) -> None:
+    inventory.write_text('servers = [("a", {"ssh_hostname": "127.0.0.1", "ssh_port": 9})]')
+    command = [str(Path(sys.executable).parent / "invoke"), "verify", str(inventory)]
+    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60)
+    assert (result.returncode, len(result.stderr.splitlines())) == (2, 1)
+    assert "a: 127.0.0.1 port 9 cannot be reached" in result.stderr
+
+
 def test_an_unreachable_host_is_one_line_with_what_to_look_at(inventory: Path) -> None:
     inventory.write_text('servers = [("a", {"ssh_hostname": "127.0.0.1", "ssh_port": 9})]')
     result = engine("run", str(inventory), "deploy/k3s.py")

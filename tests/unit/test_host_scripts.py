@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from deploy.facts.script import COMMON, file_states
 from deploy.facts.snapshot import join, split
 from deploy.facts.swap import Swap
 from deploy.operations import artifact
-from deploy.operations.artifact import Source, place_script
+from deploy.operations import join as join_commands
+from deploy.operations.artifact import Place, Source, fetch_script, receive_script
 from deploy.operations.files import write_script
 from deploy.phases.swap import comment_out_script
 
@@ -58,47 +60,112 @@ def test_a_secret_is_never_readable_by_others_even_beside_a_leftover(tmp_path: P
     assert "No such file" in shell(script, file.content).stderr
 
 
+BINARY = b"a binary of some length"
+GOOD = Source("https://mirror.example/k3s", hashlib.sha256(BINARY).hexdigest())
+
+
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
-    monkeypatch.setattr(artifact, "LOCK", str(tmp_path / "lock"))
-    return str(tmp_path / "k3s.part"), str(tmp_path / "v1" / "k3s")
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setattr(artifact, "LOCK", f"exec 9> {tmp_path}/lock && flock --timeout 9 9")
+    return Place(str(tmp_path / "v1" / "k3s"), "755")
 
 
-def test_an_artifact_with_its_checksum_is_placed_and_stamped(place: tuple[str, str]) -> None:
-    part, path = place
-    Path(part).write_bytes(b"binary")
-    sha256 = hashlib.sha256(b"binary").hexdigest()
-    assert (
-        shell(place_script(part, path, "755", Source("https://mirror.example/k3s", sha256), ":")).returncode
-        == 0
-    )
-    status = Path(path).stat()
-    assert oct(status.st_mode & 0o777) == "0o755"
-    assert Path(f"{path}.sha256").read_text() == f"{sha256} {status.st_ino} 6 {int(status.st_ctime)}\n"
-    assert not Path(part).exists()
+def left(place: Place) -> list[str]:
+    """What there is in the artifact's folder."""
+    return sorted(entry.name for entry in Path(place.path).parent.iterdir())
 
 
-def test_a_tampered_artifact_leaves_nothing(place: tuple[str, str]) -> None:
-    part, path = place
-    Path(part).write_bytes(b"tampered")
-    source = Source("https://mirror.example/k3s", hashlib.sha256(b"binary").hexdigest())
-    result = shell(place_script(part, path, "755", source, ":"))
+def placed(place: Place) -> bool:
+    status = Path(place.path).stat()
+    stamp = Path(f"{place.path}.sha256").read_text()
+    whole = stamp == f"{GOOD.sha256} {status.st_ino} {len(BINARY)} {int(status.st_ctime)}\n"
+    return whole and oct(status.st_mode & 0o777) == "0o755" and Path(place.path).read_bytes() == BINARY
+
+
+def test_an_artifact_with_its_checksum_is_placed_and_stamped(place: Place) -> None:
+    fetch = f"printf %s {shlex.quote(BINARY.decode())} > {place.part(GOOD)}"
+    assert shell(fetch_script(GOOD, place, fetch)).returncode == 0
+    assert placed(place)
+    assert left(place) == ["k3s", "k3s.sha256"]
+
+
+def test_a_tampered_artifact_leaves_nothing(place: Place) -> None:
+    result = shell(fetch_script(GOOD, place, f"echo tampered > {place.part(GOOD)}"))
     assert result.returncode != 0
     assert "https://mirror.example/k3s does not have the checksum" in result.stderr
-    assert not Path(part).exists()
-    assert not Path(path).exists()
+    assert left(place) == []
 
 
-def test_a_failed_fetch_leaves_nothing(place: tuple[str, str]) -> None:
-    part, path = place
-    result = shell(
-        place_script(
-            part, path, "755", Source("https://mirror.example/k3s", "0" * 64), f"echo x > {part}; false"
-        )
-    )
+def test_a_failed_fetch_leaves_nothing(place: Place) -> None:
+    assert shell(fetch_script(GOOD, place, f"echo x > {place.part(GOOD)}; false")).returncode != 0
+    assert left(place) == []
+
+
+def received(place: Place, stdin: bytes) -> subprocess.CompletedProcess[bytes]:
+    script = receive_script(GOOD, place, len(BINARY))
+    return subprocess.run(["sh", "-c", script], input=stdin, capture_output=True, check=False)
+
+
+def test_an_upload_is_placed_and_one_that_was_cut_goes_on_where_it_ended(place: Place) -> None:
+    cut = received(place, b"0\n" + BINARY[:9])
+    assert cut.returncode != 0
+    assert b"run it again to go on" in cut.stderr
+    part = Path(place.part(GOOD))
+    assert part.read_bytes() == BINARY[:9]
+    half_dead = part.open("ab")  # the shell of the connection that was cut
+    done = received(place, b"9\n" + BINARY[9:])
+    half_dead.write(b"late")
+    half_dead.close()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode().split()[:2] == ["9", hashlib.sha256(BINARY[:9]).hexdigest()]
+    assert placed(place)
+    assert left(place) == ["k3s", "k3s.sha256"]
+
+
+def test_an_upload_begins_anew_where_what_is_there_is_something_else(place: Place) -> None:
+    Path(place.path).parent.mkdir()
+    Path(place.part(GOOD)).write_bytes(b"something else")
+    assert received(place, b"0\n" + BINARY).returncode == 0
+    assert placed(place)
+
+
+def test_a_damaged_upload_leaves_nothing(place: Place) -> None:
+    result = received(place, b"0\n" + BINARY[::-1])
     assert result.returncode != 0
-    assert not Path(part).exists()
-    assert not Path(path).exists()
+    assert b"does not have the checksum" in result.stderr
+    assert left(place) == []
+
+
+@pytest.mark.parametrize(
+    ("there", "offset"), [(b"", 0), (BINARY[:9], 9), (BINARY, len(BINARY)), (b"other", 0), (BINARY + b"x", 0)]
+)
+def test_what_need_not_be_sent_is_the_files_own_beginning(tmp_path: Path, there: bytes, offset: int) -> None:
+    (tmp_path / "k3s").write_bytes(BINARY)
+    with (tmp_path / "k3s").open("rb") as file:
+        assert artifact.resumable(file, len(there), hashlib.sha256(there).hexdigest()) == offset
+
+
+def test_commands_that_go_together_end_with_the_first_that_fails(tmp_path: Path) -> None:
+    content = "it's $HOME `id` \\\\ \n  END\n\n"
+    commands = [
+        (f"cat > {tmp_path}/a", content),
+        (f"cd {tmp_path}; value=1; exit 0", ""),
+        (f"cat > {tmp_path}/b; echo ${{value:-none}} $(pwd) >> {tmp_path}/b", ""),
+        ("echo why >&2; exit 7", "not read\n"),
+        (f"touch {tmp_path}/c", ""),
+    ]
+    done = subprocess.run(["sh"], input=join_commands(commands), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (7, "why\n")
+    assert (tmp_path / "a").read_text() == content
+    assert (tmp_path / "b").read_text() == f"none {Path.cwd()}\n"
+    assert not (tmp_path / "c").exists()
+
+
+def test_commands_that_did_not_all_arrive_do_not_run(tmp_path: Path) -> None:
+    whole = join_commands([(f"touch {tmp_path}/a", ""), (f"cat > {tmp_path}/b", "one\ntwo\n")])
+    for length in range(len(whole) - 1):
+        done = subprocess.run(["sh"], input=whole[:length], capture_output=True, text=True, check=False)
+        assert list(tmp_path.iterdir()) == [], (length, done.stderr)
 
 
 FSTAB = """# /etc/fstab

@@ -43,7 +43,7 @@ FIT = Survey(
 
 
 def check(survey: Survey, settings: Settings, role: str = "server") -> list[Finding]:
-    return findings({"a": survey}, {"a": settings}, {"a": role}, {"a": NOW})  # type: ignore[dict-item]
+    return findings({"a": survey}, {"a": settings}, {"a": role}, {"a": (NOW, NOW)})  # type: ignore[dict-item]
 
 
 def test_a_fit_host_has_no_findings(make_settings: MakeSettings) -> None:
@@ -138,12 +138,20 @@ def test_a_cloned_machine_id_is_told_of_both_hosts(make_settings: MakeSettings) 
         {"a": FIT, "b": other},
         {"a": make_settings(), "b": make_settings()},
         {"a": "server", "b": "agent"},
-        {"a": NOW, "b": NOW},
+        {"a": (NOW, NOW), "b": (NOW, NOW)},
     )
     assert [(finding.host, "also that of" in finding.problem) for finding in found] == [
         ("a", True),
         ("b", True),
     ]
+
+
+def test_a_host_that_took_its_time_to_answer_has_no_wrong_clock(make_settings: MakeSettings) -> None:
+    for clock, fine in ((NOW, True), (NOW + 90, True), (NOW + 121, False), (NOW - 31, False)):
+        surveys = {"a": replace(FIT, clock=clock)}
+        assert (
+            not findings(surveys, {"a": make_settings()}, {"a": "server"}, {"a": (NOW, NOW + 90)})
+        ) is fine
 
 
 def test_a_finding_is_one_line() -> None:
@@ -156,13 +164,13 @@ def test_a_fresh_host_must_not_come_first_where_a_cluster_is(make_settings: Make
         name: replace(FIT, hostname=name, machine_id=name * 3, datastore="" if name == "new" else "etcd")
         for name in roles
     }
-    found = findings(hosts, dict.fromkeys(roles, settings), roles, dict.fromkeys(roles, NOW))  # type: ignore[arg-type]
+    found = findings(hosts, dict.fromkeys(roles, settings), roles, dict.fromkeys(roles, (NOW, NOW)))  # type: ignore[arg-type]
     assert [str(each) for each in found if each.host == "new"] == [
         "new: error: is first in servers but has no datastore, while b has: it would start another cluster; "
         "put b first in the inventory"
     ]
     whole = hosts | {"new": replace(hosts["new"], datastore="etcd")}
-    assert not findings(whole, dict.fromkeys(roles, settings), roles, dict.fromkeys(roles, NOW))  # type: ignore[arg-type]
+    assert not findings(whole, dict.fromkeys(roles, settings), roles, dict.fromkeys(roles, (NOW, NOW)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

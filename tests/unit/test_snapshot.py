@@ -68,7 +68,8 @@ def run(here: Path, operations: str, answer: str = "") -> Run:
     for line in (here / "reads").read_text().splitlines():
         name, shell = line.split()
         readings[shell] = readings.get(shell, "") + name
-    return Run(done, (here / "seen").read_text().splitlines(), list(readings.values()))
+    together = ["".join(sorted(names)) for names in readings.values()]  # they are read side by side
+    return Run(done, (here / "seen").read_text().splitlines(), together)
 
 
 def test_a_run_that_changes_nothing_reads_everything_once(tmp_path: Path) -> None:
@@ -113,3 +114,24 @@ def test_a_host_that_cannot_be_read_any_more_fails_its_operation_and_not_the_run
     assert "Traceback" not in found.done.stdout + found.done.stderr
     assert (tmp_path / "a").read_text() == "end\n"
     assert found.seen == ["a a", "c c"]
+
+
+AHEAD = """
+from deploy.facts.snapshot import Reading, expect
+expect(lambda: {{a._question.script: Reading(["{said}"], 0, 0), "echo other": Reading(["x"], 0, 0)}})
+"""
+
+
+def test_what_was_read_ahead_is_not_read_again_until_something_changes(tmp_path: Path) -> None:
+    """Told apart by saying something else than the file holds."""
+    found = run(tmp_path, AHEAD.format(said="ahead") + "put(a, 'ahead'); put(b, 'new'); put(a, 'ahead')")
+    assert found.done.returncode == 0, found.done.stderr
+    assert found.seen == ["ahead ahead", "b b", "new ahead"]
+    assert found.readings == ["bc", "a"]
+
+
+def test_what_was_read_ahead_of_a_persons_answer_does_not_count(tmp_path: Path) -> None:
+    found = run(tmp_path, AHEAD.format(said="ahead") + "put(a, 'a')", answer="\n")
+    assert found.done.returncode == 0, found.done.stderr
+    assert found.readings == ["bc", "abc"]
+    assert found.seen[-1] == "a a"

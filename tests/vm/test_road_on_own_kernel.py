@@ -9,14 +9,13 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import testinfra
+from testinfra.host import Host
 
 import lab
 from cluster.hardening import catalogue
@@ -24,7 +23,8 @@ from cluster.hardening.catalogue import Part
 from controller.inventory import load
 from controller.verify import write_ssh_config
 from tests.doubles import make_artifacts
-from tests.host.readings import wrong
+from tests.host.readings import wrong_now
+from tests.host.shell import Shell
 from tests.lab.runs import PROJECT, Result, Running, take_down, write_inventory
 
 NAME = "vm1"
@@ -59,13 +59,6 @@ def inventory(host: lab.Host, tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_artifacts.build(VERSION, folder / "artifacts")
     settings = {"k3s_version": VERSION, "k3s_protect_kernel_defaults": True, "reboot_timeout_seconds": 600}
     return write_inventory(folder, host, folder / "artifacts", settings)
-
-
-@pytest.fixture
-def short() -> Iterator[Path]:
-    """A folder whose path is short enough for a socket."""
-    with tempfile.TemporaryDirectory(prefix="skerry-") as folder:
-        yield Path(folder)
 
 
 def walk(inventory: Path) -> Result:
@@ -123,11 +116,13 @@ def test_the_acceptance_checks_are_green(inventory: Path) -> None:
     assert " 0 failed" in checks.stdout
 
 
-def test_the_kernels_controls_undone_by_hand_are_seen(host: lab.Host, inventory: Path, short: Path) -> None:
+def test_the_kernels_controls_undone_by_hand_are_seen(
+    host: lab.Host, inventory: Path, tmp_path: Path
+) -> None:
     """What a container cannot show: running sysctls, loaded modules, mounts, auditd, AppArmor."""
     [wanted] = load(str(inventory)).hosts
-    config = write_ssh_config(short, [wanted])
-    seen = testinfra.get_host(f"ssh://{host.name}", ssh_config=str(config))
+    shell = Shell(host.name, str(write_ssh_config(tmp_path, [wanted])))
+    seen = Host(shell)
     part = Part("server", wanted.settings, 0, ())
     controls = {control.id: control for control in catalogue.controls(part)}
     for id, (undone, again) in {
@@ -141,10 +136,11 @@ def test_the_kernels_controls_undone_by_hand_are_seen(host: lab.Host, inventory:
         "SYS-05": ("systemctl disable apparmor", "systemctl enable apparmor"),
         "SYS-14": ("mount -o remount,exec /dev/shm", "mount -o remount,noexec /dev/shm"),
     }.items():
-        assert wrong(seen, controls[id], True, part) == []
+        assert wrong_now(seen, controls[id], True, part) == []
         show(host, undone)
-        assert wrong(seen, controls[id], True, part) != [], id
+        assert wrong_now(seen, controls[id], True, part) != [], id
         show(host, again)
+    shell.close()
 
 
 def test_no_k3s_started_with_another_configuration_than_it_runs(host: lab.Host, inventory: Path) -> None:

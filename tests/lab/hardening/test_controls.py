@@ -6,14 +6,12 @@ with this machine, is left to tests/vm.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import testinfra
+from testinfra.host import Host
 
 import lab
 from cluster.hardening import catalogue
@@ -21,8 +19,9 @@ from cluster.hardening.catalogue import Part
 from cluster.hardening.control import Check, Control
 from cluster.hardening.kernel import MODULES_FILE
 from controller.inventory import load
-from controller.verify import hang_up, write_ssh_config
-from tests.host.readings import CONTAINER, wrong
+from controller.verify import write_ssh_config
+from tests.host.readings import CONTAINER, wrong_now
+from tests.host.shell import Shell
 from tests.lab.conftest import Run, WriteInventory
 
 K3S = "/etc/rancher/k3s/config.yaml"
@@ -109,19 +108,18 @@ def cis_node(
     result = Running(path, "deploy/k3s.py", folder / "home").finish()
     assert result.code == 0, result.stderr
     [wanted] = load(str(path)).hosts
-    config = write_ssh_config(
-        Path(tempfile.mkdtemp(prefix="skerry-")), [wanted]
-    )  # a short path, for a socket
+    shell = Shell(host.name, str(write_ssh_config(folder, [wanted])))
     part = catalogue.Part("server", wanted.settings, 0, ())
     controls = catalogue.active(catalogue.controls(part), wanted.settings.harden_exceptions)
-    yield testinfra.get_host(f"ssh://{host.name}", ssh_config=str(config)), controls, part
-    hang_up(config, [wanted])
-    shutil.rmtree(config.parent)
+    yield Host(shell), controls, part
+    shell.close()
 
 
 def test_every_control_is_green_as_deployed(cis_node: tuple[Any, list[Control], Part]) -> None:
     host, controls, part = cis_node
-    assert {control.id: found for control in controls if (found := wrong(host, control, False, part))} == {}
+    assert {
+        control.id: found for control in controls if (found := wrong_now(host, control, False, part))
+    } == {}
 
 
 @pytest.mark.parametrize("id", sorted(catalogue.IDS))
@@ -138,10 +136,10 @@ def test_a_control_undone_by_hand_is_seen(
     for check in checks:
         undone, again = undo(check)
         lab.run(prepared, undone)
-        seen = wrong(host, found[0], False, part)
+        seen = wrong_now(host, found[0], False, part)
         lab.run(prepared, again)
         assert any(f"{check.kind} {check.key}:" in each for each in seen), (check, seen)
-    assert wrong(host, found[0], False, part) == []
+    assert wrong_now(host, found[0], False, part) == []
 
 
 def test_one_file_of_a_pattern_is_seen(prepared: str, cis_node: tuple[Any, list[Control], Part]) -> None:
@@ -149,7 +147,7 @@ def test_one_file_of_a_pattern_is_seen(prepared: str, cis_node: tuple[Any, list[
     host, controls, part = cis_node
     [permissions] = [control for control in controls if control.id == "SYS-09"]
     lab.run(prepared, "cd /boot && umask 022 && touch System.map-1 System.map-2 && chmod 600 System.map-1")
-    seen = wrong(host, permissions, False, part)
+    seen = wrong_now(host, permissions, False, part)
     lab.run(prepared, "rm /boot/System.map-*")
     assert seen == ["mode /boot/System.map-*: 644 root root, should be 600 root root|absent"]
 
