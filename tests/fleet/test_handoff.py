@@ -433,7 +433,9 @@ def test_invoke_up_asks_for_what_the_hand_off_needs_before_it_touches_a_host(
     """And gives it to the engine's process by its environment."""
     given: list[dict[str, str]] = []
 
-    def deploy(path: str, script: str, data: object, secrets: dict[str, str]) -> tuple[int, list[up.Stage]]:
+    def deploy(
+        path: str, script: str, data: object, secrets: dict[str, str], then: None
+    ) -> tuple[int, list[up.Stage]]:
         given.append(secrets)
         return 0, []
 

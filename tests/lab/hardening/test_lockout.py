@@ -160,7 +160,7 @@ def test_a_run_that_locks_itself_out_says_so_takes_it_back_and_fails(
     assert "nobody could log in any more after this change" in result.stderr
     assert "it was taken back" in result.stderr
     assert "Traceback" not in result.stderr + result.stdout
-    assert login_works(host)
+    until(lambda: login_works(host), "the host", GRACE_SECONDS)
     assert configuration(host) == before
 
 
