@@ -46,9 +46,9 @@ def snapshot(mine: Part) -> Snapshot[HardeningState]:
     return _snapshots[_key()]
 
 
-def planned(found: Snapshot[HardeningState]) -> Plan:
-    """What is wanted of the host at hand as it is found now, composed once for each reading."""
-    state, known = found(), _plans.get(_key())
+def planned(state: HardeningState) -> Plan:
+    """What is wanted of the host at hand, given what was found; composed once for each reading."""
+    known = _plans.get(_key())
     if known is None or known.state is not state:
         known = _plans[_key()] = Plan(part(), state)
     return known

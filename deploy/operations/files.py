@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from pyinfra import host
 from pyinfra.api import StringCommand
@@ -16,23 +17,26 @@ TEMPORARY = (
 )
 
 
-Files = Callable[[], Mapping[str, str]]
-"""The states of a host's files by path; a file that does not exist is absent."""
+class WithFiles(Protocol):
+    """What was read of a host, the states of files by path among it; a file that does not exist is absent."""
+
+    @property
+    def files(self) -> Mapping[str, str]: ...
 
 
 @operation
-def write(file: File, found: Files) -> Commands:
+def write(file: File, found: Callable[[], WithFiles]) -> Commands:
     """Make `file` stand on the host: written beside its place, its checksum compared, then renamed."""
-    if found().get(file.path) == file.state:
+    if found().files.get(file.path) == file.state:
         host.noop(f"{file.path} is as wanted")
         return
     yield StringCommand(write_script(file), _stdin=file.content)
 
 
 @operation
-def remove(path: str, found: Files) -> Commands:
+def remove(path: str, found: Callable[[], WithFiles]) -> Commands:
     """Make `path` not exist."""
-    if path not in found():
+    if path not in found().files:
         host.noop(f"{path} does not exist")
         return
     yield StringCommand(f"rm -f {shlex.quote(path)}")

@@ -27,7 +27,7 @@ def clock() -> None:
     digest = started_with(unit, servers)
     found = Snapshot(Clock, unit=unit, files=[servers.path, digest.path])
     for file in (servers, digest):
-        write(name=f"Write {file.path}", file=file, found=lambda: found().files)
+        write(name=f"Write {file.path}", file=file, found=found.as_found)
     _run_service(name="Run the time service", unit=unit, digest=servers.sha256, found=found)
     _wait_synchronised(name="Wait for a synchronised clock", settings=settings, found=found)
 
@@ -50,7 +50,7 @@ def started_with(unit: str, servers: File) -> File:
 
 @operation
 def _run_service(unit: str, digest: str, found: Snapshot[ClockState]) -> Commands:
-    state = found()
+    state = found.as_found()
     if not state.enabled:
         yield StringCommand(f"systemctl enable {unit}")
     if not state.keeps_time:

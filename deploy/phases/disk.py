@@ -9,9 +9,6 @@ from pyinfra import host, logger
 from pyinfra.api import StringCommand, deploy
 from pyinfra.api.exceptions import DeployError
 
-from bench.profiles import phases, plan
-from bench.record import describe
-from bench.verdict import judge
 from cluster.disk import DATASTORE, Answer, DiskRecord, admit, refuse
 from cluster.settings import Settings
 from deploy.facts.disk import Disk
@@ -58,6 +55,11 @@ def _measure(settings: Settings) -> Commands:
     if not state.is_executing:
         yield StringCommand("true")  # pyinfra asks whether there is something to do; measuring takes its time
         return
+    # Imported here, because only a run that measures should pay for it.
+    from bench.profiles import phases, plan
+    from bench.record import describe
+    from bench.verdict import judge
+
     found = host.get_fact(Disk, plan=json.dumps(plan(DATASTORE, phases(PROFILE))))
     record = None
     if found["event"] == "result":

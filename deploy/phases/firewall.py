@@ -51,7 +51,7 @@ def _wanted(plan: Plan) -> bool:
 
 @operation
 def _install(found: Snapshot[HardeningState]) -> Commands:
-    plan = planned(found)
+    plan = planned(found.as_found())
     if not _wanted(plan) or ("package", "nftables") in plan.state.found:
         host.noop("nftables is installed")
         return
@@ -61,7 +61,7 @@ def _install(found: Snapshot[HardeningState]) -> Commands:
 
 @operation
 def _load(found: Snapshot[HardeningState]) -> Commands:
-    plan = planned(found)
+    plan = planned(found())
     state = plan.state
     if not _wanted(plan):
         host.noop("FW-01 is waived")

@@ -16,7 +16,6 @@ from deploy.facts.flux import Flux, FluxState
 from deploy.facts.snapshot import Snapshot
 from deploy.operations import Commands, operation
 from deploy.wanted import mine, wanted
-from fleet import tools
 
 
 @deploy("Flux")
@@ -31,7 +30,8 @@ def flux() -> None:
 
 @operation
 def _hand_over(found: Snapshot[FluxState]) -> Commands:
-    from controller import handoff  # what it imports takes 0.1 s, which only runs that hand over should pay
+    from controller import handoff  # what these import takes 0.1 s, which only runs that hand over should pay
+    from fleet import tools
 
     here = this_inventory()
     first = here.first_server

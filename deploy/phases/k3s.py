@@ -70,7 +70,7 @@ def k3s() -> None:
     else:
         _write(files, found)
     if not node.credentials:
-        remove(name="Remove S3's credentials", path=CREDENTIALS, found=lambda: found().files)
+        remove(name="Remove S3's credentials", path=CREDENTIALS, found=found.as_found)
     _link(name="Link the version", wanted=node, found=found)
     _restore(name="Restore the datastore", wanted=node, found=found)
     # On every host, also where there is nothing to do: pyinfra orders operations by how many come before them.
@@ -147,7 +147,7 @@ def _of(name: str, ask: Callable[[Snapshot[K3sState]], K3sState]) -> K3sState:
 
 def _write(files: list[File], found: Snapshot[K3sState]) -> None:
     for file in files:
-        write(name=f"Write {file.path}", file=file, found=lambda: found().files)
+        write(name=f"Write {file.path}", file=file, found=found.as_found)
 
 
 def is_down() -> bool:
@@ -203,7 +203,7 @@ def _create_tokens(found: Snapshot[K3sState]) -> Commands:
     random = "od -An -N 32 -t x1 /dev/urandom | tr -d ' \\n' && echo"
     kept = f"if [ -s {FULL_TOKEN} ]; then sed 's/.*::server://' {FULL_TOKEN}; else {random}; fi"
     for name, path, make in (("server", TOKEN, kept), ("agent", AGENT_TOKEN, random)):
-        if name not in found().tokens:
+        if name not in found.as_found().tokens:
             yield StringCommand(
                 f"umask 077 && mkdir -p {Path(path).parent} && {{ {make}; }} > {path}.skerry-new && "
                 f"sync {path}.skerry-new && mv -f {path}.skerry-new {path}"
@@ -213,10 +213,10 @@ def _create_tokens(found: Snapshot[K3sState]) -> Commands:
 @operation
 def _profile(wanted: Node, found: Snapshot[K3sState]) -> Commands:
     """K3s keeps the modes of folders it finds. What a former profile had K3s apply goes from the cluster, too."""
-    paths = {file.path for file in wanted.files}
-    if missing := [path for path in paths if path.startswith(SERVER) and path not in found().files]:
+    files, paths = found.as_found().files, {file.path for file in wanted.files}
+    if missing := [path for path in paths if path.startswith(SERVER) and path not in files]:
         yield StringCommand(f"install -d -m 700 /var/lib/rancher/k3s {' '.join(k3s_cis.FOLDERS)}")
-    forgotten = k3s_cis.POLICIES in found().files and k3s_cis.POLICIES not in paths
+    forgotten = k3s_cis.POLICIES in files and k3s_cis.POLICIES not in paths
     if forgotten:
         yield StringCommand(
             f"{KUBECTL} delete --ignore-not-found -f {k3s_cis.POLICIES} && rm -f {k3s_cis.POLICIES} "
@@ -229,7 +229,7 @@ def _profile(wanted: Node, found: Snapshot[K3sState]) -> Commands:
 @operation
 def _link(wanted: Node, found: Snapshot[K3sState]) -> Commands:
     """/usr/local/bin/k3s names the version; kubectl, crictl and ctr name k3s, unless the host has its own."""
-    state = found()
+    state = found.as_found()
     links = {"k3s": wanted.binary}
     links |= {name: "k3s" for name in ("kubectl", "crictl", "ctr") if name not in state.elsewhere}
     for name, target in links.items():
@@ -241,7 +241,7 @@ def _link(wanted: Node, found: Snapshot[K3sState]) -> Commands:
 @operation
 def _restore(wanted: Node, found: Snapshot[K3sState]) -> Commands:
     """What `invoke restore` has left on the first server becomes its datastore, before K3s starts."""
-    if wanted.server_url is not None or not found().restore:
+    if wanted.server_url is not None or not found.as_found().restore:
         host.noop("there is nothing to restore")
         return
     arguments = [wanted.settings.k3s_datastore, str(wanted.settings.k3s_ready_timeout_seconds)]

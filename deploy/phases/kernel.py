@@ -57,14 +57,14 @@ def kernel() -> None:
     """`MODULES` are loaded and `SYSCTLS` set, in the running kernel and in files that outlive it."""
     found = Snapshot(Kernel, modules=list(MODULES), keys=list(SYSCTLS), files=[file.path for file in FILES])
     for file in FILES:
-        write(name=f"Write {file.path}", file=file, found=lambda: found().files)
+        write(name=f"Write {file.path}", file=file, found=found.as_found)
     _apply(name="Load modules and apply sysctls", found=found)
 
 
 @operation
 def _apply(found: Snapshot[KernelState]) -> Commands:
     """Modules first: net.bridge.* exists only with br_netfilter. A container has no kernel to change."""
-    state = found()
+    state = found.as_found()
     wrong = {key: value for key, value in SYSCTLS.items() if state.sysctls.get(key) != value}
     if not state.own_kernel:
         host.noop("the kernel is the machine's")

@@ -36,7 +36,7 @@ def ssh() -> None:
         )
     found = snapshot(mine)
     for file in GUARD_FILES:
-        write(name=f"Write {file.path}", file=file, found=lambda: found().files)
+        write(name=f"Write {file.path}", file=file, found=found.as_found)
     _enable_guard(name="Arm the guard at boot", found=found)
     _create_users(name="Create users", users=list(mine.settings.users), found=found)
     _harden(name="Harden sshd, keys and sudo", found=found)
@@ -45,7 +45,7 @@ def ssh() -> None:
 @operation
 def _enable_guard(found: Snapshot[HardeningState]) -> Commands:
     """Static and off until a change is armed; at boot it looks whether one was left unproven."""
-    if found().found.get(("unit", "skerry-guard")) in ("active", "stopped"):
+    if found.as_found().found.get(("unit", "skerry-guard")) in ("active", "stopped"):
         host.noop("the guard starts at boot")
         return
     yield StringCommand("systemctl daemon-reload && systemctl enable --quiet skerry-guard.service")
@@ -54,7 +54,7 @@ def _enable_guard(found: Snapshot[HardeningState]) -> Commands:
 @operation
 def _create_users(users: list[str], found: Snapshot[HardeningState]) -> Commands:
     """Without a password, so that only keys let them in."""
-    missing = [name for name in users if name not in found().accounts]
+    missing = [name for name in users if name not in found.as_found().accounts]
     for name in missing:
         yield StringCommand(
             f"PATH=$PATH:/usr/sbin; useradd --create-home --shell /bin/bash {name} && "
@@ -66,7 +66,7 @@ def _create_users(users: list[str], found: Snapshot[HardeningState]) -> Commands
 
 @operation
 def _harden(found: Snapshot[HardeningState]) -> Commands:
-    plan = planned(found)
+    plan = planned(found.as_found())
     state, settings = plan.state, plan.part.settings
     if state.armed:
         yield StringCommand("/usr/local/lib/skerry/guard rollback")

@@ -39,9 +39,9 @@ def system() -> None:
     _switch(name="Switch services", found=found)
 
 
-def _wrong(found: Snapshot[HardeningState], kind: str) -> list[Check]:
+def _wrong(state: HardeningState, kind: str) -> list[Check]:
     """The checks of a kind that do not hold and are this phase's."""
-    plan = planned(found)
+    plan = planned(state)
     ours = [control.id for control in plan.active if control.id.startswith(("KRN", "SYS"))]
     owned = {check for control in plan.active if control.id in ours for check in control.checks}
     return [check for check in dict.fromkeys(plan.wrong) if check.kind == kind and check in owned]
@@ -49,32 +49,34 @@ def _wrong(found: Snapshot[HardeningState], kind: str) -> list[Check]:
 
 @operation
 def _install(found: Snapshot[HardeningState]) -> Commands:
-    names = [check.key for check in _wrong(found, "package") if check.wanted == "installed"]
+    state = found.as_found()
+    names = [check.key for check in _wrong(state, "package") if check.wanted == "installed"]
     if not names:
         host.noop("all are installed")
         return
-    yield from keep(found(), [f"install {name}" for name in names])
+    yield from keep(state, [f"install {name}" for name in names])
     yield StringCommand(install_script(tuple(names)))
 
 
 @operation
 def _purge(found: Snapshot[HardeningState]) -> Commands:
-    names = [check.key for check in _wrong(found, "package") if check.wanted == "absent"]
+    state = found.as_found()
+    names = [check.key for check in _wrong(state, "package") if check.wanted == "absent"]
     if not names:
         host.noop("none is installed")
         return
-    yield from keep(found(), [f"purge {name}" for name in names])
+    yield from keep(state, [f"purge {name}" for name in names])
     yield StringCommand(f"{PATIENTLY}patiently apt-get -q -y purge {shlex.join(names)}")
 
 
 @operation
 def _write(found: Snapshot[HardeningState]) -> Commands:
     """Whole files, and the one line that is part of the distribution's file."""
-    plan = planned(found)
-    state = plan.state
+    state = found()
+    plan = planned(state)
     wanted: list[File] = [*plan.files.values(), *kernel.files(plan.active)]
     files = [file for file in wanted if state.files.get(file.path) != file.state]
-    lines = [check.key.split() for check in _wrong(found, "line")]
+    lines = [check.key.split() for check in _wrong(state, "line")]
     if not (files or lines):
         host.noop("all is written")
         return
@@ -82,7 +84,7 @@ def _write(found: Snapshot[HardeningState]) -> Commands:
     for file in files:
         yield StringCommand(write_script(file), _stdin=file.content)
     for path, key in lines:
-        value = next(c.wanted for c in _wrong(found, "line") if c.key == f"{path} {key}")
+        value = next(c.wanted for c in _wrong(state, "line") if c.key == f"{path} {key}")
         yield StringCommand(set_line_script(path, key, value))
     for command in dict.fromkeys(c for start, c in FOLLOW.items() for f in files if f.path.startswith(start)):
         yield StringCommand(command)
@@ -106,10 +108,11 @@ def set_line_script(path: str, key: str, value: str) -> str:
 @operation
 def _set_kernel(found: Snapshot[HardeningState]) -> Commands:
     """A container has no kernel to change. kexec_load_disabled and the like cannot be taken back before a boot."""
-    wrong = [check for check in _wrong(found, "sysctl") if check.place in found().found]
-    loaded = [check.key for check in _wrong(found, "module") if found().found.get(check.place) == "loaded"]
+    state = found()
+    wrong = [check for check in _wrong(state, "sysctl") if check.place in state.found]
+    loaded = [check.key for check in _wrong(state, "module") if state.found.get(check.place) == "loaded"]
     if wrong:
-        yield from keep(found(), [f"sysctl {check.key}" for check in wrong])
+        yield from keep(state, [f"sysctl {check.key}" for check in wrong])
         pairs = shlex.join(f"{check.key}={check.wanted.split('|')[0]}" for check in wrong)
         yield StringCommand(f"PATH=$PATH:/usr/sbin:/sbin sysctl --quiet --write {pairs}")
     if loaded:
@@ -122,11 +125,12 @@ def _set_kernel(found: Snapshot[HardeningState]) -> Commands:
 
 @operation
 def _close(found: Snapshot[HardeningState]) -> Commands:
-    wrong = [check for check in _wrong(found, "mode") if check.place in found().found]
+    state = found()
+    wrong = [check for check in _wrong(state, "mode") if check.place in state.found]
     if not wrong:
         host.noop("all permissions are as wanted")
         return
-    yield from keep(found(), [f"mode {check.key}" for check in wrong])
+    yield from keep(state, [f"mode {check.key}" for check in wrong])
     for check in wrong:
         mode, owner, group = check.wanted.split("|")[0].split()
         yield StringCommand(f"chown {owner}:{group} {check.key} && chmod {mode} {check.key}")
@@ -135,11 +139,12 @@ def _close(found: Snapshot[HardeningState]) -> Commands:
 @operation
 def _switch(found: Snapshot[HardeningState]) -> Commands:
     """A service that is off is masked, so that no socket or other unit brings it back."""
-    wrong = _wrong(found, "unit")
+    state = found()
+    wrong = _wrong(state, "unit")
     if not wrong:
         host.noop("all services are as wanted")
         return
-    yield from keep(found(), [f"unit {check.key}" for check in wrong])
+    yield from keep(state, [f"unit {check.key}" for check in wrong])
     on = [_unit(check.key) for check in wrong if check.wanted == "active"]
     off = [_unit(check.key) for check in wrong if check.wanted != "active"]
     if on:  # quiet, "enable --now" would not say why a unit does not start

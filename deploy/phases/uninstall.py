@@ -39,7 +39,7 @@ def uninstall() -> None:
     _drain(name="Drain the node", found=found)
     _remove_k3s(name="Remove K3s and its data", found=found)
     for file in FILES:
-        remove(name=f"Remove {file.path}", path=file.path, found=lambda: found().files)
+        remove(name=f"Remove {file.path}", path=file.path, found=found.as_found)
     _remove_packages(name="Remove the packages we brought", found=found)
 
 

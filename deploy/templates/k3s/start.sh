@@ -32,7 +32,7 @@ while [ $(($(date +%s) - begin)) -lt "$seconds" ]; do
     why="$unit keeps failing"
     break
   fi
-  sleep 1
+  sleep 0.5
 done
 # Not journalctl --lines: with --since, older ones take that for the first lines. A kubelet that refuses a flag
 # says so before some 250 lines of help, so that the errors must be picked out.
