@@ -4,10 +4,10 @@
     invoke bench-speed --hosts 1 --delays 0,25 --rounds 3 --no-fresh    # minutes
 
 One nspawn lab host is booted, and K3s's stand-in installed. Hosts beyond the first are further sshds of the same
-container, each with a hostname and machine-id of its own: what a no-op run costs on the far side is the same, and
-so is everything on this side. One host walks the whole road; several the host part and hardening (K3s has one
-server so far). Ansible does the same in its words (playbook.py): files are taken from a recorded run. It comes from
-PyPI into a virtual environment of its own. Contenders take turns within each round.
+container, each with a hostname and machine-id of its own: what a no-op run costs on the far side is the same, and so
+is everything on this side. One host walks the whole road; several the host part and hardening. Ansible does the same
+in its words (playbook.py): files are taken from a recorded run. It comes from PyPI into a virtual environment of its
+own. Contenders take turns within each round.
 """
 
 from __future__ import annotations
@@ -263,12 +263,16 @@ def ansible_site() -> Path:
 def measure(
     rounds: int, who: dict[str, Contender], before: Callable[[], object] = lambda: None
 ) -> dict[str, list[Cost]]:
-    """Each contender once per round, in turns, after `before`."""
+    """Each contender once per round, in turns and the other way round in every second one, after `before`.
+
+    What was written before, by others too, is on the disk by then: nobody pays for it.
+    """
     costs: dict[str, list[Cost]] = {name: [] for name in who}
-    for _ in range(rounds):
-        for name, run in who.items():
+    for number in range(rounds):
+        for name in list(who)[:: -1 if number % 2 else 1]:
             before()
-            costs[name].append(run())
+            os.sync()
+            costs[name].append(who[name]())
     return costs
 
 
