@@ -320,7 +320,11 @@ def lint(context: Context) -> None:
     sys.exit(run_lint())
 
 
-@task(help={"only": "one layer: lint, unit, bench, fleet, lab, vm or e2e (default: all)"})
+@task(
+    help={
+        "only": "one layer: lint, unit, bench, fleet, lab, backend, cluster, harden, vm or e2e (default: all)"
+    }
+)
 @plain_errors
 def test(context: Context, only: str = "") -> None:
     """Run every test layer that this machine can run, and say which it cannot and why."""

@@ -75,17 +75,10 @@ LAYERS = (  # those in one row run side by side, but bench needs quiet; emulatio
         Layer("fleet", ((*PYTEST, "-v", "tests/fleet"),), _no_fleet_tools),
         Layer(
             "lab",
-            (
-                (
-                    *PYTEST,
-                    "-v",
-                    *(f"--ignore=tests/lab/{name}" for name in APART),
-                    "tests/lab_backend",
-                    "tests/lab",
-                ),
-            ),
+            ((*PYTEST, "-v", *(f"--ignore=tests/lab/{name}" for name in APART), "tests/lab"),),
             _no_root,
         ),
+        Layer("backend", ((*PYTEST, "-v", "tests/lab_backend"),), _no_root),
         Layer("cluster", ((*PYTEST, "-v", "tests/lab/cluster"),), _no_root),
         Layer("harden", ((*PYTEST, "-v", "tests/lab/hardening"),), _no_root),
     ),
@@ -140,7 +133,7 @@ def _say(layer: Layer, command: tuple[str, ...]) -> tuple[int, list[str]]:
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            print(f"{layer.name:5} | {line}", end="", flush=True)
+            print(f"{layer.name:7} | {line}", end="", flush=True)
             if line.startswith(("FAILED ", "ERROR ")):
                 failures.append(line.strip())
     return process.returncode, failures

@@ -17,7 +17,7 @@ def test_the_table_names_the_tests_that_failed(
     monkeypatch.setattr(testing, "LAYERS", ((layer,),))
     assert testing.run_layers("") == 1
     said, _, table = capsys.readouterr().out.partition("seconds")
-    assert "broken | 1 passed" in said
+    assert "broken  | 1 passed" in said
     assert "tests/a.py::test_b[c]" in said
     assert "tests/a.py::test_b[c]" in table
 
