@@ -21,16 +21,38 @@ from bench.verdict import Verdict, judge, share_over
 from tests.bench.conftest import ENGINE, Measure, command
 
 SHARED_MEMORY = Path("/dev/shm")
+BEARABLE = 1  # stalls of the machine in a measurement whose figures are compared with what was injected
+
+
+def stalls(found: dict[str, Any]) -> int:
+    """How often the machine itself stood still for 4 ms and more: a sleep shows that as well as a sync."""
+    return share_over(found["phases"][0]["wake"], found["limits_ms"], 4).over
+
+
+def calmest(measure: Measure, **options: Any) -> dict[str, Any]:
+    """The first measurement without a stall of the machine, of five at most, else the one with the fewest.
+
+    Skips the test where even that one has more than the figures can bear.
+    """
+    taken: list[dict[str, Any]] = []
+    while len(taken) < 5 and not (taken and stalls(taken[-1]) == 0):
+        taken.append(measure(**options))
+    best = min(taken, key=stalls)
+    if stalls(best) > BEARABLE:
+        pytest.skip(
+            f"this machine itself stood still for 4 ms and more {stalls(best)} times in 6 s, five times over"
+        )
+    return best
 
 
 @pytest.mark.parametrize(("every", "verdict"), [(20, Verdict.FAIL), (500, Verdict.PASS)])
 def test_injected_delays_are_reported(measure: Measure, slow_disk: str, every: int, verdict: Verdict) -> None:
     """One sync in `every` takes 15 ms, the others 0.3 ms; open-loop, 150 a second."""
     environment = {"LD_PRELOAD": slow_disk, "SLOW_EVERY": str(every), "SLOW_MS": "15"}
-    found = measure(environment=environment, seconds=6)
+    found = calmest(measure, environment=environment, seconds=6)
     [phase], limits = found["phases"], found["limits_ms"]
-    over = share_over(phase["sync_less_cpu"], limits, 10)
-    assert over.over == pytest.approx(phase["sync"]["n"] / every, abs=2)
+    over, injected = share_over(phase["sync_less_cpu"], limits, 10), phase["sync"]["n"] / every
+    assert injected - 2 <= over.over <= injected + 2 + stalls(found)
     assert over.lower <= 1 / every <= over.upper
     slow = percentile(counts(phase["sync_less_cpu"]["histogram"]), 100 - 50 / every)
     assert slow == pytest.approx(15e6, rel=0.1)
