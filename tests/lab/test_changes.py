@@ -34,7 +34,7 @@ class Node:
         return self._run(self._inventory(self.host, **settings))
 
     def uninstall(self, **settings: object) -> Result:
-        return self._run(self._inventory(self.host, **settings), "deploy/uninstall.py")
+        return self._run(self._inventory(self.host, **settings), "deploy/uninstall.py", seconds=300)
 
     def shell(self, command: str) -> str:
         return lab.run(self.host.name, command).stdout.strip()
