@@ -41,7 +41,7 @@ COMPUTING = {
 }  # cores that etcd 3.4 and etcdctl use meanwhile on a 2-core AMD EPYC
 BURST_US = 200
 # The share of syncs after which etcd's clock is read by another thread than the one that has synced. Fitted: with it
-# the engine's shares over 1 to 8 ms are etcd 3.4's, with none they are too low, with all too high (etcd_comparison.py).
+# the engine's shares over 1 to 8 ms are nearest to etcd 3.4's; with none they are too low, with all too high.
 HANDED_OVER = 0.25
 GROUP = 50  # records in one sync at most: the clients of `check perf --load=s`
 SEGMENT = 64_000_000  # bytes; etcd's server/storage/wal SegmentSizeBytes
