@@ -75,6 +75,6 @@ section node
 if [ "$active" = active ]; then
   [ "$role" = agent ] && set -- --kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig || set --
   node() { timeout 15 k3s kubectl "$@" get --raw "/api/v1/nodes/$(hostname | tr '[:upper:]' '[:lower:]')" 2>/dev/null; }
-  node "$@" || { sleep 1; node "$@"; } # etcd may just have been choosing a leader
+  node "$@" || [ $? = 124 ] || { sleep 1; node "$@"; } # etcd may just have been choosing a leader
   echo # what comes next starts a line of its own
 fi
