@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from invoke import Context, task
+from invoke import Context
 
 from controller.cluster_tasks import *  # noqa: F403  day two's: invoke collects what this module holds
 from controller.fleet_tasks import *  # noqa: F403  the fleet's tasks: invoke collects what this module holds
 from controller.fleet_tasks import INVENTORY, JSON
-from controller.plain import plain_errors
+from controller.plain import task
 
 
 @task(name="try", help={"backend": "qemu (own kernel) or nspawn (root, fast); default qemu"} | JSON)
-@plain_errors
 def try_(context: Context, backend: str = "qemu", json: bool = False) -> None:
     """Boot a lab host and walk the whole road on it."""
     from controller.tryout import attempt
@@ -28,7 +27,6 @@ def try_(context: Context, backend: str = "qemu", json: bool = False) -> None:
 @task(
     help=INVENTORY | JSON | {"deploy": "the deploy script to run", "check": "verify afterwards (default yes)"}
 )
-@plain_errors
 def up(
     context: Context,
     inventory: str,
@@ -50,7 +48,6 @@ def up(
 
 
 @task(help=INVENTORY | {"extent": "prepare (the host part), harden, host (both) or k3s (everything)"})
-@plain_errors
 def verify(context: Context, inventory: str, extent: str = "k3s") -> None:
     """Run the acceptance checks of tests/host/ against the hosts."""
     from controller.inventory import load
@@ -62,7 +59,6 @@ def verify(context: Context, inventory: str, extent: str = "k3s") -> None:
 
 
 @task(help=INVENTORY)
-@plain_errors
 def trust(context: Context, inventory: str) -> None:
     """Record the hosts' SSH keys after a look at their fingerprints."""
     from controller import trust as first_contact
@@ -76,7 +72,6 @@ def trust(context: Context, inventory: str) -> None:
     help=INVENTORY
     | {"context_name": "name in the kubeconfig (default: the inventory's)", "file": "kubeconfig"}
 )
-@plain_errors
 def kubeconfig(context: Context, inventory: str, context_name: str = "", file: str = "") -> None:
     """Merge the cluster's access into your kubeconfig."""
     from pathlib import Path
@@ -92,7 +87,6 @@ def kubeconfig(context: Context, inventory: str, context_name: str = "", file: s
 
 
 @task(help=INVENTORY | JSON)
-@plain_errors
 def audit(context: Context, inventory: str, json: bool = False) -> None:
     """List every control with what was found, and where data lie; exit code 3 when one fails or has expired."""
     from rich.console import Console
@@ -112,7 +106,6 @@ def audit(context: Context, inventory: str, json: bool = False) -> None:
 
 
 @task(help=INVENTORY | {"yes": "do not ask"})
-@plain_errors
 def unharden(context: Context, inventory: str, yes: bool = False) -> None:
     """Put back what was on the hosts before Skerry hardened them."""
     from controller.uninstall import unharden as run_unharden
@@ -121,7 +114,6 @@ def unharden(context: Context, inventory: str, yes: bool = False) -> None:
 
 
 @task(name="artifacts-fetch", help=INVENTORY | {"arch": "amd64 or arm64"})
-@plain_errors
 def artifacts_fetch(context: Context, inventory: str, arch: str = "amd64") -> None:
     """Fill the air-gap folder, where there is internet."""
     from controller.artifacts import fetch_all
@@ -131,7 +123,6 @@ def artifacts_fetch(context: Context, inventory: str, arch: str = "amd64") -> No
 
 
 @task(name="artifacts-lock", help=INVENTORY)
-@plain_errors
 def artifacts_lock(context: Context, inventory: str) -> None:
     """Record the publishers' checksums for this inventory's versions."""
     from controller.artifacts import lock_all
@@ -141,7 +132,6 @@ def artifacts_lock(context: Context, inventory: str) -> None:
 
 
 @task(help=INVENTORY | {"delete_volumes": "give up the data in local volumes", "yes": "do not ask"})
-@plain_errors
 def uninstall(context: Context, inventory: str, delete_volumes: bool = False, yes: bool = False) -> None:
     """Drain the nodes and remove what Skerry brought."""
     from controller.uninstall import uninstall as run_uninstall
@@ -166,7 +156,6 @@ def uninstall(context: Context, inventory: str, delete_volumes: bool = False, ye
         "force": "measure beside a running etcd or K3s",
     },
 )
-@plain_errors
 def bench_disk(
     context: Context,
     inventory: str,
@@ -199,7 +188,6 @@ def bench_disk(
     name="bench-compare",
     help=JSON | {"before": "a run: its file, or INVENTORY/TIME", "after": "the run to set against it"},
 )
-@plain_errors
 def bench_compare(context: Context, before: str, after: str, json: bool = False) -> None:
     """Say what has clearly become worse or better between two runs; exit code 3 for worse."""
     from controller import history
@@ -208,7 +196,6 @@ def bench_compare(context: Context, before: str, after: str, json: bool = False)
 
 
 @task(name="bench-history", help=INVENTORY | {"host": "only this one"})
-@plain_errors
 def bench_history(context: Context, inventory: str, host: str = "") -> None:
     """List an inventory's runs, host by host."""
     from controller import history
@@ -218,7 +205,6 @@ def bench_history(context: Context, inventory: str, host: str = "") -> None:
 
 
 @task(name="etcd-latency", help=INVENTORY | JSON | {"url": "etcd's metrics as the host reaches them"})
-@plain_errors
 def etcd_latency(
     context: Context, inventory: str, url: str = "http://127.0.0.1:2381/metrics", json: bool = False
 ) -> None:
@@ -239,7 +225,6 @@ def etcd_latency(
         "against": "Ansible with pipelining, with mitogen, or both (default)",
     },
 )
-@plain_errors
 def bench_speed(
     context: Context,
     hosts: str = "1,5,20",
@@ -261,7 +246,6 @@ def bench_speed(
         "backend": "qemu (own kernel) or nspawn (root, fast); default qemu",
     },
 )
-@plain_errors
 def lab_up(context: Context, hosts: int = 1, backend: str = "qemu") -> None:
     """Boot throw-away hosts."""
     import lab
@@ -272,7 +256,6 @@ def lab_up(context: Context, hosts: int = 1, backend: str = "qemu") -> None:
 
 
 @task(name="lab-down", help={"images": "also remove the cached images"})
-@plain_errors
 def lab_down(context: Context, images: bool = False) -> None:
     """Stop the throw-away hosts and remove all they left."""
     import lab
@@ -281,7 +264,6 @@ def lab_down(context: Context, images: bool = False) -> None:
 
 
 @task(name="lab-list")
-@plain_errors
 def lab_list(context: Context) -> None:
     """List the throw-away hosts."""
     import lab
@@ -291,7 +273,6 @@ def lab_list(context: Context) -> None:
 
 
 @task(name="lab-ssh", help={"name": "the host, as lab-list shows it"})
-@plain_errors
 def lab_ssh(context: Context, name: str) -> None:
     """Open a shell on a throw-away host."""
     import os
@@ -303,7 +284,6 @@ def lab_ssh(context: Context, name: str) -> None:
 
 
 @task(name="lab-reset", help={"name": "the host, as lab-list shows it"})
-@plain_errors
 def lab_reset(context: Context, name: str) -> None:
     """Put a throw-away host back to fresh."""
     import lab
@@ -312,7 +292,6 @@ def lab_reset(context: Context, name: str) -> None:
 
 
 @task
-@plain_errors
 def lint(context: Context) -> None:
     """Check style and types."""
     from controller.testing import lint as run_lint
@@ -325,7 +304,6 @@ def lint(context: Context) -> None:
         "only": "one layer: lint, unit, bench, fleet, lab, backend, cluster, harden, vm or e2e (default: all)"
     }
 )
-@plain_errors
 def test(context: Context, only: str = "") -> None:
     """Run every test layer that this machine can run, and say which it cannot and why."""
     from controller.testing import run_layers

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from invoke import Context, task
+from invoke import Context
 
 from controller.fleet_tasks import INVENTORIES, INVENTORY, JSON
-from controller.plain import plain_errors
+from controller.plain import task
 
 KEY = {"key": "the age key that opens the archive (default: this machine's own for the cluster)"}
 ARCHIVE = {"archive": 'its file, its name in .skerry/backups, or "latest"'}
@@ -23,7 +23,6 @@ YES = {"yes": "do not ask"}
         "drift": "also tell what `invoke up` would change (default yes; with --watch only once)",
     }
 )
-@plain_errors
 def status(
     context: Context,
     inventory: str,
@@ -40,7 +39,6 @@ def status(
 
 
 @task(help=INVENTORY | {"host": "this host alone (default: all, servers first)"})
-@plain_errors
 def reboot(context: Context, inventory: str, host: str = "") -> None:
     """Reboot the hosts one by one, drained before and proven after."""
     from controller.reboot import reboot as roll
@@ -55,7 +53,6 @@ def reboot(context: Context, inventory: str, host: str = "") -> None:
     | YES
     | {"name": "the host or node", "delete_volumes": "give up the data in local volumes"},
 )
-@plain_errors
 def node_remove(
     context: Context, inventory: str, name: str, delete_volumes: bool = False, yes: bool = False
 ) -> None:
@@ -66,7 +63,6 @@ def node_remove(
 
 
 @task(help=INVENTORY | JSON)
-@plain_errors
 def backup(context: Context, inventory: str, json: bool = False) -> None:
     """Bring datastore, tokens and configuration here, in one encrypted archive that was read back."""
     from controller import backup as taking
@@ -83,7 +79,6 @@ def backup(context: Context, inventory: str, json: bool = False) -> None:
     | JSON
     | {"overwrite": "give up what a cluster that runs has written since"}
 )
-@plain_errors
 def restore(
     context: Context,
     inventory: str,
@@ -110,7 +105,6 @@ def restore(
     | JSON
     | {"backend": "nspawn (root, fast) or qemu (own kernel); default nspawn"},
 )
-@plain_errors
 def restore_drill(
     context: Context,
     inventory: str,
@@ -130,7 +124,6 @@ def restore_drill(
 
 
 @task(help=INVENTORY | JSON | {"to": "the K3s version, such as v1.36.3+k3s1"})
-@plain_errors
 def upgrade(context: Context, inventory: str, to: str, json: bool = False) -> None:
     """Bring all hosts to another K3s version: backup, servers one by one, then agents in batches, all drained."""
     from controller.up import finish
@@ -147,7 +140,6 @@ def upgrade(context: Context, inventory: str, to: str, json: bool = False) -> No
 
 
 @task(help=INVENTORY | YES | JSON)
-@plain_errors
 def rollback(context: Context, inventory: str, yes: bool = False, json: bool = False) -> None:
     """Go back to the version before the last upgrade; across minors with the datastore of then."""
     from controller.up import finish

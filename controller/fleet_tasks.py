@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from invoke import Context, task
+from invoke import Context
 
-from controller.plain import plain_errors
+from controller.plain import task
 
 INVENTORY = {"inventory": "the cluster's inventory file, such as inventories/oslo.py"}
 INVENTORIES = {"inventory": "the clusters' inventory files, comma-separated"}
@@ -20,7 +20,6 @@ FILE = {"file": "a *.sops.yaml file in the fleet repository"}
     help=PATH
     | {"remote": "the Git remote to add as origin", "inventory": "the cluster whose versions to lint for"},
 )
-@plain_errors
 def fleet_init(context: Context, path: str, remote: str = "", inventory: str = "") -> None:
     """Scaffold the repository that Flux follows; again, without touching your edits."""
     from controller import fleet
@@ -32,7 +31,6 @@ def fleet_init(context: Context, path: str, remote: str = "", inventory: str = "
     name="fleet-add-app",
     help=PATH | {"name": "the application", "image": "its image", "port": "where it listens (default 8080)"},
 )
-@plain_errors
 def fleet_add_app(context: Context, name: str, path: str, image: str, port: int = 8080) -> None:
     """Add an application to base and to every cluster."""
     from controller import fleet
@@ -44,7 +42,6 @@ def fleet_add_app(context: Context, name: str, path: str, image: str, port: int 
     name="fleet-add-cluster",
     help=PATH | {"name": "the cluster", "like": "its overlays' model: production or staging (default)"},
 )
-@plain_errors
 def fleet_add_cluster(context: Context, name: str, path: str, like: str = "staging") -> None:
     """Add a cluster that runs every application."""
     from controller import fleet
@@ -53,7 +50,6 @@ def fleet_add_cluster(context: Context, name: str, path: str, like: str = "stagi
 
 
 @task(name="fleet-add-upgrades", help=PATH | INVENTORY)
-@plain_errors
 def fleet_add_upgrades(context: Context, path: str, inventory: str) -> None:
     """Have the inventory's cluster pull its hosts' K3s version and reboots from the repository."""
     from controller import fleet
@@ -62,7 +58,6 @@ def fleet_add_upgrades(context: Context, path: str, inventory: str) -> None:
 
 
 @task(name="fleet-lint", help=PATH | JSON)
-@plain_errors
 def fleet_lint(context: Context, path: str, json: bool = False) -> None:
     """Render, validate and search for plaintext secrets; exit code 3 when something is wrong."""
     from controller import fleet
@@ -71,7 +66,6 @@ def fleet_lint(context: Context, path: str, json: bool = False) -> None:
 
 
 @task(name="secrets-init", help=PATH | {"recovery": "public part (age1...) of a key that is offline already"})
-@plain_errors
 def secrets_init(context: Context, path: str, recovery: str = "") -> None:
     """Make a key for each cluster and one for recovery, outside the repository."""
     from controller import fleet
@@ -80,7 +74,6 @@ def secrets_init(context: Context, path: str, recovery: str = "") -> None:
 
 
 @task(name="secrets-encrypt", help=FILE)
-@plain_errors
 def secrets_encrypt(context: Context, file: str) -> None:
     """Encrypt a Secret piped in, or a plaintext file in place."""
     from controller import fleet
@@ -89,7 +82,6 @@ def secrets_encrypt(context: Context, file: str) -> None:
 
 
 @task(name="secrets-edit", help=FILE)
-@plain_errors
 def secrets_edit(context: Context, file: str) -> None:
     """Edit an encrypted file; its plaintext stays in memory."""
     from controller import fleet
@@ -98,7 +90,6 @@ def secrets_edit(context: Context, file: str) -> None:
 
 
 @task(name="secrets-rotate", help=PATH)
-@plain_errors
 def secrets_rotate(context: Context, path: str) -> None:
     """Give every encrypted file the recipients of .sops.yaml and a new data key."""
     from controller import fleet
@@ -107,7 +98,6 @@ def secrets_rotate(context: Context, path: str) -> None:
 
 
 @task(name="secrets-check", help=PATH | JSON)
-@plain_errors
 def secrets_check(context: Context, path: str, json: bool = False) -> None:
     """Check keys and every encrypted file; exit code 3 when something is wrong."""
     from controller import fleet
@@ -118,7 +108,6 @@ def secrets_check(context: Context, path: str, json: bool = False) -> None:
 @task(
     name="flux-bootstrap", help=INVENTORY | {"adopt": "take over a folder that another cluster has followed"}
 )
-@plain_errors
 def flux_bootstrap(context: Context, inventory: str, adopt: bool = False) -> None:
     """Hand the cluster over to its Git repository, and wait until it follows."""
     from controller import flux
@@ -128,7 +117,6 @@ def flux_bootstrap(context: Context, inventory: str, adopt: bool = False) -> Non
 
 
 @task(name="flux-status", help=INVENTORY | JSON)
-@plain_errors
 def flux_status(context: Context, inventory: str, json: bool = False) -> None:
     """Show what follows Git and what does not; exit code 3 when something does not."""
     from controller import flux
@@ -138,7 +126,6 @@ def flux_status(context: Context, inventory: str, json: bool = False) -> None:
 
 
 @task(name="flux-suspend", help=INVENTORY)
-@plain_errors
 def flux_suspend(context: Context, inventory: str) -> None:
     """Stop applying changes from Git, for work by hand."""
     from controller import flux
@@ -148,7 +135,6 @@ def flux_suspend(context: Context, inventory: str) -> None:
 
 
 @task(name="flux-resume", help=INVENTORY)
-@plain_errors
 def flux_resume(context: Context, inventory: str) -> None:
     """Follow Git again."""
     from controller import flux
@@ -158,7 +144,6 @@ def flux_resume(context: Context, inventory: str) -> None:
 
 
 @task(name="flux-uninstall", help=INVENTORY | {"yes": "do not ask"})
-@plain_errors
 def flux_uninstall(context: Context, inventory: str, yes: bool = False) -> None:
     """Remove Flux; what it has applied stays."""
     from controller import flux
@@ -168,7 +153,6 @@ def flux_uninstall(context: Context, inventory: str, yes: bool = False) -> None:
 
 
 @task(name="rotate-deploy-key", help=INVENTORY)
-@plain_errors
 def rotate_deploy_key(context: Context, inventory: str) -> None:
     """Give Flux a new key to its repository."""
     from controller import flux
@@ -178,7 +162,6 @@ def rotate_deploy_key(context: Context, inventory: str) -> None:
 
 
 @task(help=INVENTORIES | JSON | {"deploy": "the deploy script to compare with"})
-@plain_errors
 def drift(context: Context, inventory: str, deploy: str = "deploy/k3s.py", json: bool = False) -> None:
     """Tell what `invoke up` would change and what does not follow Git; exit code 3 when anything."""
     from controller import drift as looking

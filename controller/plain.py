@@ -1,26 +1,34 @@
-"""How tasks end: a user's mistake in one line and exit code 2, a failure in one line and 1; no traceback."""
+"""Skerry's tasks end plainly: a user's mistake in one line and exit code 2, a failure in one line and 1."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
-from collections.abc import Callable
-from functools import wraps
+from functools import partial
 from typing import Any
+
+import invoke
+
+from cluster.errors import InputError
 
 NOT_AS_WANTED = 3  # the exit code of tasks that look, when what they find is not as wanted
 
 
-def plain_errors(body: Callable[..., Any]) -> Callable[..., Any]:
-    """A user's mistake ends in one line and exit code 2, a failure in one line and 1; neither in a traceback."""
+class Task(invoke.Task[Any]):
+    """A task that ends plainly, also where invoke itself would not: on a number that is none, and on --help."""
 
-    @wraps(body)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        from cluster.errors import InputError
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         from deploy.artifacts import Unreachable
         from lab import LabError
 
+        if "--help" in kwargs.values():  # invoke takes it for the argument that is missing
+            sys.exit(
+                subprocess.run([sys.executable, "-m", "invoke", "--help", self.name], check=False).returncode
+            )
         try:
-            return body(*args, **kwargs)
+            return super().__call__(
+                *args, **{name: self._read(name, value) for name, value in kwargs.items()}
+            )
         except InputError as error:
             print(error, file=sys.stderr)
             sys.exit(2)
@@ -28,4 +36,23 @@ def plain_errors(body: Callable[..., Any]) -> Callable[..., Any]:
             print(error, file=sys.stderr)
             sys.exit(1)
 
-    return run
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[invoke.Argument]:
+        """Numbers are words until they are read."""
+        arguments = super().get_arguments(ignore_unknown_help)
+        for argument in arguments:
+            if argument.kind in (int, float):
+                argument.kind = str
+        return arguments
+
+    def _read(self, name: str, value: object) -> object:
+        kind = type(self.argspec(self.body).parameters[name].default)
+        if kind not in (int, float) or not isinstance(value, str):
+            return value
+        try:
+            return kind(value)
+        except ValueError:
+            wanted = "a whole number" if kind is int else "a number"
+            raise InputError(f"--{name} is {value!r}; write {wanted}") from None
+
+
+task = partial(invoke.task, klass=Task)

@@ -47,3 +47,26 @@ def test_tasks_do_without_pyinfras_event_loop() -> None:
         [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr) == ("socket\n", "")
+
+
+def invoke(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "invoke", *words]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+
+def test_a_number_that_is_none_is_a_mistake_in_one_line() -> None:
+    for words, said in (
+        (
+            ("bench-disk", "inventories/oslo.py", "--parallel", "many"),
+            "--parallel is 'many'; write a whole number",
+        ),
+        (("bench-disk", "inventories/oslo.py", "--minutes", "1h"), "--minutes is '1h'; write a number"),
+    ):
+        done = invoke(*words)
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{said}\n")
+
+
+def test_help_is_shown_wherever_it_is_asked_for() -> None:
+    asked = [invoke("reboot", "--help"), invoke("--help", "reboot")]
+    assert asked[0].stdout == asked[1].stdout != ""
+    assert [each.returncode for each in asked] == [0, 0]
