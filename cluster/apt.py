@@ -34,10 +34,13 @@ def install(packages: str) -> str:
 
 TAKE_OFF = (
     f"{PATIENTLY}"
-    'take_off() { case "$(dpkg-query -W -f \'${db:Status-Status}\' "$2" 2>/dev/null)" in '
-    "'' | not-installed | config-files) return 0 ;; esac; "
-    '[ "$(apt-get -s remove "$2" 2>/dev/null | grep -c ^Remv)" -le 1 ] || '
-    '{ echo "$2 stays: other packages need it"; return; }; '
-    'patiently apt-get -q -y "$1" "$2"; }; '
+    'drags() { [ "$(apt-get -s remove "$@" 2>/dev/null | grep -c ^Remv)" -gt $# ]; }; '
+    "take_off() { verb=$1; shift; here=; for package; do "
+    'case "$(dpkg-query -W -f \'${db:Status-Status}\' "$package" 2>/dev/null)" in '
+    "'' | not-installed | config-files) ;; *) here=\"$here $package\" ;; esac; done; "
+    'set -- $here; if drags "$@"; then set --; for package in $here; do '
+    'if drags "$@" "$package"; then echo "$package stays: other packages need it"; '
+    'else set -- "$@" "$package"; fi; done; fi; '
+    '[ $# -eq 0 ] || patiently apt-get -q -y "$verb" "$@"; }; '
 )
-"""The shell function `take_off remove|purge PACKAGE`: the package goes if it is here, and nothing else with it."""
+"""The shell function `take_off remove|purge PACKAGE…`: they go if they are here, and nothing else with them."""

@@ -71,7 +71,4 @@ def _remove_packages(found: Snapshot[InstalledState]) -> Commands:
     if not state.packages:
         host.noop("no packages of ours")
         return
-    yield StringCommand(
-        f"{TAKE_OFF}for package in {shlex.join(state.packages)}; do take_off remove $package || exit 1; done; "
-        f"rm -f {RECORD}"
-    )
+    yield StringCommand(f"{TAKE_OFF}take_off remove {shlex.join(state.packages)} && rm -f {RECORD}")

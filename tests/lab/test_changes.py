@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -214,7 +215,16 @@ def test_k3s_that_does_not_come_up_as_wanted_is_told_with_the_reason(
     assert_settled(node, max_pods=50)
 
 
-def test_uninstall_spares_volumes_until_they_are_given_up(node: Node) -> None:
+def test_uninstall_spares_volumes_until_they_are_given_up_and_packages_that_others_need(node: Node) -> None:
+    """Of the packages we brought, socat has come to be needed by one that somebody else installed."""
+    brought = node.shell("sort -u /var/lib/skerry/packages").split()
+    control = (
+        "Package: needing\nVersion: 1\nArchitecture: all\nMaintainer: me\nDescription: me\nDepends: socat\n"
+    )
+    node.shell(
+        f"cd /tmp && mkdir -p needing/DEBIAN && printf %s {shlex.quote(control)} > needing/DEBIAN/control && "
+        "dpkg-deb -b needing && dpkg -i needing.deb"
+    )
     volume = "/var/lib/rancher/k3s/storage/pvc-1"
     node.shell(f"mkdir -p {volume}; echo data > {volume}/file")
     refused = node.uninstall()
@@ -225,6 +235,11 @@ def test_uninstall_spares_volumes_until_they_are_given_up(node: Node) -> None:
     assert given_up.code == 0, given_up.stderr
     k3s = "find / -xdev ( -name '*k3s*' -o -path '*/rancher/*' ) ! -path '/proc/*' ! -path '/var/log/*'"
     assert node.shell(k3s.replace("(", "\\(").replace(")", "\\)")) == "/etc/default/k3s"  # the test's own
+    assert "socat" in brought
+    left = node.shell(
+        f"dpkg-query -W -f '${{Package}} ${{db:Status-Status}}\\n' {shlex.join(brought)} 2>&1 || true"
+    )
+    assert [line for line in left.splitlines() if line.endswith(" installed")] == ["socat installed"]
     again = node.uninstall()
     assert (again.code, again.changed) == (0, []), again.stderr
 

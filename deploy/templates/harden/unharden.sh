@@ -28,7 +28,7 @@ while read -r kind key was <&8; do
     "purge installed") install="$install $key" ;;
   esac
 done
-for package in $remove; do take_off purge "$package" || failed=1; done
+take_off purge $remove || failed=1
 [ -z "$install" ] || { patiently apt-get -q update; patiently apt-get -q -y install $install || failed=1; }
 systemctl daemon-reload
 systemctl reset-failed 2>/dev/null
