@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,6 +15,10 @@ from cluster.k3s_host import KUBECTL
 from controller import ssh
 from controller.inventory import Host, Inventory
 from deploy.facts.etcd import Etcd
+
+ELECTION_SECONDS = (
+    15  # K3s has etcd's members wait 5 s for their leader (pkg/etcd); the first vote may be split
+)
 
 
 def shell(host: Host, command: str) -> str:
@@ -41,15 +46,24 @@ def reports(hosts: Sequence[Host]) -> dict[str, Report | None]:
 
 
 def answering(hosts: Sequence[Host]) -> Host:
-    """The first server whose API is ready. Raises InputError when none is, with what the last one said."""
-    said = "there is no other server"
-    for host in hosts:
-        try:
-            shell(host, f"timeout 15 {KUBECTL} get --raw /readyz")
-            return host
-        except (InputError, RuntimeError) as error:
-            said = str(error)
-    raise InputError(f"no API server answers ({said}); nothing was changed")
+    """The first server whose API is ready, if need be after etcd has elected a leader.
+
+    Raises InputError when none is, with what the last one said.
+    """
+    end = time.monotonic() + ELECTION_SECONDS
+    while True:
+        said, may_come = "there is no other server", False
+        for host in hosts:
+            try:
+                shell(host, f"timeout 15 {KUBECTL} get --raw /readyz")
+                return host
+            except InputError as error:
+                said = str(error)
+            except RuntimeError as error:
+                said, may_come = str(error), True
+        if not may_come or time.monotonic() > end:
+            raise InputError(f"no API server answers ({said}); nothing was changed")
+        time.sleep(1)
 
 
 def kubectl(server: Host, *words: str) -> str:

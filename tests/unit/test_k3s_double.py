@@ -34,7 +34,7 @@ from tests.doubles.make_artifacts import build
 
 VERSION = "v1.36.3+k3s1"
 PYTHON = os.environ.get("SKERRY_TEST_PYTHON", sys.executable)
-PATIENCE_SECONDS = 8.0
+PATIENCE_SECONDS = 20
 RESERVATIONS = """\
 kubelet-arg:
 - system-reserved=cpu=250m,memory=512Mi

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Member = dict[str, Any]
 
-BEAT_SECONDS, RPC_SECONDS = 0.4, 2.0
+BEAT_SECONDS, RPC_SECONDS = 0.5, 2.0
 
 
 class NotCommitted(Exception):
@@ -81,11 +81,14 @@ class Etcd:
         return len(recent) > len(self.voters()) // 2
 
     def leader_url(self) -> str:
-        """Raises NotCommitted while nobody leads."""
-        for each in self.members:
-            if each["id"] == self.leader:
-                return str(each["peerURLs"][0])
-        raise NotCommitted("etcdserver: no leader")
+        """Waits for a leader as long as etcd has a request wait: 5 s and two elections. Raises NotCommitted."""
+        end = time.monotonic() + 5 + 2 * float(switch("election_seconds"))
+        while time.monotonic() < end:
+            for each in self.members:
+                if each["id"] == self.leader:
+                    return str(each["peerURLs"][0])
+            time.sleep(0.05)
+        raise NotCommitted("etcdserver: request timed out")
 
     def run(self) -> None:
         """Lead, follow, or call an election, until the process ends."""

@@ -15,7 +15,7 @@ from .log import fatal
 DEFAULTS: dict[str, Any] = {
     "start_seconds": 2.0,  # from start to READY=1; the API answers 503 for the first half
     "ready_seconds": 1.0,  # from READY=1 to a Ready node
-    "election_seconds": 1.0,  # how long etcd's followers wait for their leader
+    "election_seconds": 5.0,  # how long etcd's followers wait for their leader; under K3s, too
     "learner_seconds": 1.0,  # how long a new member of etcd stays without a vote, at least
     "etcd_port": 2380,  # for members; the one for metrics comes next
     "token_wait_seconds": 4.0,  # how long a missing token file is waited for

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lab
 from tests.lab.cluster.cluster import AGENT, NAMES, Cluster
+from tests.lab.runs import until
 
 
 def test_a_removed_server_is_forgotten_and_comes_back_when_it_is_listed(cluster: Cluster) -> None:
@@ -38,6 +39,7 @@ def test_a_server_that_etcd_needs_is_not_removed(cluster: Cluster) -> None:
 
 def test_a_dead_server_is_removed_without_its_host(cluster: Cluster) -> None:
     lab.power_off("c3", hard=True)
+    until(lambda: cluster.shell("c1", "k3s kubectl get nodes", check=False) != "", "a leader of etcd")
     removed = cluster.invoke("node-remove", "c3", "--yes")
     assert removed.returncode == 0, removed.stderr
     assert "c3" not in cluster.nodes()
