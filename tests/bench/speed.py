@@ -111,16 +111,15 @@ class Scene:
         self.doors = [self.host]
         self.plan: Plan
 
-    def walk(self, patch: str = "") -> None:
-        """The whole road on the first host, so that it is in place."""
-        engine = [
-            sys.executable,
-            "-c",
-            ENGINE.format(patch=patch),
-            "run",
-            str(self.inventory([self.host])),
-            ROAD,
-        ]
+    def target(self, opened: Sequence[Link] = ()) -> list[str]:
+        """The inventory and the deploy of a run through these links, or straight to the first host."""
+        doors = self.doors[: len(opened)] or [self.host]
+        inventory = self.inventory(doors, [each.settings(self.folder) for each in opened])
+        return [str(inventory), ROAD if len(doors) == 1 else WALK]
+
+    def walk(self, patch: str = "", opened: Sequence[Link] = ()) -> None:
+        """A run that brings everything in place."""
+        engine = [sys.executable, "-c", ENGINE.format(patch=patch), "run", *self.target(opened)]
         timed(engine, SKERRY_HOME=str(self.folder / "home"))
 
     def record(self) -> None:
@@ -162,6 +161,14 @@ class Scene:
             lab.run(NAME, f"systemd-run --quiet --unit={name} unshare --uts --mount sh -c '{script}'")
             self.doors.append(replace(self.host, name=name, port=2200 + number))
 
+    def settle(self, opened: Sequence[Link]) -> None:
+        """Bring these hosts in place; what that run writes, such as who is a member, Ansible is to write, too."""
+        record = self.folder / "again.jsonl"
+        record.touch()
+        self.walk(PATCH.format(record=str(record)), opened)
+        again = Recording.read(record, "").lines
+        self.recording = replace(self.recording, lines=[*self.recording.lines, *again])
+
     def inventory(self, hosts: Sequence[lab.Host], settings: Sequence[dict[str, object]] = ()) -> Path:
         """An inventory of these hosts, the first a server, the rest agents."""
         pairs = zip(hosts, settings or [{}] * len(hosts), strict=True)
@@ -188,15 +195,7 @@ def contenders(
 ) -> dict[str, Contender]:
     """Who runs on these links, by name."""
     doors = scene.doors[: len(opened)]
-    inventory = scene.inventory(doors, [each.settings(scene.folder) for each in opened])
-    engine = [
-        sys.executable,
-        "-m",
-        "controller.engine",
-        "run",
-        str(inventory),
-        ROAD if len(doors) == 1 else WALK,
-    ]
+    engine = [sys.executable, "-m", "controller.engine", "run", *scene.target(opened)]
     config = ssh_config(scene, opened)
     found: dict[str, Contender] = {
         "Skerry": lambda: timed(engine, SKERRY_HOME=str(scene.folder / "home")),
@@ -339,6 +338,7 @@ def run(hosts: str, delays: str, rounds: int, fresh: bool, against: str) -> None
                 scene.walk()  # the firewall lets the new doors' ports in
                 for delay in ways:
                     with links(scene, count, delay) as opened:
+                        scene.settle(opened)
                         who = contenders(scene, opened, rivals, fresh=False)
                         measure(1, who)  # nobody pays for the first time
                         costs = measure(rounds, who)
