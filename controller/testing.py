@@ -65,22 +65,23 @@ LINT = (
     (str(BIN / "ruff"), "format", "--check", "."),
     (str(BIN / "mypy"),),
 )
+AT_ONCE = 2 * (os.cpu_count() or 1)  # a layer waits about as long as it computes
 APART = ("hardening", "cluster")  # below tests/lab, with hosts of their own
-LAYERS = (  # those in one row run side by side, but bench needs quiet; emulation takes longest
+LAYERS = (  # those in one row run side by side, longest first; bench needs quiet
     (Layer("bench", ((*PYTEST, "-v", "tests/bench"),), _nothing),),
     (
         Layer("vm", ((*PYTEST, "-v", "tests/vm"),), _no_debootstrap, lab="vm"),
-        Layer("lint", LINT, _nothing),
-        Layer("unit", ((*PYTEST, "-q", "tests/unit"),), _nothing),
-        Layer("fleet", ((*PYTEST, "-v", "tests/fleet"),), _no_fleet_tools),
         Layer(
             "lab",
             ((*PYTEST, "-v", *(f"--ignore=tests/lab/{name}" for name in APART), "tests/lab"),),
             _no_root,
         ),
-        Layer("backend", ((*PYTEST, "-v", "tests/lab_backend"),), _no_root),
         Layer("cluster", ((*PYTEST, "-v", "tests/lab/cluster"),), _no_root),
+        Layer("lint", LINT, _nothing),
         Layer("harden", ((*PYTEST, "-v", "tests/lab/hardening"),), _no_root),
+        Layer("backend", ((*PYTEST, "-v", "tests/lab_backend"),), _no_root),
+        Layer("fleet", ((*PYTEST, "-v", "tests/fleet"),), _no_fleet_tools),
+        Layer("unit", ((*PYTEST, "-q", "tests/unit"),), _nothing),
     ),
     (Layer("e2e", ((*PYTEST, "-v", "tests/e2e"),), lambda: _no_root() or _no_real_k3s()),),
 )
@@ -100,7 +101,7 @@ def run_layers(only: str) -> int:
     if only and only not in names:
         raise InputError(f"no test layer is named {only}; there are {', '.join(names)}")
     stages: list[Stage] = []
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         for row in LAYERS:
             stages += pool.map(_run, [layer for layer in row if only in ("", layer.name)])
     failed = any(stage.result == "failed" for stage in stages)
