@@ -30,6 +30,16 @@ from controller import start
 assert before[0] and before[1] and names() == before
 """
 
+UNUSED = """
+import sys
+from pathlib import Path
+from controller import engine
+engine._import_phases(Path("deploy/k3s.py"))
+assert not {"invoke.tasks", "pyinfra.facts.server"} & set(sys.modules)
+import invoke
+assert invoke.task and "invoke.tasks" in sys.modules
+"""
+
 
 def both(state: SimpleNamespace) -> tuple[list[int], list[int]]:
     return economy.lines(state), util.get_operation_order_from_stack(state)  # type: ignore[arg-type]
@@ -93,3 +103,7 @@ def test_a_file_of_group_data_is_parsed_once(tmp_path: Path) -> None:
 def test_the_plugins_are_those_that_python_finds() -> None:
     """Asked in a process of its own, because it is for good."""
     subprocess.run([sys.executable, "-c", PLUGINS], cwd=PROJECT, check=True)
+
+
+def test_what_no_run_needs_is_not_imported_and_there_when_asked_for() -> None:
+    subprocess.run([sys.executable, "-c", UNUSED], cwd=PROJECT, check=True)
