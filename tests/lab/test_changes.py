@@ -222,7 +222,8 @@ def test_uninstall_spares_volumes_until_they_are_given_up_and_packages_that_othe
         "Package: needing\nVersion: 1\nArchitecture: all\nMaintainer: me\nDescription: me\nDepends: socat\n"
     )
     node.shell(
-        f"cd /tmp && mkdir -p needing/DEBIAN && printf %s {shlex.quote(control)} > needing/DEBIAN/control && "
+        "umask 022 && cd /tmp && mkdir -p needing/DEBIAN && "
+        f"printf %s {shlex.quote(control)} > needing/DEBIAN/control && "
         "dpkg-deb -b needing && dpkg -i needing.deb"
     )
     volume = "/var/lib/rancher/k3s/storage/pvc-1"
@@ -258,7 +259,15 @@ pathlib.Path("/run/argv").write_bytes(bytes([10]).join(sorted(seen)))
 
 
 def test_the_token_is_seen_nowhere(host: lab.Host, inventory: WriteInventory, run: Run, home: Path) -> None:
-    """Not in any command line during a run, nor in what the run printed or recorded; its files are root's alone."""
+    """Not in any command line during a run, nor in what the run printed or recorded; its files are root's alone.
+
+    The command that makes it lasts as long as a sampler needs that waits for the CPU.
+    """
+    slow = '#!/bin/sh\nsleep 0.5\nexec /bin/sync "$@"\n'
+    lab.run(
+        host.name,
+        f"umask 022; printf %s {shlex.quote(slow)} > /usr/local/bin/sync; chmod +x /usr/local/bin/sync",
+    )
     with subprocess.Popen([*lab.ssh_command(host.name), SAMPLE]) as sampler:
         try:
             result = run(inventory(host))

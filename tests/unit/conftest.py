@@ -6,12 +6,17 @@ import runpy
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from cluster.settings import Settings, parse_settings
 
 PROJECT = Path(__file__).parents[2]
 MakeSettings = Callable[..., Settings]
+
+# How long an example takes tells of the machine alone.
+hypothesis.settings.register_profile("any pace", deadline=None)
+hypothesis.settings.load_profile("any pace")
 
 
 @pytest.fixture
