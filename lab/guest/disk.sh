@@ -7,8 +7,9 @@ echo 'LABEL=lab-root / ext4 defaults 0 1' >/etc/fstab
 mkdir -p /etc/default/grub.d
 
 apt-get -q -o Acquire::Languages=none update
-# What cloud images bring along: emulated, hashing certificates and compiling the updater takes minutes.
-apt-get -q -y install --no-install-recommends initramfs-tools apparmor ca-certificates unattended-upgrades
+# What cloud images bring along: emulated, installing it takes minutes.
+apt-get -q -y install --no-install-recommends initramfs-tools apparmor ca-certificates cron curl iptables \
+    logrotate rsyslog unattended-upgrades
 # The drivers of a virtual machine are enough, and a small initrd boots sooner when emulated.
 sed -i 's/^MODULES=.*/MODULES=list/' /etc/initramfs-tools/initramfs.conf
 printf '%s\n' virtio_pci virtio_blk ext4 >>/etc/initramfs-tools/modules
