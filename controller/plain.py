@@ -22,13 +22,10 @@ class Task(invoke.Task[Any]):
         from lab import LabError
 
         if "--help" in kwargs.values():  # invoke takes it for the argument that is missing
-            sys.exit(
-                subprocess.run([sys.executable, "-m", "invoke", "--help", self.name], check=False).returncode
-            )
+            sys.exit(subprocess.call([sys.executable, "-m", "invoke", "--help", self.name]))
         try:
-            return super().__call__(
-                *args, **{name: self._read(name, value) for name, value in kwargs.items()}
-            )
+            read = {name: self._read(name, value) for name, value in kwargs.items()}
+            return super().__call__(*args, **read)
         except InputError as error:
             print(error, file=sys.stderr)
             sys.exit(2)

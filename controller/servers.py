@@ -16,9 +16,8 @@ from controller import ssh
 from controller.inventory import Host, Inventory
 from deploy.facts.etcd import Etcd
 
-ELECTION_SECONDS = (
-    15  # K3s has etcd's members wait 5 s for their leader (pkg/etcd); the first vote may be split
-)
+# K3s has etcd's members wait 5 s for their leader (pkg/etcd, ElectionTimeout); the first vote may be split.
+ELECTION_SECONDS = 15
 
 
 def shell(host: Host, command: str) -> str:

@@ -164,7 +164,7 @@ class Scene:
     def settle(self, opened: Sequence[Link]) -> None:
         """Bring these hosts in place; what that run writes, such as who is a member, Ansible is to write, too."""
         record = self.folder / "again.jsonl"
-        record.touch()
+        record.write_text("")  # where nothing is to be done, nothing is noted
         self.walk(PATCH.format(record=str(record)), opened)
         again = Recording.read(record, "").lines
         self.recording = replace(self.recording, lines=[*self.recording.lines, *again])

@@ -13,9 +13,9 @@ What the real K3s does and this does not:
 - etcd: the datastore is one JSON file at the place where the real file would be. Servers share it as `etcd.py`
   says: the whole file goes to every member, and a write counts once a majority has it on disk; terms and votes are
   Raft's, a log there is none. Members join as learners and are promoted once they have what the leader has; one
-  that is removed ends its process and does not come back. Elections take five to
-  ten seconds, as under K3s, and requests wait for a leader as long as etcd has them wait. Snapshots and
-  `--cluster-reset` carry the file, without the members. None is scheduled, none goes to S3.
+  that is removed ends its process and does not come back. Elections take five to eight seconds, under K3s five to
+  ten, and requests wait for a leader as long as etcd has them wait. Snapshots and `--cluster-reset` carry the file,
+  without the members. None is scheduled, none goes to S3.
 - etcd's ports: 2380 takes `/members` and words of its own, HTTP/1 alone (etcd's speaks gRPC, too, and takes HTTP/2
   for it); 2381 has `/health` and who leads, but no latency: a made-up one would look measured; 2379 and 2382 are
   not listened on, no etcdctl. `/health` says what the member last heard of its leader; etcd's asks a majority.
