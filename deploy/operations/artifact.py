@@ -6,6 +6,7 @@ import hashlib
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -76,33 +77,34 @@ class Upload(PyinfraCommand):
         sudo = "sudo -H -n " if host.data.get("_sudo") else ""
         client: Any = host.connector.client  # type: ignore[attr-defined]
         try:
-            stdin, stdout, stderr = client.exec_command(f"{sudo}sh -c {shlex.quote(self.script)}")
-            self._send(stdin, stdout, partial(_tell, state, host))
-            code = stdout.channel.recv_exit_status()
+            # not client.exec_command, whose stdin speaks once more when it is deleted, which nobody could catch
+            channel = client.get_transport().open_session()
+            channel.exec_command(f"{sudo}sh -c {shlex.quote(self.script)}")
+            self._send(channel, partial(_tell, state, host))
+            code = channel.recv_exit_status()
         except EOFError:
             code = -1
         if code == -1:
             raise OSError("the connection was lost during the upload; run it again to go on")
         if code:
-            print(f"{host.name}: {str(stderr.read(), 'utf-8').strip()}", file=sys.stderr)
+            print(
+                f"{host.name}: {str(channel.makefile_stderr('rb').read(), 'utf-8').strip()}", file=sys.stderr
+            )
         return bool(code == 0)
 
-    def _send(self, stdin: Any, stdout: Any, tell: Callable[[float], object]) -> None:
-        said = stdout.readline().split()
+    def _send(self, channel: Any, tell: Callable[[float], object]) -> None:
+        said = channel.makefile("r").readline().split()
         if not said:
             return  # it has ended, and says why
-        with self.src.open("rb") as file:
+        with self.src.open("rb") as file, suppress(OSError):  # likewise, unless the connection is lost
             size, offset = self.src.stat().st_size, resumable(file, int(said[0]), said[1])
-            stdin.write(f"{offset}\n")
-            stdin.flush()
+            channel.sendall(f"{offset}\n".encode())
             file.seek(offset)
-            try:
-                while block := file.read(BLOCK):
-                    stdin.channel.sendall(block)
-                    tell(file.tell() / size)
-            except OSError:
-                return  # likewise, unless the connection is lost
-            stdin.channel.shutdown_write()
+            while block := file.read(BLOCK):
+                channel.sendall(block)
+                tell(file.tell() / size)
+        with suppress(OSError):
+            channel.shutdown_write()
 
 
 def _tell(state: State, host: Host, share: float) -> None:
