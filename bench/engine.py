@@ -5,11 +5,14 @@ Reads a plan (JSON) as its argument, writes JSON lines: "progress" each second, 
 frees them when the last process dies, however it dies; children die with their parent (PR_SET_PDEATHSIG).
 
 The load is what strace shows of etcd under `etcdctl check perf --load=s`:
-- WAL: 150 records a second of 1392 bytes appended to a preallocated 64 MB segment, each followed by fdatasync.
-  Arrivals do not wait for the disk (open loop); those that came during a sync share the next one, as in raft.
-  A share of the syncs is timed by another thread, as where Go has given the waiting goroutine's CPU away meanwhile.
-- CPU: what the server and its client compute meanwhile, each in a process of its own.
+- a client that asks 150 times a second, whatever the disk does (open loop), and times each answer from when it was
+  due to ask; with 50 questions under way it waits, as the 50 clients of `check perf` do
+- WAL: a record of 1392 bytes for each question, appended to a preallocated 64 MB segment, then fdatasync. Records
+  that came during a sync share the next one, as in raft.
 - backend: 100 ms after the last commit, 8 pages appended and 4 rewritten, fdatasync, the meta page, fdatasync.
+  Questions are answered under the lock that a commit holds.
+- CPU: what client and server compute for a question, each at its turn: the disk's own work comes to CPUs that have
+  just been busy, as under etcd.
 """
 
 from __future__ import annotations
@@ -20,30 +23,23 @@ import gc
 import json
 import mmap
 import os
-import random
 import select
 import signal
-import struct
 import subprocess
 import sys
-import threading
 import time
-from contextlib import suppress
+import zlib
 from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 SCHEMA = 1
 RATE = 150  # records a second: `check perf --load=s`
 RECORD = 1392  # bytes of a WAL record that holds a 256 B key and a 1 KiB value
-COMPUTING = {
-    "server": 0.20,
-    "client": 0.15,
-}  # cores that etcd 3.4 and etcdctl use meanwhile on a 2-core AMD EPYC
-BURST_US = 200
-# The share of syncs after which etcd's clock is read by another thread than the one that has synced. Fitted: with it
-# the engine's shares over 1 to 8 ms are nearest to etcd 3.4's; with none they are too low, with all too high.
-HANDED_OVER = 0.25
-GROUP = 50  # records in one sync at most: the clients of `check perf --load=s`
+# What is computed for each record, in compressions of RECORD_TEXT: a CPU that is half as fast takes twice as long, as
+# etcd does. Taken from etcd 3.4 and etcdctl by sched_switch on a 2.5 GHz Xeon, where one compression takes 33 µs.
+ASKING, PROPOSING, APPLYING, HEARING = 7, 7, 5, 4
+RECORD_TEXT = b"".join(b"%d %x " % (number * 7919, number * 104729) for number in range(100))[:1024]
+GROUP = 50  # records under way at most: the clients of `check perf --load=s`
 SEGMENT = 64_000_000  # bytes; etcd's server/storage/wal SegmentSizeBytes
 PAGE = 4096
 PAGES_NEW, PAGES_OLD = 8, 4  # written by one commit
@@ -169,56 +165,25 @@ class Child:
 
 
 class CpuWait:
-    """How long threads of this process were ready to run and got no CPU (second field of schedstat), in ns."""
+    """How long this process was ready to run and got no CPU (second field of /proc/self/schedstat), in ns."""
 
     def __init__(self) -> None:
-        self._files: List[int] = []
-        self.add_thread()
-
-    def add_thread(self) -> None:
-        """Count the calling thread from now on."""
-        with suppress(OSError):  # a kernel without it
-            self._files.append(os.open("/proc/thread-self/schedstat", os.O_RDONLY))
+        try:
+            self._file: Optional[int] = os.open("/proc/self/schedstat", os.O_RDONLY)
+        except OSError:  # a kernel without it
+            self._file = None
 
     def __call__(self) -> int:
-        return sum(int(os.pread(file, 80, 0).split()[1]) for file in self._files)
-
-
-class Follower:
-    """A thread that reads the clock when it is told that a sync has ended, once it gets a CPU."""
-
-    def __init__(self, wait: CpuWait) -> None:
-        self._told, self._read, self._time = threading.Lock(), threading.Lock(), 0
-        self._told.acquire()
-        self._read.acquire()
-        threading.Thread(target=self._serve, args=(wait,), daemon=True).start()
-        self()  # it has begun
-
-    def _serve(self, wait: CpuWait) -> None:
-        wait.add_thread()
-        while True:
-            self._told.acquire()
-            self._time = time.monotonic_ns()
-            self._read.release()
-
-    def __call__(self) -> int:
-        """The time when the other thread has come to read it, in ns of the monotonic clock."""
-        self._told.release()
-        self._read.acquire()
-        return self._time
+        return int(os.pread(self._file, 80, 0).split()[1]) if self._file is not None else 0
 
 
 # --- etcd's load ----------------------------------------------------------------------------------------------
-
-SHARED = struct.Struct(
-    "=6Q"
-)  # commit begun, commit ended, records, syncs over 10 ms, commits, of them over 25 ms
 
 
 class Board:
     """Memory that the processes of a phase share: one eight-byte word each, so none is read half-written."""
 
-    COMMIT_BEGUN, COMMIT_ENDED, SYNCS, SLOW_SYNCS, COMMITS, SLOW_COMMITS = range(6)
+    SYNCS, SLOW_SYNCS, COMMITS, SLOW_COMMITS = range(4)  # slow: over 10 ms, over 25 ms
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, PAGE)
@@ -247,113 +212,151 @@ def new_segment(path: str) -> int:
     return file
 
 
-def write_log(path: str, begin: int, end: int, row_ns: int, board: Board) -> Dict[str, Any]:
-    """The WAL: appends and syncs from `begin` to `end`, in nanoseconds of the monotonic clock."""
-    now, sync, wait = time.monotonic_ns, os.fdatasync, CpuWait()
-    elsewhere = Follower(wait)
-    names = ("sync", "sync_less_cpu", "write", "response", "wake")
-    series = {name: Series(begin, row_ns) for name in names}
-    record, segment, position = os.urandom(RECORD) * GROUP, new_segment(path), 0
-    period = SECOND // RATE
-    sent = 0  # records
-    blocked: List[Tuple[int, int, int]] = []  # those that are written, and whose answer a commit holds up
-    while True:
-        due = begin + sent * period
-        if due >= end or now() >= end:
-            break
-        late = now() - due
-        if late < 0:
-            time.sleep(-late / SECOND)
-            woken = now()
-            series["wake"].add(woken, woken - due)
-        waited, start = wait(), now()
-        count = min((start - due) // period + 1, GROUP)
-        if position + count * RECORD > SEGMENT:
-            os.close(segment)
-            segment, position = new_segment(path), 0
-        before = now()
-        os.pwrite(segment, record[: count * RECORD], position)
-        written = now()
-        sync(segment)
-        synced = elsewhere() if random.random() < HANDED_OVER else now()  # noqa: S311  no secret
-        waited = wait() - waited
-        position += count * RECORD
-        took = synced - written
-        series["write"].add(synced, written - before)
-        series["sync"].add(synced, took)
-        series["sync_less_cpu"].add(synced, max(took - waited, 0))
-        board[Board.SYNCS] += 1
-        board[Board.SLOW_SYNCS] += took > 10 * MILLISECOND
-        blocked = answer(series["response"], blocked, board)
-        arrivals = [due + place * period for place in range(count)]
-        begun = board[Board.COMMIT_BEGUN]
-        if begun:  # a put is applied under the lock that a commit holds
-            blocked += [(begun, synced, arrival) for arrival in arrivals]
-        else:
-            for arrival in arrivals:
-                series["response"].add(synced, synced - arrival)
-        sent += count
-    for _, synced, arrival in blocked:
-        series["response"].add(synced, synced - arrival)
-    for place in range(
-        sent, (end - begin) // period
-    ):  # what a slow disk has not come to waited at least so long
-        series["response"].add(end, end - begin - place * period)
-    os.close(segment)
-    return {"records": sent, **{name: each.result() for name, each in series.items()}}
+class Pipe:
+    """A count that one process raises and another waits for: a byte for each."""
+
+    def __init__(self) -> None:
+        self.outlet, self._inlet = os.pipe()
+
+    def put(self, count: int = 1) -> None:
+        os.write(self._inlet, bytes(count))
+
+    def take(self, most: int = GROUP) -> int:
+        """As many as there are, at least one: waits for it."""
+        return len(os.read(self.outlet, most))
+
+    def close(self) -> None:
+        os.close(self.outlet)
+        os.close(self._inlet)
 
 
-def answer(response: Series, blocked: List[Tuple[int, int, int]], board: Board) -> List[Tuple[int, int, int]]:
-    """Record the responses of those whose commit has ended; returns the others."""
-    ended = board[Board.COMMIT_ENDED]
-    for begun, synced, arrival in blocked:
-        if ended > begun:
-            response.add(max(ended, synced), max(ended, synced) - arrival)
-    return [each for each in blocked if ended <= each[0]]
+class Etcd:
+    """The pipes between the processes of one phase, and what each of these does until `end`.
+
+    Times are in nanoseconds of the monotonic clock.
+    """
+
+    def __init__(self, path: str, begin: int, end: int, row_ns: int, board: Board) -> None:
+        self._path, self._begin, self._end, self._row_ns, self._board = path, begin, end, row_ns, board
+        self._asked, self._proposed, self._synced, self._answers = pipes = [Pipe() for _ in range(4)]
+        self._lock = Pipe()  # holds one byte while nobody holds the lock
+        self._lock.put()
+        self._pipes = [*pipes, self._lock]
+
+    def close(self) -> None:
+        """Of the process that has started the others."""
+        for pipe in self._pipes:
+            pipe.close()
+
+    def _series(self) -> Series:
+        return Series(self._begin, self._row_ns)
+
+    def _wait(self, pipe: Pipe, until: int) -> bool:
+        """Whether something comes in the pipe before that moment."""
+        return bool(select.select([pipe.outlet], [], [], max(until - time.monotonic_ns(), 0) / SECOND)[0])
+
+    def client(self) -> Dict[str, Any]:
+        now, begin, end, period = time.monotonic_ns, self._begin, self._end, SECOND // RATE
+        response, wake, asked, answered = self._series(), self._series(), 0, 0
+        while now() < end:
+            due = begin + asked * period
+            free = asked - answered < GROUP
+            if free and due <= now():
+                compute(ASKING)
+                self._asked.put()
+                asked += 1
+                continue
+            until = min(due, end) if free else end
+            if self._wait(self._answers, until):
+                for _ in range(self._answers.take()):
+                    compute(HEARING)
+                    heard = now()
+                    response.add(heard, heard - begin - answered * period)
+                    answered += 1
+            elif until == due:
+                woken = now()
+                wake.add(woken, woken - due)
+        for place in range(answered, (end - begin) // period):  # these have waited at least so long
+            response.add(end, end - begin - place * period)
+        return {"records": answered, "response": response.result(), "wake": wake.result()}
+
+    def propose(self) -> None:
+        while self._wait(self._asked, self._end):
+            for _ in range(self._asked.take()):
+                compute(PROPOSING)
+                self._proposed.put()
+
+    def log(self) -> Dict[str, Any]:
+        """The WAL."""
+        now, sync, wait, board = time.monotonic_ns, os.fdatasync, CpuWait(), self._board
+        series = {name: self._series() for name in ("sync", "sync_less_cpu", "write")}
+        record, segment, position = os.urandom(RECORD) * GROUP, new_segment(self._path), 0
+        while now() < self._end and self._wait(self._proposed, self._end):
+            count = self._proposed.take()
+            if position + count * RECORD > SEGMENT:
+                os.close(segment)
+                segment, position = new_segment(self._path), 0
+            waited, before = wait(), now()
+            os.pwrite(segment, record[: count * RECORD], position)
+            written = now()
+            sync(segment)
+            synced = now()
+            waited = wait() - waited
+            self._synced.put(count)
+            position += count * RECORD
+            took = synced - written
+            series["write"].add(synced, written - before)
+            series["sync"].add(synced, took)
+            series["sync_less_cpu"].add(synced, max(took - waited, 0))
+            board[Board.SYNCS] += 1
+            board[Board.SLOW_SYNCS] += took > 10 * MILLISECOND
+        os.close(segment)
+        return {name: each.result() for name, each in series.items()}
+
+    def apply(self) -> None:
+        while self._wait(self._synced, self._end):
+            for _ in range(self._synced.take()):
+                self._lock.take()
+                compute(APPLYING)
+                self._lock.put()
+                self._answers.put()
+
+    def backend(self, pause_ms: int) -> Dict[str, Any]:
+        """A commit, a pause, and so on."""
+        now, wait, board = time.monotonic_ns, CpuWait(), self._board
+        commits, less_cpu = self._series(), self._series()
+        file, page, top, turn = unnamed(self._path), os.urandom(PAGE), 2, 0
+        sleep_until(self._begin + pause_ms * MILLISECOND)
+        while now() < self._end:
+            if (top + PAGES_NEW) * PAGE > DATABASE:
+                top = 2 + 3 * PAGES_NEW
+            old = [
+                number
+                for number in range(top - 2 * PAGES_NEW, top - 2 * PAGES_NEW + PAGES_OLD)
+                if number >= 2
+            ]
+            self._lock.take()
+            waited, start = wait(), now()
+            for number in (*old, *range(top, top + PAGES_NEW)):
+                os.pwrite(file, page, number * PAGE)
+            os.fdatasync(file)
+            os.pwrite(file, page, turn * PAGE)
+            os.fdatasync(file)
+            done = now()
+            self._lock.put()
+            top, turn, waited = top + PAGES_NEW, 1 - turn, wait() - waited
+            commits.add(done, done - start)
+            less_cpu.add(done, max(done - start - waited, 0))
+            board[Board.COMMITS] += 1
+            board[Board.SLOW_COMMITS] += done - start > 25 * MILLISECOND
+            sleep_until(done + pause_ms * MILLISECOND)
+        os.close(file)
+        return {"commit": commits.result(), "commit_less_cpu": less_cpu.result()}
 
 
-def write_database(
-    path: str, begin: int, end: int, row_ns: int, board: Board, pause_ms: int
-) -> Dict[str, Any]:
-    """The backend: a commit, a pause, and so on."""
-    now, wait = time.monotonic_ns, CpuWait()
-    commits, less_cpu = Series(begin, row_ns), Series(begin, row_ns)
-    file, page, top, turn = unnamed(path), os.urandom(PAGE), 2, 0
-    sleep_until(begin + pause_ms * MILLISECOND)
-    while now() < end:
-        if (top + PAGES_NEW) * PAGE > DATABASE:
-            top = 2 + 3 * PAGES_NEW
-        old = [
-            number for number in range(top - 2 * PAGES_NEW, top - 2 * PAGES_NEW + PAGES_OLD) if number >= 2
-        ]
-        waited, start = wait(), now()
-        board[Board.COMMIT_BEGUN] = start
-        for number in (*old, *range(top, top + PAGES_NEW)):
-            os.pwrite(file, page, number * PAGE)
-        os.fdatasync(file)
-        os.pwrite(file, page, turn * PAGE)
-        os.fdatasync(file)
-        done = now()
-        board[Board.COMMIT_ENDED], board[Board.COMMIT_BEGUN] = done, 0
-        top, turn, waited = top + PAGES_NEW, 1 - turn, wait() - waited
-        commits.add(done, done - start)
-        less_cpu.add(done, max(done - start - waited, 0))
-        board[Board.COMMITS] += 1
-        board[Board.SLOW_COMMITS] += done - start > 25 * MILLISECOND
-        sleep_until(done + pause_ms * MILLISECOND)
-    os.close(file)
-    return {"commit": commits.result(), "commit_less_cpu": less_cpu.result()}
-
-
-def compute(begin: int, end: int, share: float) -> int:
-    """What etcd and its clients take of the CPU beside the disk, in short bursts. Returns the CPU used, in ns."""
-    sleep_until(begin)
-    while time.monotonic_ns() < end:
-        until = time.process_time_ns() + BURST_US * 1000
-        while time.process_time_ns() < until:
-            pass
-        time.sleep(random.uniform(0, 2 * BURST_US * (1 / share - 1)) / 1e6)  # noqa: S311  no secret
-    return time.process_time_ns()
+def compute(compressions: int) -> None:
+    for _ in range(compressions):
+        zlib.compress(RECORD_TEXT)
 
 
 def sleep_until(moment: int) -> None:
@@ -657,16 +660,16 @@ class Run:
         begin = time.monotonic_ns() + SECOND // 5
         end = begin + int(seconds * SECOND)
         row_ns = max(-(-int(seconds) // ROWS), 1) * SECOND
+        etcd = Etcd(self._path, begin, end, row_ns, board)
         work: Dict[str, Callable[[], Any]] = {}
         if phase.get("load", True):
-            work["wal"] = lambda: write_log(self._path, begin, end, row_ns, board)
-            for name, share in COMPUTING.items():
-                work[name] = partial(compute, begin, end, share)
+            work = {name: getattr(etcd, name) for name in ("client", "propose", "log", "apply")}
         if pause:
-            work["backend"] = lambda: write_database(self._path, begin, end, row_ns, board, pause)
+            work["backend"] = partial(etcd.backend, pause)
         if phase.get("neighbour") == "pull":
             work["pull"] = lambda: pull_images(self._path, begin, end)
         children = {name: Child(each) for name, each in work.items()}
+        etcd.close()
         self._watch(phase["name"], list(children.values()), board, begin, seconds + GRACE)
         answers = {name: child.result() for name, child in children.items()}
         if fio:
@@ -675,8 +678,8 @@ class Run:
             if "error" in found:
                 raise OSError(f"phase {phase['name']}: fio: {found['error']}")
         result: Dict[str, Any] = {}
-        for name in ("wal", "backend"):
-            result.update(answers.pop(name, {}))
+        for name in ("client", "propose", "log", "apply", "backend"):
+            result.update(answers.pop(name, None) or {})
         return {**result, "beside": answers}
 
     def _watch(self, name: str, children: List[Child], board: Board, begin: int, limit: float) -> None:

@@ -11,14 +11,13 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
 from rich.console import Console
 from rich.table import Table
 
-from bench.engine import CpuWait, Follower, fio_path, fio_result, start_fio, unnamed
+from bench.engine import fio_path, fio_result, start_fio, unnamed
 
 COUNT, BYTES = 2000, 2300
 SOURCE = Path(__file__).with_name("append.c")
@@ -30,8 +29,8 @@ def in_c(binary: Path, folder: Path) -> list[int]:
     return [int(line) for line in said.stdout.split()]
 
 
-def in_python(folder: Path, clock: Callable[[], int] = time.monotonic_ns) -> list[int]:
-    """With the calls that bench/engine.py uses, and with one of its clocks."""
+def in_python(folder: Path) -> list[int]:
+    """With the calls and the clock that bench/engine.py uses."""
     file, record, taken = unnamed(str(folder)), os.urandom(BYTES), []
     os.posix_fallocate(file, 0, COUNT * BYTES)
     gc.disable()
@@ -39,7 +38,7 @@ def in_python(folder: Path, clock: Callable[[], int] = time.monotonic_ns) -> lis
         os.pwrite(file, record, number * BYTES)
         begun = time.monotonic_ns()
         os.fdatasync(file)
-        taken.append(clock() - begun)
+        taken.append(time.monotonic_ns() - begun)
     gc.enable()
     os.close(file)
     return taken
@@ -78,14 +77,12 @@ def main() -> None:
     parser.add_argument("--path", type=Path, default=Path("/var/lib"))
     parser.add_argument("--rounds", type=int, default=6)
     arguments = parser.parse_args()
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ("C", "Python", "handed over", "fio")}
-    follower = Follower(CpuWait())
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ("C", "Python", "fio")}
     with tempfile.TemporaryDirectory() as folder:
         binary = compile_loop(Path(folder))
         for _ in range(arguments.rounds):
             found["C"].append(figures(in_c(binary, arguments.path)))
             found["Python"].append(figures(in_python(arguments.path)))
-            found["handed over"].append(figures(in_python(arguments.path, follower)))
             found["fio"].append(by_fio(arguments.path))
     table = Table("fdatasync, µs", "p50 of the rounds", "p99 of the rounds")
     for name, rounds in found.items():
@@ -94,7 +91,7 @@ def main() -> None:
             name, *(f"{column[0]:.0f} - {median(column):.0f} - {column[-1]:.0f}" for column in columns)
         )
     Console().print(table)
-    print("lowest - median - highest round; handed over: Python whose other thread reads the clock")
+    print("lowest - median - highest round")
 
 
 if __name__ == "__main__":

@@ -8,16 +8,14 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
-from bench.engine import CpuWait, Follower
 from bench.histogram import counts, percentile
 from bench.verdict import Verdict, judge, share_over
 from tests.bench.conftest import ENGINE, Measure, command
@@ -103,19 +101,6 @@ def test_a_starved_cpu_is_not_taken_for_a_slow_disk(measure: Measure, slow_disk:
         found = measure(environment={"LD_PRELOAD": slow_disk}, niceness=15, seconds=5)
     shares = [each for each in judge(found, "etcd").findings if each.criterion.startswith("WAL")]
     assert shares[0].verdict is Verdict.CPU_BOUND, shares
-
-
-def test_the_wait_of_both_threads_for_a_cpu_is_counted() -> None:
-    class Counted(CpuWait):
-        threads: ClassVar[list[int]] = []
-
-        def add_thread(self) -> None:
-            self.threads.append(threading.get_native_id())
-            super().add_thread()
-
-    Follower(Counted())()
-    here, elsewhere = Counted.threads
-    assert here == threading.get_native_id() != elsewhere
 
 
 def left_behind(folder: Path, marker: str) -> list[str]:
