@@ -1,9 +1,11 @@
 """The engine against a real etcd, on the same file system, in turns: python -m tests.bench.etcd_comparison --help
 
-Each round starts a fresh etcd, puts `etcdctl check perf --load=s` on it (60 s), and reads etcd's own histograms;
-then the engine runs as long, beside the same neighbour. Which of the two comes first changes with each round.
-With --together both run at once, each beside the other: what else happens on the machine, which comes and goes
-within a minute, then hits both alike, and what is left is the difference between the two loads.
+Each round puts `etcdctl check perf --load=s` on an etcd for as long as --seconds, and reads etcd's own histograms;
+then the engine runs as long, beside the same neighbour. Which of the two comes first changes with each round. What
+the machine does meanwhile changes within a minute, so that short rounds tell the shares best (--seconds 5 --rounds 40);
+`check perf` gives its verdict only after the 60 s that are the default.
+Where the hypervisor took more of the CPU from one side than from the other, the round compares hypervisors: a last
+row for each neighbour leaves out those in which it took more than 1 % from either.
 For a disk that fails, run it in a cgroup that may write no more than so many times a second.
 Needs etcd and etcdctl (Debian: etcd-server, etcd-client), and fio for the neighbour "random".
 """
@@ -21,7 +23,6 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import isnan
@@ -32,6 +33,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.engine import LONGEST
 from bench.metrics import Histogram, parse
 from bench.verdict import check_perf
 
@@ -40,13 +42,15 @@ ENGINE = PROJECT / "bench" / "engine.py"
 LIMITS_MS = (1, 2, 4, 8)
 SECONDS = 60  # what `check perf` takes
 NEIGHBOURS = ("", "pull", "random")
+CALM = 0.01  # of the CPU, that the hypervisor may take in a round that is compared
 CLIENT, PEER = "http://127.0.0.1:32379", "http://127.0.0.1:32380"
 WAL, COMMIT = "etcd_disk_wal_fsync_duration_seconds", "etcd_disk_backend_commit_duration_seconds"
 
 
 @dataclass(frozen=True)
 class Figures:
-    """One side of a round: shares over LIMITS_MS, mean in ms, and check perf's three figures and verdict."""
+    """One side of a round: shares over LIMITS_MS, means in ms, check perf's slowest answer and verdict (NaN, False
+    without one), and the share of the CPU that the hypervisor took meanwhile."""
 
     syncs: int
     over: list[float]
@@ -56,6 +60,7 @@ class Figures:
     commit_mean: float
     slowest: float
     passed: bool
+    steal: float
 
 
 @dataclass(frozen=True)
@@ -64,13 +69,17 @@ class Round:
     etcd: Figures
     bench: Figures
 
+    @property
+    def is_calm(self) -> bool:
+        return max(self.etcd.steal, self.bench.steal) <= CALM
 
-def measure_etcd(folder: Path, neighbour: str, seconds: float = SECONDS) -> Figures:
-    """`check perf` on a fresh etcd, and its own histograms. Cut off before its end, it gives no verdict."""
-    with running_etcd(folder), beside(folder, neighbour):
-        before = parse(get("metrics"), (WAL, COMMIT))
-        said = _check_perf(seconds)
-        found = parse(get("metrics"), (WAL, COMMIT))
+
+def measure_etcd(seconds: float = SECONDS) -> Figures:
+    """`check perf` on the running etcd, and its own histograms. Cut off before its end, it gives no verdict."""
+    _etcdctl("del", "--prefix", "/etcdctl-check-perf/")  # it wants to find none of its keys
+    before, counted = parse(get("metrics"), (WAL, COMMIT)), ticks()
+    said = _etcdctl("check", "perf", "--load=s", limit=seconds if seconds < SECONDS else None)
+    steal, found = stolen(counted), parse(get("metrics"), (WAL, COMMIT))
     wal, commit = (found[name].since(before[name]) for name in (WAL, COMMIT))
     slowest = re.search(r"Slowest request took(?: too long:)? ([0-9.]+)", said)
     return Figures(
@@ -78,13 +87,13 @@ def measure_etcd(folder: Path, neighbour: str, seconds: float = SECONDS) -> Figu
         *_of_histogram(commit),
         slowest=float(slowest[1]) if slowest else float("nan"),
         passed="FAIL" not in said and "PASS" in said,
+        steal=steal,
     )
 
 
-def _check_perf(seconds: float) -> str:
-    command = ["etcdctl", f"--endpoints={CLIENT}", "check", "perf", "--load=s"]
+def _etcdctl(*arguments: str, limit: float | None = None) -> str:
+    command = ["etcdctl", f"--endpoints={CLIENT}", *arguments]
     environment = {**os.environ, "ETCDCTL_API": "3"}
-    limit = seconds if seconds < SECONDS else None
     try:
         return subprocess.run(
             command, env=environment, capture_output=True, text=True, check=False, timeout=limit
@@ -93,13 +102,25 @@ def _check_perf(seconds: float) -> str:
         return ""
 
 
+def ticks() -> list[int]:
+    """The CPU's time so far (proc_stat(5)); the eighth is what the hypervisor took."""
+    return [int(field) for field in Path("/proc/stat").read_text().split(None, 9)[1:9]]
+
+
+def stolen(before: list[int]) -> float:
+    """The share that the hypervisor took since."""
+    spent = [now - then for now, then in zip(ticks(), before, strict=True)]
+    return spent[7] / sum(spent)
+
+
 def _of_histogram(found: Histogram) -> tuple[int, list[float], float]:
     return found.count, [found.share_over(limit / 1000) for limit in LIMITS_MS], found.mean_seconds * 1000
 
 
-def measure_bench(folder: Path, neighbour: str, seconds: float = SECONDS) -> Figures:
+def measure_bench(folder: Path, seconds: float = SECONDS) -> Figures:
     """The engine with etcd's load."""
-    result = run_engine(folder, {"seconds": seconds, "commit_pause_ms": 100, "neighbour": neighbour})
+    counted = ticks()
+    result = run_engine(folder, {"seconds": seconds, "commit_pause_ms": 100})
     [phase] = result["phases"]
     limits = result["limits_ms"]
     predicted = check_perf(phase)
@@ -108,6 +129,7 @@ def measure_bench(folder: Path, neighbour: str, seconds: float = SECONDS) -> Fig
         *_of_series(phase["commit"], limits),
         slowest=predicted.slowest_seconds,
         passed=predicted.passed,
+        steal=stolen(counted),
     )
 
 
@@ -129,11 +151,11 @@ def _engine(folder: Path, phase: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def beside(folder: Path, neighbour: str) -> Iterator[None]:
-    """The engine's neighbour without its load, for as long as the block lasts."""
+    """The engine's neighbour without its load, for as long as the block lasts: a day at most."""
     if not neighbour:
         yield
         return
-    command = _engine(folder, {"seconds": 600, "load": False, "neighbour": neighbour})
+    command = _engine(folder, {"seconds": LONGEST - 60, "load": False, "neighbour": neighbour})
     with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
         time.sleep(2)  # the random neighbour fills its file first
         try:
@@ -176,20 +198,14 @@ def get(page: str) -> str:
     return body.decode()
 
 
-def in_turns(folder: Path, neighbour: str, etcd_first: bool) -> Round:
+def in_turns(folder: Path, neighbour: str, seconds: float, etcd_first: bool) -> Round:
     if etcd_first:
-        etcd = measure_etcd(folder, neighbour)
-        bench = measure_bench(folder, neighbour)
+        etcd = measure_etcd(seconds)
+        bench = measure_bench(folder, seconds)
     else:
-        bench = measure_bench(folder, neighbour)
-        etcd = measure_etcd(folder, neighbour)
+        bench = measure_bench(folder, seconds)
+        etcd = measure_etcd(seconds)
     return Round(neighbour, etcd, bench)
-
-
-def together(folder: Path, neighbour: str) -> Round:
-    with beside(folder, neighbour), ThreadPoolExecutor() as pool:
-        etcd, bench = pool.submit(measure_etcd, folder, ""), pool.submit(measure_bench, folder, "")
-        return Round(neighbour, etcd.result(), bench.result())
 
 
 def table(rounds: list[Round]) -> Table:
@@ -201,20 +217,21 @@ def table(rounds: list[Round]) -> Table:
         "commit ms",
         "slowest s",
         "check perf",
+        "stolen",
     ):
         result.add_column(heading, justify="right")
     for neighbour in NEIGHBOURS:
-        some = [each for each in rounds if each.neighbour == neighbour]
+        name, some = neighbour or "idle", [each for each in rounds if each.neighbour == neighbour]
         for number, each in enumerate(some, 1):
             for side, figures in (("etcd", each.etcd), ("bench", each.bench)):
-                result.add_row(neighbour or "idle", str(number), side, *_cells(figures))
+                result.add_row(name, str(number), side, *_cells(figures))
             result.add_section()
         if some:
             for side in ("etcd", "bench"):
-                result.add_row(
-                    neighbour or "idle", "mean", side, *_mean([getattr(one, side) for one in some])
-                )
-            result.add_row(neighbour or "idle", "mean", "bench - etcd", *_difference(some))
+                result.add_row(name, "mean", side, *_mean([getattr(one, side) for one in some]))
+            calm = [one for one in some if one.is_calm]
+            result.add_row(name, f"all {len(some)}", "bench - etcd", *_difference(some))
+            result.add_row(name, f"{len(calm)} calm", "bench - etcd", *_difference(calm))
             result.add_section()
     return result
 
@@ -222,22 +239,26 @@ def table(rounds: list[Round]) -> Table:
 def _cells(each: Figures) -> list[str]:
     shares = [f"{share:.1%}" for share in each.over]
     verdict = "" if isnan(each.slowest) else "PASS" if each.passed else "FAIL"
-    return [*shares, f"{each.mean:.2f}", f"{each.commit_mean:.2f}", f"{each.slowest:.2f}", verdict]
+    means = (f"{each.mean:.2f}", f"{each.commit_mean:.2f}", f"{each.slowest:.2f}")
+    return [*shares, *means, verdict, f"{each.steal:.1%}"]
 
 
 def _mean(some: list[Figures]) -> list[str]:
     shares = [f"{_average([each.over[place] for each in some]):.1%}" for place in range(len(LIMITS_MS))]
-    passed = sum(each.passed for each in some)
+    whole = [each.passed for each in some if not isnan(each.slowest)]
     return [
         *shares,
         f"{_average([each.mean for each in some]):.2f}",
         f"{_average([each.commit_mean for each in some]):.2f}",
         f"{max(each.slowest for each in some):.2f}",
-        f"{passed} of {len(some)} pass",
+        f"{sum(whole)} of {len(whole)} pass",
+        f"{_average([each.steal for each in some]):.1%}",
     ]
 
 
 def _difference(some: list[Round]) -> list[str]:
+    if not some:
+        return []
     points = []
     for place in range(len(LIMITS_MS)):
         paired = [100 * (one.bench.over[place] - one.etcd.over[place]) for one in some]
@@ -274,8 +295,8 @@ def main() -> None:
     parser.add_argument(
         "--path", type=Path, default=Path("/var/lib"), help="folder on the file system to compare on"
     )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--together", action="store_true", help="both sides at once, not in turns")
+    parser.add_argument("--rounds", type=int, default=5, help="under each neighbour")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of each side in a round, 60 at most")
     parser.add_argument(
         "--neighbour", action="append", choices=["idle", "pull", "random"], help="default: all"
     )
@@ -289,17 +310,14 @@ def main() -> None:
         raise SystemExit(f"missing: {', '.join(missing)}; apt install etcd-server etcd-client fio")
     rounds = load(arguments.results) if arguments.results else []
     chosen = [name.replace("idle", "") for name in arguments.neighbour or ("idle", "pull", "random")]
-    for _ in range(0 if arguments.show else arguments.rounds):
-        for neighbour in chosen:
-            if arguments.together:
-                rounds.append(together(arguments.path, neighbour))
-            else:
-                etcd_first = sum(each.neighbour == neighbour for each in rounds) % 2 == 0
-                rounds.append(in_turns(arguments.path, neighbour, etcd_first))
-            print(f"{neighbour or 'idle'}: done", file=sys.stderr)
-            if arguments.results:
-                arguments.results.write_text(json.dumps([asdict(each) for each in rounds], indent=1))
-    Console(width=140).print(table(rounds))
+    for neighbour in [] if arguments.show else chosen:
+        with running_etcd(arguments.path), beside(arguments.path, neighbour):
+            for number in range(arguments.rounds):
+                rounds.append(in_turns(arguments.path, neighbour, arguments.seconds, number % 2 == 0))
+                print(f"{neighbour or 'idle'}: {number + 1} of {arguments.rounds}", file=sys.stderr)
+                if arguments.results:
+                    arguments.results.write_text(json.dumps([asdict(each) for each in rounds], indent=1))
+    Console(width=150).print(table(rounds))
 
 
 if __name__ == "__main__":
