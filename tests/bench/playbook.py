@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ def _packages(plan: Plan, recording: Recording) -> Iterator[Task]:
 
 def _files(recording: Recording, node: bool, folder: Path) -> Iterator[Task]:
     folders = {str(Path(path).parent) for path in recording.files}
-    for place in sorted(each for each in folders if "/k3s" in each or each.endswith(".d")):
+    missing = [each for each in folders if re.search(r"/k3s|/skerry|\.d$", each)]
+    for place in sorted(missing):
         if node or "k3s" not in place:
             yield {"file": {"path": place, "state": "directory"}}
     for number, (path, (content, mode, owner)) in enumerate(recording.files.items()):
