@@ -86,8 +86,9 @@ def _node(recording: Recording) -> Iterator[Task]:
     yield {"copy": {"src": source, "dest": binary, "mode": "0755"}}
     for path, target in {"/usr/local/bin/k3s": binary, **K3S_LINKS}.items():
         yield {"file": {"path": path, "src": target, "state": "link", "force": True}}
-    token = "umask 077; od -An -N 32 -t x1 /dev/urandom | tr -d ' \\n' > /etc/rancher/k3s/token"
-    yield {"shell": token, "args": {"creates": "/etc/rancher/k3s/token"}}
+    for path in ("/etc/rancher/k3s/token", "/etc/rancher/k3s/agent-token"):
+        token = f"umask 077; od -An -N 32 -t x1 /dev/urandom | tr -d ' \\n' > {path}"
+        yield {"shell": token, "args": {"creates": path}}
     yield {"systemd": {"name": "k3s", "state": "started", "enabled": True, "daemon_reload": False}}
     yield {
         "command": "k3s kubectl get nodes",

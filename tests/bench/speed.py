@@ -142,6 +142,8 @@ class Scene:
         self.recording.stage(stage)
         subprocess.run(["tar", "-C", str(stage), "-cf", str(self.folder / "stage.tar"), "."], check=True)
         self.send(self.folder / "stage.tar", STAGE)
+        # Cloud images bring it. Ansible's apt module wants it, and cannot get it by itself under mitogen.
+        lab.run(NAME, "DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes python3-apt")
         lab.snapshot(NAME, "stocked")
 
     def send(self, tar: Path, where: str) -> None:
