@@ -305,6 +305,10 @@ def main() -> None:
     )
     parser.add_argument("--show", action="store_true", help="only show the results")
     arguments = parser.parse_args()
+    if not 1 <= arguments.seconds <= SECONDS:
+        parser.error(f"--seconds is {arguments.seconds:g}; give 1 to {SECONDS}")
+    if not arguments.path.is_dir():
+        parser.error(f"--path: there is no folder {arguments.path}")
     missing = [tool for tool in ("etcd", "etcdctl", "fio") if not shutil.which(tool)]
     if missing and not arguments.show:
         raise SystemExit(f"missing: {', '.join(missing)}; apt install etcd-server etcd-client fio")
