@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bench.verdict import Phase
+from bench.verdict import Phase, stolen
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def attribute(phase: Phase) -> Attribution:
         phase["name"],
         _share(counted.get("psi_cpu_some_us"), 1000, nanoseconds),
         _share(counted.get("psi_io_some_us"), 1000, nanoseconds),
-        _share(counted.get("steal_ticks"), 1, counted.get("cpu_ticks", 0)),
+        stolen(phase),
         _share(counted.get("disk_busy_ms"), 10**6, nanoseconds),
         flushes,
         counted["disk_flush_ms"] / flushes if flushes else None,

@@ -221,9 +221,9 @@ class Pipe:
     def put(self, count: int = 1) -> None:
         os.write(self._inlet, bytes(count))
 
-    def take(self, most: int = GROUP) -> int:
+    def take(self) -> int:
         """As many as there are, at least one: waits for it."""
-        return len(os.read(self.outlet, most))
+        return len(os.read(self.outlet, GROUP))
 
     def close(self) -> None:
         os.close(self.outlet)

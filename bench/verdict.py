@@ -171,9 +171,14 @@ def starvation(phase: Phase, limits_ms: list[int]) -> str:
     late = share_over(phase["wake"], limits_ms, criteria.LATE_WAKE_MS) if phase["wake"]["n"] else None
     if late and late.value >= criteria.LATE_WAKE_SHARE:
         return f"{_percent(late.value)} of the timers woke over {criteria.LATE_WAKE_MS} ms late: the CPU is overloaded"
-    counted = phase["counters"]
-    steal = counted["steal_ticks"] / counted["cpu_ticks"] if counted.get("cpu_ticks") else 0.0
+    steal = stolen(phase) or 0.0
     return f"the hypervisor took {_percent(steal)} of the CPU" if steal >= criteria.STEAL_SHARE else ""
+
+
+def stolen(phase: Phase) -> float | None:
+    """The share of the CPU that the hypervisor took meanwhile, None where the kernel does not tell."""
+    counted = phase["counters"]
+    return counted["steal_ticks"] / counted["cpu_ticks"] if counted.get("cpu_ticks") else None
 
 
 def _judge_hangs(phase: Phase, judged: bool) -> Finding:

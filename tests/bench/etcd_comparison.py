@@ -33,9 +33,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.engine import LONGEST
+from bench.engine import LONGEST, counters, difference
 from bench.metrics import Histogram, parse
-from bench.verdict import check_perf
+from bench.verdict import check_perf, stolen
 
 PROJECT = Path(__file__).parents[2]
 ENGINE = PROJECT / "bench" / "engine.py"
@@ -77,9 +77,10 @@ class Round:
 def measure_etcd(seconds: float = SECONDS) -> Figures:
     """`check perf` on the running etcd, and its own histograms. Cut off before its end, it gives no verdict."""
     _etcdctl("del", "--prefix", "/etcdctl-check-perf/")  # it wants to find none of its keys
-    before, counted = parse(get("metrics"), (WAL, COMMIT)), ticks()
+    before, counted = parse(get("metrics"), (WAL, COMMIT)), counters("")
     said = _etcdctl("check", "perf", "--load=s", limit=seconds if seconds < SECONDS else None)
-    steal, found = stolen(counted), parse(get("metrics"), (WAL, COMMIT))
+    steal = stolen({"counters": difference(counted, counters(""))})
+    found = parse(get("metrics"), (WAL, COMMIT))
     wal, commit = (found[name].since(before[name]) for name in (WAL, COMMIT))
     slowest = re.search(r"Slowest request took(?: too long:)? ([0-9.]+)", said)
     return Figures(
@@ -87,7 +88,7 @@ def measure_etcd(seconds: float = SECONDS) -> Figures:
         *_of_histogram(commit),
         slowest=float(slowest[1]) if slowest else float("nan"),
         passed="FAIL" not in said and "PASS" in said,
-        steal=steal,
+        steal=steal or 0.0,
     )
 
 
@@ -102,24 +103,12 @@ def _etcdctl(*arguments: str, limit: float | None = None) -> str:
         return ""
 
 
-def ticks() -> list[int]:
-    """The CPU's time so far (proc_stat(5)); the eighth is what the hypervisor took."""
-    return [int(field) for field in Path("/proc/stat").read_text().split(None, 9)[1:9]]
-
-
-def stolen(before: list[int]) -> float:
-    """The share that the hypervisor took since."""
-    spent = [now - then for now, then in zip(ticks(), before, strict=True)]
-    return spent[7] / sum(spent)
-
-
 def _of_histogram(found: Histogram) -> tuple[int, list[float], float]:
     return found.count, [found.share_over(limit / 1000) for limit in LIMITS_MS], found.mean_seconds * 1000
 
 
 def measure_bench(folder: Path, seconds: float = SECONDS) -> Figures:
     """The engine with etcd's load."""
-    counted = ticks()
     result = run_engine(folder, {"seconds": seconds, "commit_pause_ms": 100})
     [phase] = result["phases"]
     limits = result["limits_ms"]
@@ -129,7 +118,7 @@ def measure_bench(folder: Path, seconds: float = SECONDS) -> Figures:
         *_of_series(phase["commit"], limits),
         slowest=predicted.slowest_seconds,
         passed=predicted.passed,
-        steal=stolen(counted),
+        steal=stolen(phase) or 0.0,
     )
 
 
