@@ -271,10 +271,15 @@ def _average(values: list[float]) -> float:
 def load(path: Path) -> list[Round]:
     if not path.exists():
         return []
-    return [
-        Round(each["neighbour"], Figures(**each["etcd"]), Figures(**each["bench"]))
-        for each in json.loads(path.read_text())
-    ]
+    try:
+        return [
+            Round(each["neighbour"], Figures(**each["etcd"]), Figures(**each["bench"]))
+            for each in json.loads(path.read_text())
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SystemExit(
+            f"{path} holds no rounds of this version ({error}); give another --results"
+        ) from None
 
 
 def main() -> None:
@@ -296,6 +301,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if not 1 <= arguments.seconds <= SECONDS:
         parser.error(f"--seconds is {arguments.seconds:g}; give 1 to {SECONDS}")
+    if arguments.rounds < 1:
+        parser.error(f"--rounds is {arguments.rounds}; give 1 or more")
     if not arguments.path.is_dir():
         parser.error(f"--path: there is no folder {arguments.path}")
     missing = [tool for tool in ("etcd", "etcdctl", "fio") if not shutil.which(tool)]
