@@ -6,17 +6,17 @@ import sys
 
 from invoke import Context
 
-from controller.cluster_tasks import *  # noqa: F403  day two's: invoke collects what this module holds
-from controller.fleet_tasks import *  # noqa: F403  the fleet's tasks: invoke collects what this module holds
-from controller.fleet_tasks import INVENTORY, JSON
-from controller.plain import task
+from skerry.tasks.cli import task
+from skerry.tasks.cluster import *  # noqa: F403  day two's: invoke collects what this module holds
+from skerry.tasks.fleet import *  # noqa: F403  the fleet's tasks: invoke collects what this module holds
+from skerry.tasks.fleet import INVENTORY, JSON
 
 
 @task(name="try", help={"backend": "qemu (own kernel) or nspawn (root, fast); default qemu"} | JSON)
 def try_(context: Context, backend: str = "qemu", json: bool = False) -> None:
     """Boot a lab host and walk the whole road on it."""
-    from controller.tryout import attempt
-    from controller.up import print_stages
+    from skerry.commands.dev.demo import attempt
+    from skerry.commands.hosts.up import print_stages
 
     stages = attempt(backend)
     failed = any(stage.result == "failed" for stage in stages)
@@ -35,8 +35,8 @@ def up(
     json: bool = False,
 ) -> None:
     """Deploy, verify, and show what happened."""
-    from controller.up import print_stages
-    from controller.up import up as run_up
+    from skerry.commands.hosts.up import print_stages
+    from skerry.commands.hosts.up import up as run_up
 
     code, stages = run_up(inventory, deploy, check)
     if stages and code != 2:
@@ -49,9 +49,9 @@ def up(
 
 @task(help=INVENTORY | {"extent": "prepare (the host part), harden, host (both) or k3s (everything)"})
 def verify(context: Context, inventory: str, extent: str = "k3s") -> None:
-    """Run the acceptance checks of tests/host/ against the hosts."""
-    from controller.inventory import load
-    from controller.verify import verify as run_checks
+    """Run the acceptance checks of skerry/checks/ against the hosts."""
+    from skerry.commands.hosts.verify import verify as run_checks
+    from skerry.remote.inventory import load
 
     outcome = run_checks(load(inventory), extent)
     print(f"{outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped")
@@ -61,8 +61,8 @@ def verify(context: Context, inventory: str, extent: str = "k3s") -> None:
 @task(help=INVENTORY)
 def trust(context: Context, inventory: str) -> None:
     """Record the hosts' SSH keys after a look at their fingerprints."""
-    from controller import trust as first_contact
-    from controller.inventory import load
+    from skerry.remote import trust as first_contact
+    from skerry.remote.inventory import load
 
     added = first_contact.trust(load(inventory), first_contact.ask)
     print(f"{len(added)} host key(s) recorded. Next: invoke up {inventory}")
@@ -76,8 +76,8 @@ def kubeconfig(context: Context, inventory: str, context_name: str = "", file: s
     """Merge the cluster's access into your kubeconfig."""
     from pathlib import Path
 
-    from controller import kubeconfig as access
-    from controller.inventory import load
+    from skerry.commands.cluster import kubeconfig as access
+    from skerry.remote.inventory import load
 
     cluster, path = load(inventory), Path(file) if file else access.default_file()
     name = context_name or cluster.name
@@ -91,8 +91,8 @@ def audit(context: Context, inventory: str, json: bool = False) -> None:
     """List every control with what was found, and where data lie; exit code 3 when one fails or has expired."""
     from rich.console import Console
 
-    from controller import audit as cluster_audit
-    from controller.inventory import load
+    from skerry.commands.hosts import audit as cluster_audit
+    from skerry.remote.inventory import load
 
     cluster = load(inventory)
     found = cluster_audit.audit(cluster)
@@ -108,7 +108,7 @@ def audit(context: Context, inventory: str, json: bool = False) -> None:
 @task(help=INVENTORY | {"yes": "do not ask"})
 def unharden(context: Context, inventory: str, yes: bool = False) -> None:
     """Put back what was on the hosts before Skerry hardened them."""
-    from controller.uninstall import unharden as run_unharden
+    from skerry.commands.hosts.uninstall import unharden as run_unharden
 
     sys.exit(run_unharden(inventory, yes))
 
@@ -116,8 +116,8 @@ def unharden(context: Context, inventory: str, yes: bool = False) -> None:
 @task(name="artifacts-fetch", help=INVENTORY | {"arch": "amd64 or arm64"})
 def artifacts_fetch(context: Context, inventory: str, arch: str = "amd64") -> None:
     """Fill the air-gap folder, where there is internet."""
-    from controller.artifacts import fetch_all
-    from controller.inventory import load
+    from skerry.commands.hosts.artifacts import fetch_all
+    from skerry.remote.inventory import load
 
     fetch_all(load(inventory).first_server.settings, arch)
 
@@ -125,8 +125,8 @@ def artifacts_fetch(context: Context, inventory: str, arch: str = "amd64") -> No
 @task(name="artifacts-lock", help=INVENTORY)
 def artifacts_lock(context: Context, inventory: str) -> None:
     """Record the publishers' checksums for this inventory's versions."""
-    from controller.artifacts import lock_all
-    from controller.inventory import load
+    from skerry.commands.hosts.artifacts import lock_all
+    from skerry.remote.inventory import load
 
     lock_all(load(inventory).first_server.settings)
 
@@ -134,7 +134,7 @@ def artifacts_lock(context: Context, inventory: str) -> None:
 @task(help=INVENTORY | {"delete_volumes": "give up the data in local volumes", "yes": "do not ask"})
 def uninstall(context: Context, inventory: str, delete_volumes: bool = False, yes: bool = False) -> None:
     """Drain the nodes and remove what Skerry brought."""
-    from controller.uninstall import uninstall as run_uninstall
+    from skerry.commands.hosts.uninstall import uninstall as run_uninstall
 
     sys.exit(run_uninstall(inventory, delete_volumes, yes))
 
@@ -172,9 +172,9 @@ def bench_disk(
     json: bool = False,
 ) -> None:
     """Measure whether the hosts' disks are fit for etcd; exit code 3 when one is not."""
-    from controller import bench
-    from controller.inventory import load
-    from controller.report import write
+    from skerry.commands.disk import bench
+    from skerry.commands.disk.report import write
+    from skerry.remote.inventory import load
 
     options = bench.Options(
         profile, path, hosts, minutes, 1 if serial else parallel, fio, keep_fio, force, agents
@@ -190,7 +190,7 @@ def bench_disk(
 )
 def bench_compare(context: Context, before: str, after: str, json: bool = False) -> None:
     """Say what has clearly become worse or better between two runs; exit code 3 for worse."""
-    from controller import history
+    from skerry.commands.disk import history
 
     sys.exit(history.show_differences(before, after, json))
 
@@ -198,8 +198,8 @@ def bench_compare(context: Context, before: str, after: str, json: bool = False)
 @task(name="bench-history", help=INVENTORY | {"host": "only this one"})
 def bench_history(context: Context, inventory: str, host: str = "") -> None:
     """List an inventory's runs, host by host."""
-    from controller import history
-    from controller.inventory import load
+    from skerry.commands.disk import history
+    from skerry.remote.inventory import load
 
     history.show(load(inventory).name, host)
 
@@ -209,8 +209,8 @@ def etcd_latency(
     context: Context, inventory: str, url: str = "http://127.0.0.1:2381/metrics", json: bool = False
 ) -> None:
     """Set what K3s's etcd has seen of its disk against what was predicted; exit code 3 when it is too slow."""
-    from controller.etcd_latency import show
-    from controller.inventory import load
+    from skerry.commands.cluster.etcd_latency import show
+    from skerry.remote.inventory import load
 
     sys.exit(show(load(inventory), url, json))
 
@@ -234,7 +234,7 @@ def bench_speed(
     against: str = "pipelining,mitogen",
 ) -> None:
     """Time runs on a lab host against Ansible's and against the least there could be."""
-    from tests.bench.speed import run
+    from skerry.bench.speed.run import run
 
     run(hosts, delays, rounds, fresh, against)
 
@@ -248,7 +248,7 @@ def bench_speed(
 )
 def lab_up(context: Context, hosts: int = 1, backend: str = "qemu") -> None:
     """Boot throw-away hosts."""
-    import lab
+    from skerry import lab
 
     for host in lab.up(hosts, backend):
         print(f"{host.name}: {host.address} port {host.port} ({host.backend})")
@@ -258,7 +258,7 @@ def lab_up(context: Context, hosts: int = 1, backend: str = "qemu") -> None:
 @task(name="lab-down", help={"images": "also remove the cached images"})
 def lab_down(context: Context, images: bool = False) -> None:
     """Stop the throw-away hosts and remove all they left."""
-    import lab
+    from skerry import lab
 
     lab.down(images=images)
 
@@ -266,7 +266,7 @@ def lab_down(context: Context, images: bool = False) -> None:
 @task(name="lab-list")
 def lab_list(context: Context) -> None:
     """List the throw-away hosts."""
-    import lab
+    from skerry import lab
 
     for host in lab.hosts():
         print(f"{host.name}: {host.state}, {host.address} port {host.port} ({host.backend})")
@@ -277,7 +277,7 @@ def lab_ssh(context: Context, name: str) -> None:
     """Open a shell on a throw-away host."""
     import os
 
-    import lab
+    from skerry import lab
 
     command = lab.ssh_command(name)
     os.execvp(command[0], command)  # noqa: S606  the shell takes over this terminal
@@ -286,7 +286,7 @@ def lab_ssh(context: Context, name: str) -> None:
 @task(name="lab-reset", help={"name": "the host, as lab-list shows it"})
 def lab_reset(context: Context, name: str) -> None:
     """Put a throw-away host back to fresh."""
-    import lab
+    from skerry import lab
 
     lab.reset(name)
 
@@ -294,7 +294,7 @@ def lab_reset(context: Context, name: str) -> None:
 @task
 def lint(context: Context) -> None:
     """Check style and types."""
-    from controller.testing import lint as run_lint
+    from skerry.commands.dev.testing import lint as run_lint
 
     sys.exit(run_lint())
 
@@ -306,6 +306,6 @@ def lint(context: Context) -> None:
 )
 def test(context: Context, only: str = "") -> None:
     """Run every test layer that this machine can run, and say which it cannot and why."""
-    from controller.testing import run_layers
+    from skerry.commands.dev.testing import run_layers
 
     sys.exit(run_layers(only))

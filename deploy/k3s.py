@@ -1,17 +1,17 @@
 """A fresh host becomes a K3s node: pyinfra inventories/oslo.py deploy/k3s.py"""
 
-from deploy.phases.cgroup import cgroup
-from deploy.phases.clock import clock
-from deploy.phases.disk import disk
-from deploy.phases.firewall import firewall
-from deploy.phases.flux import flux
-from deploy.phases.k3s import k3s
-from deploy.phases.kernel import kernel
-from deploy.phases.packages import packages
-from deploy.phases.preflight import preflight
-from deploy.phases.ssh import ssh
-from deploy.phases.swap import swap
-from deploy.phases.system import system
+from skerry.phases.cgroup import cgroup
+from skerry.phases.clock import clock
+from skerry.phases.disk import disk
+from skerry.phases.firewall import firewall
+from skerry.phases.flux import flux
+from skerry.phases.k3s import k3s
+from skerry.phases.kernel import kernel
+from skerry.phases.packages import packages
+from skerry.phases.preflight import preflight
+from skerry.phases.ssh import ssh
+from skerry.phases.swap import swap
+from skerry.phases.system import system
 
 preflight()
 packages()

@@ -1,11 +1,11 @@
 """The host part alone, ready for K3s: pyinfra inventories/oslo.py deploy/prepare.py"""
 
-from deploy.phases.cgroup import cgroup
-from deploy.phases.clock import clock
-from deploy.phases.kernel import kernel
-from deploy.phases.packages import packages
-from deploy.phases.preflight import preflight
-from deploy.phases.swap import swap
+from skerry.phases.cgroup import cgroup
+from skerry.phases.clock import clock
+from skerry.phases.kernel import kernel
+from skerry.phases.packages import packages
+from skerry.phases.preflight import preflight
+from skerry.phases.swap import swap
 
 preflight()
 packages()

@@ -1,7 +1,7 @@
 """Take K3s and the hardening off the hosts again: invoke uninstall"""
 
-from deploy.phases.unharden import unharden
-from deploy.phases.uninstall import uninstall
+from skerry.phases.unharden import unharden
+from skerry.phases.uninstall import uninstall
 
 uninstall()
 unharden()

@@ -3,7 +3,7 @@
 The first is a server (with three or more, the first three are), the rest are agents.
 """
 
-import lab as _lab
+from skerry import lab as _lab
 
 _hosts = [_host for _host in _lab.hosts() if _host.state == "running"]
 if not _hosts:

@@ -24,7 +24,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
-import lab
+from skerry import lab
 from tests.lab.runs import Running, write_inventory
 
 CONTENT = Path("/usr/share/xml/scap/ssg/content/ssg-debian11-ds.xml")

@@ -1,6 +1,6 @@
 """A short comparison with a real etcd: the direction, not the times, for which CI's machines are too busy.
 
-The whole comparison is `python -m tests.bench.etcd_comparison`.
+The whole comparison is `python -m skerry.bench.etcd_comparison`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import etcd_comparison
+from skerry.bench import etcd_comparison
 from tests.bench.conftest import Measure
 
 SECONDS = 5

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from bench.histogram import counts, percentile
-from bench.verdict import Verdict, judge, share_over
+from skerry.bench.histogram import counts, percentile
+from skerry.bench.verdict import Verdict, judge, share_over
 from tests.bench.conftest import ENGINE, Measure, command
 
 SHARED_MEMORY = Path("/dev/shm")

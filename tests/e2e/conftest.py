@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-import lab
-from cluster.errors import InputError
-from cluster.versions import K3sVersion, accepts_cgroup_v1, check_known
-from deploy.phases.kernel import KUBELET
-from lab import place
+from skerry import lab
+from skerry.lab import place
+from skerry.model.errors import InputError
+from skerry.model.k3s.versions import K3sVersion, accepts_cgroup_v1, check_known
+from skerry.phases.kernel import KUBELET
 from tests.lab.runs import PROJECT, take_down, write_inventory
 
 NAME = "e2e-1"

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-import lab
-from cluster.quantity import GIB, MIB, parse_cpu, parse_memory
+from skerry import lab
+from skerry.model.quantity import GIB, MIB, parse_cpu, parse_memory
 from tests.lab.runs import PROJECT, Result, Running
 
 SECONDS = 600  # for one run of the engine

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from controller import inventory as inventories
-from controller import journal
-from fleet import scaffold, secrets, tools
+from skerry.fleet import scaffold, secrets
+from skerry.local import journal, tools
+from skerry.remote import inventory as inventories
 
 PROJECT = Path(__file__).parents[2]
 DOUBLES = PROJECT / "tests" / "doubles"

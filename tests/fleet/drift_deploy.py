@@ -9,7 +9,7 @@ from pyinfra import host
 from pyinfra.api import StringCommand, operation
 from pyinfra.facts.files import File
 
-from deploy.operations import Commands
+from skerry.operations import Commands
 
 
 @operation()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.errors import InputError
-from controller.drift import drift, host_drift
-from controller.inventory import Inventory
+from skerry.commands.hosts.drift import drift, host_drift
+from skerry.model.errors import InputError
+from skerry.remote.inventory import Inventory
 from tests.fleet.conftest import Server, altered
 
 DEPLOY = str(Path(__file__).parent / "drift_deploy.py")

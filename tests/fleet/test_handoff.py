@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from cluster.errors import InputError
-from controller import fleet_remote, flux, flux_wait, handoff, up
-from controller.inventory import Inventory
-from fleet import forges, secrets
-from fleet.lint.run import Report, lint
+from skerry.commands.fleet import fleet_remote, flux, flux_wait, handoff
+from skerry.commands.hosts import up
+from skerry.fleet import forges, secrets
+from skerry.fleet.lint.run import Report, lint
+from skerry.model.errors import InputError
+from skerry.remote.inventory import Inventory
 from tests.fleet.conftest import PLAINTEXT, PROJECT, SECRET, Server, altered, git, push
 
 LINTED: dict[str, Report] = {}
@@ -66,7 +67,7 @@ def test_a_deploy_hands_over_and_changes_nothing_the_second_time(
 ) -> None:
     """The last phase of deploy/k3s.py, alone; what it says of a failure is one line."""
     environment = {**os.environ, "SKERRY_HOME": str(tmp_path / "home")}
-    command = [sys.executable, "-m", "controller.engine", "run", str(inventory.path), "deploy/flux.py"]
+    command = [sys.executable, "-m", "skerry.runner.engine", "run", str(inventory.path), "deploy/flux.py"]
 
     def run(**more: str) -> tuple[int, str]:
         done = subprocess.run(

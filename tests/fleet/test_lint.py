@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster.errors import InputError
-from fleet import scaffold
-from fleet.lint.__main__ import show
-from fleet.lint.run import lint
+from skerry.fleet import scaffold
+from skerry.fleet.lint.__main__ import show
+from skerry.fleet.lint.run import lint
+from skerry.model.errors import InputError
 from tests.fleet.conftest import IDENTITY, PLAINTEXT, PROJECT, SECRET
 
 REPOSITORIES = Path(__file__).parent / "repositories"  # each lies over the one named clean
@@ -105,7 +105,7 @@ def test_each_bypass_of_the_regex_hooks_is_caught(name: str, tmp_path: Path) -> 
 
 
 def test_overlays_differ_where_they_should(fleet: Path) -> None:
-    from fleet.lint.render import render
+    from skerry.fleet.lint.render import render
 
     production, staging = (
         {each.kind: each for each in one.documents}
@@ -227,7 +227,7 @@ def test_a_thousand_manifests_take_seconds(tmp_path: Path) -> None:
 
 def test_it_runs_as_a_program_from_anywhere(tmp_path: Path) -> None:
     root = repository("clean", tmp_path / "clean")
-    command = [sys.executable, "-m", "fleet.lint", str(root)]
+    command = [sys.executable, "-m", "skerry.fleet.lint", str(root)]
     done = subprocess.run(
         command,
         cwd=tmp_path,

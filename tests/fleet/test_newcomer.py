@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.lint.run import lint
+from skerry.fleet.lint.run import lint
 from tests.fleet.conftest import PLAINTEXT, PROJECT, SECRET, Server, git
 
 

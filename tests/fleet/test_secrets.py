@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.errors import InputError
-from fleet import keys, record, scaffold, secrets, sops
-from fleet.lint import leaks
+from skerry.fleet import keys, record, scaffold, secrets, sops
+from skerry.fleet.lint import leaks
+from skerry.model.errors import InputError
 from tests.fleet.conftest import PLAINTEXT, PROJECT, SECRET
 
 FILE = "apps/production/nginx/password.sops.yaml"

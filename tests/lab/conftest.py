@@ -16,8 +16,8 @@ from typing import IO
 
 import pytest
 
-import lab
-from lab import network, place
+from skerry import lab
+from skerry.lab import network, place
 from tests.doubles import make_artifacts
 from tests.lab.mirror import Mirror
 from tests.lab.runs import PROJECT, VERSION, Result, Running, take_down, write_inventory
@@ -104,7 +104,7 @@ def prepared(
 
 def sources() -> str:
     """A digest of everything that a preparation depends on, but for the packages of the day."""
-    folders = ("cluster", "controller", "deploy", "inventories", "lab", "tests/lab")
+    folders = ("skerry", "deploy", "inventories", "tests/lab")
     files = sorted(
         path for name in folders for path in (PROJECT / name).rglob("*") if path.suffix not in (".pyc", "")
     )

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lab
+from skerry import lab
 
 PROJECT = Path(__file__).parents[2]
 VERSION = "v1.34.3+k3s1"  # the newest minor that accepts cgroup v1, which the test machine may have
-ENGINE = "import pyinfra_cli, runpy\n{patch}\nrunpy.run_module('controller.engine', run_name='__main__')"
+ENGINE = "import pyinfra_cli, runpy\n{patch}\nrunpy.run_module('skerry.runner.engine', run_name='__main__')"
 Line = dict[str, Any]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import lab
+from skerry import lab
 from tests.lab.conftest import Run, WriteInventory
 from tests.lab.runs import VERSION
 

@@ -13,24 +13,24 @@ from pathlib import Path
 
 import pytest
 
-import lab
-from cluster.disk import DiskRecord
+from skerry import lab
+from skerry.model.disk import DiskRecord
 from tests.lab.conftest import Run, WriteInventory
 from tests.lab.runs import PROJECT, until
 from tests.lab.test_tasks import invoke
 
 RECORD = "/var/lib/skerry/disk.json"
-SHORT = "import bench.profiles as p; p.QUICK[0]['seconds'] = 4"  # the verdict does not matter here
+SHORT = "import skerry.bench.profiles as p; p.QUICK[0]['seconds'] = 4"  # the verdict does not matter here
 # What is left of an engine: its processes (the plan is in their command line), and files without a name.
 LEFT = (
     "pgrep -f [s]ilence_seconds; "
     "find /proc/[0-9]*/fd -lname '/var/lib*(deleted)' 2>/dev/null; find /var/lib -xdev -newer /run/begun -size +1M"
 )
 CONTROLLER = """
-import controller.measure as m
+import skerry.commands.disk.measure as m
 m.SILENCE_SECONDS, m.HEARTBEAT_SECONDS = 4, 1
-from controller import bench
-from controller.inventory import load
+from skerry.commands.disk import bench
+from skerry.remote.inventory import load
 bench.bench(load(sys.argv[1]), bench.Options("quick", fio=False))
 """
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-import lab
-from tests.bench.link import Link
+from skerry import lab
+from skerry.bench.speed.link import Link
 from tests.lab.conftest import NEWER, Run, WriteInventory
 from tests.lab.runs import VERSION, Result
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-import lab
-from cluster.artifacts import Lock, k3s_artifacts
+from skerry import lab
+from skerry.model.artifacts import Lock, k3s_artifacts
 from tests.lab.conftest import Run, WriteInventory
 from tests.lab.mirror import Fault, Mirror
 from tests.lab.runs import VERSION
 
 FILE = f"{VERSION.replace('+', '%2B')}/k3s"
 INSTALL = f"K3s | Install k3s {VERSION}"
-HASTE = "import deploy.operations.artifact as a; a.STALL_SECONDS, a.RETRIES = 1, 0"
+HASTE = "import skerry.operations.artifact as a; a.STALL_SECONDS, a.RETRIES = 1, 0"
 """The host gives up a download that has stalled for a second, and does not try again."""
 
 

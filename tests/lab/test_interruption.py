@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-import lab
-from tests.bench.link import Link
+from skerry import lab
+from skerry.bench.speed.link import Link
 from tests.lab.conftest import PAD_MIB, Run, Start, WriteInventory
 from tests.lab.runs import VERSION, Result, Running, write_inventory
 
@@ -38,7 +38,7 @@ HARDENING = ("SSH", "Firewall", "System")
 
 MARK, NOW = "/run/mark", "true"
 INSTALL, START = f"K3s | Install k3s {VERSION}", "K3s | Start K3s and wait for a Ready node"
-HASTE = "import controller.connection as c; c.OPTIONS.update(TCP_USER_TIMEOUT=2000, TCP_KEEPIDLE=1, TCP_KEEPINTVL=1)"
+HASTE = "import skerry.runner.keepalive as c; c.OPTIONS.update(TCP_USER_TIMEOUT=2000, TCP_KEEPIDLE=1, TCP_KEEPINTVL=1)"
 """The engine takes 2 s of silence for a lost connection; outside of tests it waits for half a minute."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import lab
+from skerry import lab
 from tests.lab.conftest import Run, WriteInventory
 
 

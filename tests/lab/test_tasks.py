@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-import lab
+from skerry import lab
 from tests.lab.conftest import Run, WriteInventory
 from tests.lab.runs import PROJECT
 

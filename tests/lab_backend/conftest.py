@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-import lab
-from lab import image, place
-from lab.place import Place
+from skerry import lab
+from skerry.lab import image, place
+from skerry.lab.place import Place
 
 
 @pytest.fixture(scope="module")

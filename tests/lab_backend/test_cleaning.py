@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-import lab
-from lab import cgroup, processes
-from lab.place import Place
+from skerry import lab
+from skerry.lab import cgroup, processes
+from skerry.lab.place import Place
 from tests.lab.runs import PROJECT, until
 
-UP = "import lab; lab.up(backend='nspawn', names=['k1', 'k2'])"
+UP = "from skerry import lab; lab.up(backend='nspawn', names=['k1', 'k2'])"
 
 
 def left(here: Place) -> list[str]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-import lab
-from lab.place import Place
+from skerry import lab
+from skerry.lab.place import Place
 
 NAMES = ["one", "two", "three"]
 RESET_SECONDS = 30  # "in seconds", also on a busy machine

@@ -9,7 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from cluster.settings import Settings, parse_settings
+from skerry.model.settings.settings import Settings, parse_settings
 
 PROJECT = Path(__file__).parents[2]
 MakeSettings = Callable[..., Settings]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cluster.errors import InputError
-from controller import servers
+from skerry.commands.cluster import servers
+from skerry.model.errors import InputError
 
 GONE, ELECTING = InputError("cannot be reached"), RuntimeError("[-]etcd failed: reason withheld")
 HOSTS: Any = [SimpleNamespace(name="a"), SimpleNamespace(name="b")]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.artifacts import (
+from skerry.model.artifacts import (
     TABLE,
     Artifact,
     Lock,
@@ -16,7 +16,7 @@ from cluster.artifacts import (
     pinned_artifact,
     published_checksum,
 )
-from cluster.errors import InputError
+from skerry.model.errors import InputError
 
 VERSION = "v1.36.3+k3s1"
 RELEASE = "https://github.com/k3s-io/k3s/releases/download/v1.36.3%2Bk3s1"

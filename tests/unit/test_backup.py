@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster.backup import DATASTORE, MANIFEST, Manifest, archive_name, check, parse, place_of
-from cluster.errors import InputError
-from controller import archive, backup
-from fleet import sops
+from skerry.commands.cluster import archive, backup
+from skerry.fleet import sops
+from skerry.model.errors import InputError
+from skerry.model.k3s.backup import DATASTORE, MANIFEST, Manifest, archive_name, check, parse, place_of
 
 CONTENT = b"everything that etcd knows\n" * 50_000
 MANIFEST_OF = Manifest(

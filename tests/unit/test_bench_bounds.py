@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from bench.bounds import beta_cdf, beta_quantile, clopper_pearson, share, t_quantile
+from skerry.bench.bounds import beta_cdf, beta_quantile, clopper_pearson, share, t_quantile
 
 ROWS, PER_ROW = 33, 150  # of a standard phase
 RUNS = 150

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bench.metrics import COMMIT, WAL, parse
-from cluster.errors import InputError
-from controller.etcd_latency import state
+from skerry.bench.metrics import COMMIT, WAL, parse
+from skerry.commands.cluster.etcd_latency import state
+from skerry.model.errors import InputError
 
 LINES = """# TYPE {name} histogram
 {name}_bucket{{le="0.001"}} {a}

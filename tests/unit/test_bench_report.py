@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bench.charts import charts
-from bench.page import page
-from bench.picture import draw
-from bench.run import HostRun, Run, load
-from cluster.errors import InputError
+from skerry.bench.charts import charts
+from skerry.bench.page import page
+from skerry.bench.picture import draw
+from skerry.bench.run import HostRun, Run, load
+from skerry.model.errors import InputError
 from tests.unit.test_bench_verdict import result, spread
 
 RECIPE = {"name": "fio recipe", "kind": "recipe", "fio": {"fio version": "fio-3.16", "time": 1, "jobs": [

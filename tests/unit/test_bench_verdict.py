@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from bench.attribution import recipe
-from bench.compare import compare
-from bench.engine import LIMITS_MS, MILLISECOND, Series, bucket
-from bench.histogram import counts, exceedance, percentile, upper_edge
-from bench.merging import merge
-from bench.profiles import NEIGHBOURS, STANDARD, phases
-from bench.record import describe
-from bench.verdict import Verdict, check_perf, judge, starvation
-from cluster.disk import DiskRecord, admit
-from cluster.errors import InputError
+from skerry.bench.attribution import recipe
+from skerry.bench.compare import compare
+from skerry.bench.histogram import counts, exceedance, percentile, upper_edge
+from skerry.bench.merging import merge
+from skerry.bench.profiles import NEIGHBOURS, STANDARD, phases
+from skerry.bench.record import describe
+from skerry.bench.remote_engine import LIMITS_MS, MILLISECOND, Series, bucket
+from skerry.bench.verdict import Verdict, check_perf, judge, starvation
+from skerry.model.disk import DiskRecord, admit
+from skerry.model.errors import InputError
 
 PER_SECOND = 150
 FINE = [0.5] * 3000

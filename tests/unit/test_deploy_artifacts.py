@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from cluster.artifacts import k3s_artifacts
-from cluster.errors import InputError
-from controller.artifacts import fetch_all
-from deploy.artifacts import Unreachable, checksum, sources
-from deploy.operations.artifact import insist_on_checksum
-from deploy.wanted import BadInput
+from skerry.commands.hosts.artifacts import fetch_all
+from skerry.local.artifacts import Unreachable, checksum, sources
+from skerry.model.artifacts import k3s_artifacts
+from skerry.model.errors import InputError
+from skerry.operations.artifact import insist_on_checksum
+from skerry.phases.host_spec import BadInput
 from tests.unit.conftest import MakeSettings
 
 VERSION = "v1.36.3+k3s1"

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from cluster.errors import InputError
-from controller import drift
-from controller.inventory import Inventory, load_all
+from skerry.commands.hosts import drift
+from skerry.model.errors import InputError
+from skerry.remote.inventory import Inventory, load_all
 
 
 def inventory(name: str) -> Inventory:
@@ -56,7 +56,7 @@ def test_a_cluster_that_is_away_does_not_hide_the_others(
 
 
 def test_inventories_are_named_and_none_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("controller.inventory.load", lambda path: inventory(Path(path).stem))
+    monkeypatch.setattr("skerry.remote.inventory.load", lambda path: inventory(Path(path).stem))
     assert [each.name for each in load_all("a/oslo.py, b/bergen.py")] == ["oslo", "bergen"]
     with pytest.raises(InputError, match="oslo: is named twice"):
         load_all("a/oslo.py,b/oslo.py")

@@ -15,7 +15,7 @@ from pyinfra.api import arguments, util
 from pyinfra.api.host import HostData
 from pyinfra_cli import inventory
 
-from controller import economy
+from skerry.runner import economy
 
 PROJECT = Path(__file__).parents[2]
 PLUGINS = """
@@ -26,14 +26,14 @@ def names():
     return [sorted(each.name for each in metadata.entry_points(group=group)) for group in groups]
 
 before = names()
-from controller import start
+from skerry.runner import fast_imports
 assert before[0] and before[1] and names() == before
 """
 
 UNUSED = """
 import sys
 from pathlib import Path
-from controller import engine
+from skerry.runner import engine
 engine._import_phases(Path("deploy/k3s.py"))
 assert not {"invoke.tasks", "pyinfra.facts.server"} & set(sys.modules)
 import invoke

@@ -1,6 +1,6 @@
 """The engine reads inventories as pyinfra does, and says a user's mistakes in one line without a traceback.
 
-It is also where a pyinfra release that moves what controller/engine.py and deploy/wanted.py use shows.
+It is also where a pyinfra release that moves what skerry/runner/engine.py and skerry/phases/host_spec.py use shows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 def engine(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "controller.engine", *arguments]
+    command = [sys.executable, "-m", "skerry.runner.engine", *arguments]
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60)
 
 

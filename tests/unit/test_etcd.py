@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from cluster.errors import InputError
-from cluster.etcd import Member, Report, not_to_lose, parse, unsettled
-from cluster.node_removal import check, members_of, node_of
+from skerry.model.errors import InputError
+from skerry.model.k3s.etcd import Member, Report, not_to_lose, parse, unsettled
+from skerry.model.k3s.node_removal import check, members_of, node_of
 
 NAMES = ("a-00000001", "b-00000002", "c-00000003")
 MEMBERS = tuple(Member(number, name, learner=False) for number, name in enumerate(NAMES, start=1))

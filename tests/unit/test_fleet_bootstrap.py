@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from cluster.errors import InputError
-from cluster.flux import check_versions
-from fleet import bootstrap, conditions, forges
-from fleet.bootstrap import Target, pinned_keys, place, strange_keys
+from skerry.fleet import bootstrap, conditions, forges
+from skerry.fleet.bootstrap import Target, pinned_keys, place, strange_keys
+from skerry.model.errors import InputError
+from skerry.model.flux import check_versions
 from tests.unit.conftest import MakeSettings
 
 GITHUB = Target("github", "org/fleet", "", "main", "clusters/production")

@@ -6,9 +6,9 @@ from textwrap import indent
 
 import pytest
 
-from cluster.errors import InputError
-from fleet.lint.documents import Source, parse
-from fleet.lint.leaks import check
+from skerry.fleet.lint.documents import Source, parse
+from skerry.fleet.lint.leaks import check
+from skerry.model.errors import InputError
 
 ENC = "ENC[AES256_GCM,data:q83v,iv:q83v,tag:q83v,type:str]"
 HEAD = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fleet.lint.patches import Resource, matches
+from skerry.fleet.lint.patches import Resource, matches
 
 SHOP = Resource(
     "apps",

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.errors import InputError
-from fleet import pull, record, scaffold
-from fleet.lint.schemas import Catalogue
+from skerry.fleet import pull, record, scaffold
+from skerry.fleet.lint.schemas import Catalogue
+from skerry.model.errors import InputError
 
 SHOP = ("shop", "registry.example.org/shop:1.4.2", 8080)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from controller import foresight
-from controller.foresight import Foresight
-from deploy.facts.k3s import K3s
-from deploy.facts.snapshot import Question
-from deploy.facts.survey import Survey
+from skerry.facts.batch import Question
+from skerry.facts.k3s import K3s
+from skerry.facts.survey import Survey
+from skerry.runner import prefetch as foresight
+from skerry.runner.prefetch import Foresight
 
 QUESTIONS = [
     Question(Survey, {"reach": "", "unless": "/k3s"}),

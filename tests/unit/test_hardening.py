@@ -9,18 +9,18 @@ from datetime import date
 import pytest
 import yaml
 
-from cluster.errors import InputError
-from cluster.hardening import catalogue, firewall, k3s_cis, kernel, sshd
-from cluster.hardening.catalogue import IDS, Part
-from cluster.hardening.control import Check, Control, Waiver, judge
-from cluster.hardening.residency import Disk, residence
-from cluster.hardening.updates import reboot_files, window
-from cluster.k3s_config import compose
-from cluster.reservations import reservations
-from controller.audit_page import page
-from deploy.facts.hardening import parse
-from deploy.phases.kernel import MODULES, SYSCTLS
-from deploy.plan import Plan, addresses, members, places
+from skerry.commands.hosts.audit_page import page
+from skerry.facts.hardening import parse
+from skerry.model.errors import InputError
+from skerry.model.hardening import catalogue, firewall, k3s_cis, kernel, sshd
+from skerry.model.hardening.catalogue import IDS, Part
+from skerry.model.hardening.control import Check, Control, Waiver, judge
+from skerry.model.hardening.residency import Disk, residence
+from skerry.model.hardening.updates import reboot_files, window
+from skerry.model.k3s.config import compose
+from skerry.model.k3s.reservations import reservations
+from skerry.phases.hardening_plan import Plan, addresses, members, places
+from skerry.phases.kernel import MODULES, SYSCTLS
 from tests.unit.conftest import MakeSettings
 
 TODAY = date(2026, 6, 1)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cluster.health import DAY_SECONDS, HOUR_SECONDS, Health, parse, problems
-from cluster.settings import Settings
-from controller.status import DEGRADED, DOWN, LOOK, HostStatus, exit_code, table
-from deploy.facts.health import HostHealth
+from skerry.commands.cluster.status import DEGRADED, DOWN, LOOK, HostStatus, exit_code, table
+from skerry.facts.health import HostHealth
+from skerry.model.k3s.health import DAY_SECONDS, HOUR_SECONDS, Health, parse, problems
+from skerry.model.settings.settings import Settings
 from tests.unit.conftest import MakeSettings
 
 NOW = 1_700_000_000

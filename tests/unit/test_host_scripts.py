@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from cluster.files import File
-from deploy.facts.script import COMMON, file_states
-from deploy.facts.snapshot import join, split
-from deploy.facts.swap import Swap
-from deploy.operations import artifact
-from deploy.operations import join as join_commands
-from deploy.operations.artifact import Place, Source, fetch_script, receive_script
-from deploy.operations.files import write_script
-from deploy.phases.swap import comment_out_script
+from skerry.facts.batch import join, split
+from skerry.facts.script import COMMON, file_states
+from skerry.facts.swap import Swap
+from skerry.model.files import File
+from skerry.operations import artifact
+from skerry.operations import join as join_commands
+from skerry.operations.artifact import Place, Source, fetch_script, receive_script
+from skerry.operations.files import write_script
+from skerry.phases.swap import comment_out_script
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the scripts give files to root")
 
@@ -201,7 +201,7 @@ def test_file_states_tell_mode_owner_and_checksum(tmp_path: Path) -> None:
     file = File(str(tmp_path / "a"), "x\n", "644")
     Path(file.path).write_text(file.content)
     Path(file.path).chmod(0o644)
-    common = (Path(__file__).parents[2] / "deploy/facts/common.sh").read_text()
+    common = (Path(__file__).parents[2] / "skerry/facts/common.sh").read_text()
     lines = shell(f"{common}\nfile_states {file.path} {tmp_path}/absent").stdout.splitlines()
     assert file_states(lines) == {file.path: file.state}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from testinfra.host import Host
 
-from tests.host.shell import TOGETHER, Shell
+from skerry.checks.shell import TOGETHER, Shell
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from controller import journal
-from controller.up import Stage, phases
+from skerry.commands.hosts.up import Stage, phases
+from skerry.local import journal
 
 OSLO, BERGEN = Path("inventories/oslo.py"), Path("inventories/bergen.py")
 

@@ -8,12 +8,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pyinfra.connectors.ssh import connector_data_meta
 
-from cluster.errors import InputError
-from cluster.k3s_config import compose, from_yaml, to_yaml
-from cluster.k3s_keys import COMPOSED, SERVER_ONLY
-from cluster.reservations import RECIPE, Role
-from cluster.settings import Settings, parse_settings
-from cluster.snapshots import CREDENTIALS, credentials
+from skerry.model.errors import InputError
+from skerry.model.k3s.config import compose, from_yaml, to_yaml
+from skerry.model.k3s.config_keys import COMPOSED, SERVER_ONLY
+from skerry.model.k3s.reservations import RECIPE, Role
+from skerry.model.k3s.snapshots import CREDENTIALS, credentials
+from skerry.model.settings.settings import Settings, parse_settings
 
 REFERENCE = Path(__file__).parents[2] / "inventories" / "group_data" / "all.py"
 DEFAULTS: dict[str, object] = {

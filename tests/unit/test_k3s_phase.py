@@ -11,15 +11,16 @@ from typing import cast
 
 import pytest
 
-from cluster.files import File
-from cluster.quantity import MIB
-from cluster.reservations import RECIPE
-from cluster.survey import Survey
-from deploy.facts.k3s import K3s, K3sState
-from deploy.node import TEMPLATES, Node
-from deploy.operations.artifact import Source
-from deploy.phases import k3s
-from deploy.phases.k3s import change_needed, compare, in_turn
+from skerry import templates
+from skerry.facts.k3s import K3s, K3sState
+from skerry.model.files import File
+from skerry.model.k3s.reservations import RECIPE
+from skerry.model.preparation.host_facts import Survey
+from skerry.model.quantity import MIB
+from skerry.operations.artifact import Source
+from skerry.phases import k3s
+from skerry.phases.k3s import change_needed, compare, in_turn
+from skerry.phases.k3s.node import Node
 from tests.unit.conftest import MakeSettings
 
 STARTED = 1_700_000_000  # 2023-11-14T22:13:20Z
@@ -142,7 +143,7 @@ def test_a_node_that_cannot_be_read_is_a_problem(wanted: Node, healthy: K3sState
 
 
 def test_the_unit_has_no_placeholder_but_the_role() -> None:
-    text = (TEMPLATES / "k3s.service").read_text()
+    text = templates.text("k3s/k3s.service")
     assert re.findall(r"\$\w+", text) == ["$role"]
     assert "ExecStart=/usr/local/bin/k3s agent\n" in string.Template(text).substitute(role="agent")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from cluster.errors import InputError
-from cluster.kubeconfig import merge, named
+from skerry.model.errors import InputError
+from skerry.model.k3s.kubeconfig import merge, named
 
 K3S = """
 apiVersion: v1

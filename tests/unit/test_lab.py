@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import cgroup, creation, emulator, network, nspawn, processes, qemu, release, seed
-from lab.host import LabError, Record, Spec
-from lab.place import Place
+from skerry.lab import cgroup, creation, emulator, network, nspawn, processes, qemu, release, seed
+from skerry.lab.host import LabError, Record, Spec
+from skerry.lab.place import Place
 
 MACHINE = "skerry0ff-1"
 

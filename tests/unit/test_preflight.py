@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from cluster.preflight import Finding, findings
-from cluster.settings import Settings
-from cluster.survey import Listener, Survey
+from skerry.model.preparation.host_facts import Listener, Survey
+from skerry.model.preparation.preflight import Finding, findings
+from skerry.model.settings.settings import Settings
 from tests.unit.conftest import MakeSettings
 
 NOW = 1_800_000_000.0

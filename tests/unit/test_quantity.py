@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.errors import InputError
-from cluster.quantity import format_cpu, format_memory, parse_cpu, parse_memory
+from skerry.model.errors import InputError
+from skerry.model.quantity import format_cpu, format_memory, parse_cpu, parse_memory
 
 
 @pytest.mark.parametrize(

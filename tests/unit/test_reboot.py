@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller import reboot
+from skerry.commands.hosts import reboot
 
 BOOTS = {"a": "second", "b": "first", "c": "second"}  # now; the roll began when all were at their first
 HALF_WAY = "c"

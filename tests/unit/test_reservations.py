@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.errors import InputError
-from cluster.eviction import SIGNALS, check_eviction, memory_threshold
-from cluster.quantity import GIB, KIB, MIB
-from cluster.reservations import (
+from skerry.model.errors import InputError
+from skerry.model.k3s.eviction import SIGNALS, check_eviction, memory_threshold
+from skerry.model.k3s.reservations import (
     FLOOR,
     RECIPE,
     STEP,
@@ -21,6 +20,7 @@ from cluster.reservations import (
     kubelet_args,
     reservations,
 )
+from skerry.model.quantity import GIB, KIB, MIB
 
 EVICTION = {
     "memory.available": "100Mi",

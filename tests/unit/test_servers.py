@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploy.operations import servers
+from skerry.operations import servers
 
 
 @pytest.fixture

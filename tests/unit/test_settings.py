@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 from pyinfra.connectors.ssh import connector_data_meta
 
-from cluster.errors import InputError
-from cluster.settings import Settings, parse_settings
+from skerry.model.errors import InputError
+from skerry.model.settings.settings import Settings, parse_settings
 
 REFERENCE = Path(__file__).parents[2] / "inventories" / "group_data" / "all.py"
 DEFAULTS: dict[str, object] = {
@@ -127,7 +127,7 @@ def test_a_mirror_needs_no_slash_at_its_end() -> None:
             "v1.99.0+k3s1",
             "K3s v1.99.0+k3s1 is outside the known Kubernetes 1.21 to 1.37; choose one inside, or read "
             "its release "
-            "notes and extend the range in cluster/versions.py",
+            "notes and extend the range in skerry/model/k3s/versions.py",
         ),
         ("k3s_cluster_cidr", "10.42.0.0", "'10.42.0.0' has no length; write it as '10.42.0.0/16'"),
         (

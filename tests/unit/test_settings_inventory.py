@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pyinfra.connectors.ssh import connector_data_meta
 
-from cluster.errors import InputError
-from cluster.settings import Settings, check_inventory, parse_settings
+from skerry.model.errors import InputError
+from skerry.model.settings.settings import Settings, check_inventory, parse_settings
 
 REFERENCE = Path(__file__).parents[2] / "inventories" / "group_data" / "all.py"
 DEFAULTS: dict[str, object] = {

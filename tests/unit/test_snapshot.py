@@ -1,7 +1,7 @@
 """Readings of a host are shared until something changes there, never longer; with the pyinfra that is installed.
 
 Each run is pyinfra's own, on this machine instead of a host. A release that works in another way than
-deploy/facts/snapshot.py says fails here.
+skerry/facts/batch.py says fails here.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ PROJECT = Path(__file__).parents[2]
 DEPLOY = """
 from pathlib import Path
 from pyinfra.api import StringCommand
-from deploy.facts.script import ScriptFact
-from deploy.facts.snapshot import Snapshot
-from deploy.operations import operation
+from skerry.facts.script import ScriptFact
+from skerry.facts.batch import Snapshot
+from skerry.operations import operation
 
 HERE = Path({here!r})
 
@@ -117,7 +117,7 @@ def test_a_host_that_cannot_be_read_any_more_fails_its_operation_and_not_the_run
 
 
 AHEAD = """
-from deploy.facts.snapshot import Reading, expect
+from skerry.facts.batch import Reading, expect
 expect(lambda: {{a._question.script: Reading(["{said}"], 0, 0), "echo other": Reading(["x"], 0, 0)}})
 """
 

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from cluster.survey import Listener, parse, sections
-from deploy.facts.survey import Survey
+from skerry.facts.survey import Survey
+from skerry.model.preparation.host_facts import Listener, parse, sections
 
 
 def run_survey(reach: str = "") -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from invoke import Collection, Task
 
 import tasks
-from controller.inventory import PROJECT
+from skerry.local.paths import PROJECT
 
 COLLECTION = Collection.from_module(tasks)
 
@@ -39,9 +39,12 @@ def test_what_machines_read_is_asked_for_by_one_name() -> None:
 
 def test_tasks_do_without_pyinfras_event_loop() -> None:
     """A phase's import turns the standard library over to gevent; threads that wait for SSH then never wake up."""
-    engines = ("__init__", "economy", "engine", "foresight", "start")
-    modules = [path.stem for path in (PROJECT / "controller").glob("*.py")]
-    tasks_alone = [f"controller.{name}" for name in modules if name not in engines]
+    modules = [
+        ".".join(path.relative_to(PROJECT).with_suffix("").parts)
+        for room in ("commands", "local", "remote", "tasks")
+        for path in (PROJECT / "skerry" / room).rglob("*.py")
+    ]
+    tasks_alone = [name for name in modules if not name.endswith("__init__")]
     script = f"import socket, {', '.join(tasks_alone)}; print(socket.socket.__module__)"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=False

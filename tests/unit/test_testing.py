@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from controller import testing
+from skerry.commands.dev import testing
 
 
 def test_the_table_names_the_tests_that_failed(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.errors import InputError
-from cluster.upgrade import batches, check, needs_snapshot
-from cluster.versions import K3sVersion
+from skerry.model.errors import InputError
+from skerry.model.k3s.upgrade import batches, check, needs_snapshot
+from skerry.model.k3s.versions import K3sVersion
 
 OURS = {"a", "b", "c"}
 

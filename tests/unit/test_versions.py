@@ -4,8 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.errors import InputError
-from cluster.versions import FIRST_RELEASES, K3sVersion, accepts_cgroup_v1, check_known, check_supports
+from skerry.model.errors import InputError
+from skerry.model.k3s.versions import (
+    FIRST_RELEASES,
+    K3sVersion,
+    accepts_cgroup_v1,
+    check_known,
+    check_supports,
+)
 
 NUMBER = st.integers(min_value=0, max_value=999)
 VERSIONS = st.builds(K3sVersion, NUMBER, NUMBER, NUMBER, NUMBER)
@@ -62,7 +68,7 @@ def test_an_unknown_minor_is_refused_and_the_file_to_extend_named(text: str) -> 
         check_known(K3sVersion.parse(text))
     assert str(caught.value) == (
         f"K3s {text} is outside the known Kubernetes 1.21 to 1.37; "
-        "choose one inside, or read its release notes and extend the range in cluster/versions.py"
+        "choose one inside, or read its release notes and extend the range in skerry/model/k3s/versions.py"
     )
 
 

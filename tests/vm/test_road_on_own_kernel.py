@@ -17,14 +17,14 @@ from pathlib import Path
 import pytest
 from testinfra.host import Host
 
-import lab
-from cluster.hardening import catalogue
-from cluster.hardening.catalogue import Part
-from controller.inventory import load
-from controller.verify import write_ssh_config
+from skerry import lab
+from skerry.checks.readings import wrong_now
+from skerry.checks.shell import Shell
+from skerry.commands.hosts.verify import write_ssh_config
+from skerry.model.hardening import catalogue
+from skerry.model.hardening.catalogue import Part
+from skerry.remote.inventory import load
 from tests.doubles import make_artifacts
-from tests.host.readings import wrong_now
-from tests.host.shell import Shell
 from tests.lab.runs import PROJECT, Result, Running, take_down, write_inventory
 
 NAME = "vm1"

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-import lab
+from skerry import lab
 from tests.lab.conftest import OLDER
 from tests.lab.runs import PROJECT, Result, Running, write_cluster
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import lab
+from skerry import lab
 from tests.lab.cluster.cluster import NAMES, Cluster
 from tests.lab.conftest import PACE
 

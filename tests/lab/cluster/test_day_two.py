@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import lab
+from skerry import lab
 from tests.lab.cluster.cluster import AGENT, NAMES, SERVERS, SWITCHES, Cluster, Writer
 from tests.lab.conftest import OLDER, PACE
 from tests.lab.runs import VERSION, until

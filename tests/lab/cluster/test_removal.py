@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import lab
+from skerry import lab
 from tests.lab.cluster.cluster import AGENT, NAMES, Cluster
 from tests.lab.runs import until
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import lab
+from skerry import lab
 from tests.lab.conftest import PACE
 from tests.lab.runs import PROJECT, Running, write_inventory
 

@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-import lab
-from cluster.hardening import catalogue
-from cluster.hardening.catalogue import Part
-from cluster.hardening.control import Check, Control
-from cluster.hardening.kernel import MODULES_FILE
-from controller.inventory import load
-from controller.verify import write_ssh_config
-from tests.host.readings import CONTAINER, wrong_now
-from tests.host.shell import Shell
+from skerry import lab
+from skerry.checks.readings import CONTAINER, wrong_now
+from skerry.checks.shell import Shell
+from skerry.commands.hosts.verify import write_ssh_config
+from skerry.model.hardening import catalogue
+from skerry.model.hardening.catalogue import Part
+from skerry.model.hardening.control import Check, Control
+from skerry.model.hardening.kernel import MODULES_FILE
+from skerry.remote.inventory import load
 from tests.lab.conftest import Run, WriteInventory
 
 K3S = "/etc/rancher/k3s/config.yaml"
@@ -158,7 +158,7 @@ def test_an_exception_is_an_accepted_risk_until_its_day(
     """The control is not applied, the audit says why, and fails once the day has passed."""
     from datetime import date
 
-    from controller.audit import audit
+    from skerry.commands.hosts.audit import audit
 
     waived = {"SSH-03": {"reason": "an old client", "until": "2026-12-31"}}
     path = inventory(host, harden_exceptions=waived)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-import lab
-from cluster.hardening.sshd import RESTART
+from skerry import lab
+from skerry.model.hardening.sshd import RESTART
 from tests.lab.conftest import Run, Start, WriteInventory
 from tests.lab.runs import Running, until
 
@@ -27,7 +27,7 @@ MISHAPS: dict[str, dict[str, object]] = {
     "our key removed": {"users": {"root": {"keys": [STRANGER]}}},
 }
 PROVEN_TOO_LATE = (
-    "import deploy.operations.guard as g, time; g.prove = lambda state, host, *rest: time.sleep(600)"
+    "import skerry.operations.guard as g, time; g.prove = lambda state, host, *rest: time.sleep(600)"
 )
 """A good change, and a controller that dies before it can say so."""
 

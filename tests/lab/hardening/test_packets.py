@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 import pytest
 
-import lab
-from lab import network, place
+from skerry import lab
+from skerry.lab import network, place
 from tests.lab.conftest import Run, WriteInventory
 from tests.lab.runs import until
 

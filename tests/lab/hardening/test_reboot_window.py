@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import lab
+from skerry import lab
 from tests.lab.conftest import Run, WriteInventory
 from tests.lab.runs import until
 

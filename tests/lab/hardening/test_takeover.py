@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import lab
+from skerry import lab
 from tests.lab.conftest import Run, WriteInventory
 
 APT = "export DEBIAN_FRONTEND=noninteractive; apt-get -q update && apt-get -q -y install --no-install-recommends "
@@ -23,9 +23,9 @@ RIVALS = {  # how an administrator has set it up, and what shows that it filters
 }
 
 
-FIREWALL_ALONE = """from deploy.phases.firewall import firewall
-from deploy.phases.preflight import preflight
-from deploy.phases.ssh import ssh
+FIREWALL_ALONE = """from skerry.phases.firewall import firewall
+from skerry.phases.preflight import preflight
+from skerry.phases.ssh import ssh
 preflight(), ssh(), firewall()
 """
 """deploy/harden.py without the system's part, which would only cost time here."""

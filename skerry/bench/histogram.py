@@ -1,0 +1,41 @@
+"""The engine's histograms, read back as percentiles and curves. Times are in nanoseconds."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+
+Counts = Mapping[int, int]
+"""Observations by bucket, as `skerry.bench.remote_engine.bucket` numbers them."""
+
+
+def counts(histogram: Mapping[str, int]) -> Counts:
+    """From JSON, where keys are texts, in order of time."""
+    return {int(index): histogram[index] for index in sorted(histogram, key=int)}
+
+
+def upper_edge(index: int) -> int:
+    """The least time above a bucket."""
+    if index < 255:
+        return index + 1
+    index += 1
+    shift = (index >> 7) - 1
+    return ((index & 127) + 128) << shift
+
+
+def percentile(histogram: Counts, percent: float) -> int:
+    """The time that `percent` of the observations do not exceed, 0.8 % too high at most; 0 for none."""
+    wanted = sum(histogram.values()) * percent / 100
+    for (index, _), reached in zip(histogram.items(), itertools.accumulate(histogram.values()), strict=True):
+        if reached >= wanted:
+            return upper_edge(index)
+    return 0
+
+
+def exceedance(histogram: Counts) -> list[tuple[int, float]]:
+    """(time, share of observations at or above it) at each bucket's lower edge: one less the distribution."""
+    total = sum(histogram.values())
+    reached = itertools.accumulate(histogram.values(), initial=0)
+    return [
+        (upper_edge(index - 1), 1 - below / total) for index, below in zip(histogram, reached, strict=False)
+    ]

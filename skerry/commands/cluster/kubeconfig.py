@@ -1,0 +1,46 @@
+"""Fetch a cluster's kubeconfig over SSH and merge it into the user's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from skerry.local.files import replace
+from skerry.model.k3s.kubeconfig import merge, named
+from skerry.remote import ssh
+from skerry.remote.inventory import Inventory
+
+
+def default_file() -> Path:
+    """Where kubectl looks: the first file of $KUBECONFIG, else ~/.kube/config."""
+    first = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
+    return Path(first) if first else Path.home() / ".kube" / "config"
+
+
+def fetch(inventory: Inventory, file: Path, context: str) -> Path | None:
+    """Merge the cluster's access into `file` as `context`, mode 0600. Returns the backup, if one was due.
+
+    Raises InputError when the host cannot be reached or the file is not a kubeconfig, RuntimeError when K3s
+    is not there yet. The file is replaced in one rename, or not at all.
+    """
+    server = inventory.first_server
+    with ssh.connect(server) as connection:
+        k3s_yaml = ssh.run(connection, server, "cat /etc/rancher/k3s/k3s.yaml")
+    endpoint = server.settings.k3s_api_endpoint or f"{server.address}:6443"
+    existing = file.read_text() if file.exists() else ""
+    merged = merge(existing, named(k3s_yaml, context, f"https://{endpoint}"), str(file))
+    if merged == existing:
+        return None
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    backup = _back_up(file) if file.exists() else None
+    replace(file, merged, 0o600)
+    return backup
+
+
+def _back_up(file: Path) -> Path:
+    backup = file.with_name(f"{file.name}.{time.strftime('%Y%m%dT%H%M%S')}.bak")
+    shutil.copy2(file, backup)
+    backup.chmod(0o600)
+    return backup

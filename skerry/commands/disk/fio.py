@@ -1,0 +1,43 @@
+"""fio on a host for as long as a measurement needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import fabric
+
+from skerry.model.preparation.apt import PATIENTLY
+from skerry.remote import ssh
+from skerry.remote.inventory import Host
+
+RECORD = "/var/lib/skerry/bench-packages"
+"""The packages that came with fio, and go again: written before they are installed."""
+
+_NEW = "apt-get -s install --no-install-recommends fio | sed -n 's/^Inst \\([^ ]*\\).*/\\1/p'"
+INSTALL = (
+    f"mkdir -p /var/lib/skerry; {PATIENTLY}"
+    f'[ -n "$({_NEW})" ] || patiently apt-get -q -o Acquire::Retries=3 update; '
+    f"{_NEW} >> {RECORD}.new; mv -f {RECORD}.new {RECORD}; "
+    "patiently apt-get -q -y -o Acquire::Retries=3 install --no-install-recommends fio"
+)
+REMOVE = (
+    f"[ ! -e {RECORD} ] || {{ {PATIENTLY} patiently apt-get -q -y purge $(cat {RECORD}) && rm -f {RECORD}; }}"
+)
+
+
+def install(connection: fabric.Connection, host: Host, progress: Callable[[dict[str, Any]], None]) -> str:
+    """fio is there. Returns why not, in one line; "" when it is."""
+    try:
+        if ssh.run(connection, host, "command -v fio || true").strip():
+            return ""
+        progress({"note": "installing fio"})
+        ssh.run(connection, host, INSTALL)
+    except RuntimeError as error:
+        return str(error).splitlines()[-1]
+    return ""
+
+
+def remove(connection: fabric.Connection, host: Host) -> None:
+    """What `install` brought, now or in a run that was killed, is gone."""
+    ssh.run(connection, host, REMOVE)

@@ -1,0 +1,18 @@
+"""What a server's etcd says of itself and its cluster."""
+
+from __future__ import annotations
+
+from skerry.facts.script import ScriptFact
+from skerry.model.k3s.etcd import Report, parse
+
+
+class Etcd(ScriptFact["Report | None"]):
+    """The member, its health, the list of members, the API server and the node; None where no etcd runs."""
+
+    script = "etcd"
+
+    def command(self) -> str:
+        return self.run("etcd")
+
+    def process(self, output: list[str]) -> Report | None:
+        return parse(output)

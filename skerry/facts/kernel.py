@@ -1,0 +1,36 @@
+"""Kernel modules and sysctls as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from skerry.facts.script import ScriptFact, file_states
+from skerry.model.preparation.host_facts import CONTAINERS, sections
+
+
+@dataclass(frozen=True)
+class KernelState:
+    """`sysctls`: the values of keys that exist. `own_kernel`: False in a container."""
+
+    files: dict[str, str]
+    missing_modules: tuple[str, ...]
+    sysctls: dict[str, str]
+    own_kernel: bool
+
+
+class Kernel(ScriptFact[KernelState]):
+    """Which `modules` are not loaded, what the sysctl `keys` are, and our configuration `files`."""
+
+    script = "kernel"
+
+    def command(self, modules: list[str], keys: list[str], files: list[str]) -> str:
+        return self.run(" ".join(modules), " ".join(keys), *files)
+
+    def process(self, output: list[str]) -> KernelState:
+        found = sections(output)
+        return KernelState(
+            files=file_states(found["files"]),
+            missing_modules=tuple(found["missing_modules"]),
+            sysctls=dict(line.split(" ", 1) for line in found["sysctls"]),
+            own_kernel=not CONTAINERS & set(found["virtualisation"]),
+        )

@@ -1,0 +1,51 @@
+"""Talks to a running qemu over its control socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from skerry.lab.host import LabError
+
+
+def command(path: Path, name: str, /, **arguments: Any) -> Any:
+    """The answer to one QMP command; LabError if qemu does not answer or refuses."""
+    try:
+        with _connect(path) as connection, connection.makefile("rw") as stream:
+            stream.readline()  # qemu introduces itself
+            _ask(stream, "qmp_capabilities", {})
+            return _ask(stream, name, arguments)
+    except (OSError, ValueError) as error:
+        raise LabError(f"qemu does not answer `{name}` at {path}: {error}") from error
+
+
+def monitor(path: Path, line: str) -> str:
+    """The output of a line for qemu's human monitor."""
+    return str(command(path, "human-monitor-command", **{"command-line": line}))
+
+
+def _connect(path: Path) -> socket.socket:
+    """Connect by way of /proc/self/fd: a socket's own path must not exceed 107 characters."""
+    folder = os.open(path.parent, os.O_PATH)
+    try:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(60)
+        connection.connect(f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)
+    return connection
+
+
+def _ask(stream: Any, name: str, arguments: dict[str, Any]) -> Any:
+    stream.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+    stream.flush()
+    while line := stream.readline():
+        answer = json.loads(line)
+        if "error" in answer:
+            raise LabError(f"qemu refuses `{name}`: {answer['error'].get('desc')}")
+        if "return" in answer:
+            return answer["return"]
+    raise ValueError("it hung up")

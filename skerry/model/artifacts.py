@@ -1,0 +1,118 @@
+"""What is downloaded, and from where: the one table of releases.
+
+No checksum is written down here. Each comes from its publisher's own checksum file over HTTPS, is recorded in
+artifacts.lock.yaml (skerry/model/artifact_lock.py), which the user commits, and must match from then on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from skerry.model.artifact_lock import LOCK_FILE, Lock, parse_checksums, published_checksum
+from skerry.model.errors import InputError
+
+__all__ = [
+    "LOCK_FILE",
+    "RELAY_PORT",
+    "TABLE",
+    "Artifact",
+    "Lock",
+    "Release",
+    "checksum_locations",
+    "k3s_artifacts",
+    "locations",
+    "parse_checksums",
+    "pinned_artifact",
+    "published_checksum",
+]
+
+ARCHITECTURES = ("amd64", "arm64")
+RELAY_PORT = 6440  # where a host gives artifacts to the others of its region, while they fetch them
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file of a release. `sha256` is None until the lock or the publisher's checksum file has told it."""
+
+    name: str
+    version: str
+    arch: str
+    filename: str
+    url: str
+    checksums_url: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Release:
+    """Where a publisher puts the files of a version: a folder, and names in it by architecture."""
+
+    name: str
+    folder: str
+    checksums: str
+    amd64: str
+    arm64: str
+
+    def artifact(self, version: str, arch: str) -> Artifact:
+        """The file for `arch`, "amd64" or "arm64"; InputError for any other."""
+        if arch not in ARCHITECTURES:
+            raise InputError(f"no {self.name} for {arch!r}; use a host of {' or '.join(ARCHITECTURES)}")
+        filename, checksums = (
+            text.format(version=version, arch=arch) for text in (getattr(self, arch), self.checksums)
+        )
+        base = self.folder.format(version=quote(version, safe=""))
+        url, checksums_url = f"{base}/{filename}", f"{base}/{checksums}"
+        return Artifact(self.name, version, arch, filename, url, checksums_url)
+
+
+# k3s-io/k3s, .github/workflows/release.yml and scripts/validate-artifacts
+_K3S = "https://github.com/k3s-io/k3s/releases/download/{version}"
+_K3S_IMAGES = "k3s-airgap-images-{arch}.tar.zst"
+# fluxcd/flux2, .goreleaser.yml
+_FLUX = "https://github.com/fluxcd/flux2/releases/download/v{version}"
+_FLUX_FILE = "flux_{version}_linux_{arch}.tar.gz"
+# https://github.com/getsops/sops/releases
+_SOPS = "https://github.com/getsops/sops/releases/download/v{version}"
+_SOPS_FILE = "sops-v{version}.linux.{arch}"
+
+TABLE = {
+    "k3s": Release("k3s", _K3S, "sha256sum-{arch}.txt", "k3s", "k3s-arm64"),
+    "k3s-images": Release("k3s", _K3S, "sha256sum-{arch}.txt", _K3S_IMAGES, _K3S_IMAGES),
+    "flux": Release("flux", _FLUX, "flux_{version}_checksums.txt", _FLUX_FILE, _FLUX_FILE),
+    "sops": Release("sops", _SOPS, "sops-v{version}.checksums.txt", _SOPS_FILE, _SOPS_FILE),
+    # No age: its publisher gives no checksum file (FiloSottile/age#502, closed) but Sigsum proofs (SIGSUM.md
+    # there). Install the distribution's package.
+}
+
+# Versions of what no setting chooses.
+PINNED = {"flux": "2.9.4", "sops": "3.13.2"}
+
+
+def k3s_artifacts(version: str, arch: str, images: bool) -> list[Artifact]:
+    """The K3s binary and, with `images`, the archive of its container images for hosts without a registry."""
+    names = ["k3s", "k3s-images"] if images else ["k3s"]
+    return [TABLE[name].artifact(version, arch) for name in names]
+
+
+def pinned_artifact(name: str, arch: str) -> Artifact:
+    """A tool of the operator's machine, "flux" or "sops", in the version that belongs to this project."""
+    return TABLE[name].artifact(PINNED[name], arch)
+
+
+def locations(artifact: Artifact, folder: Path, mirror: str) -> list[str]:
+    """Where to look for it, in this order: the air-gap folder, the mirror if there is one, the release."""
+    return _locations(artifact, artifact.url, folder, mirror)
+
+
+def checksum_locations(artifact: Artifact, folder: Path, mirror: str) -> list[str]:
+    """Where to look for the checksum file that lists it, in the same order."""
+    return _locations(artifact, artifact.checksums_url, folder, mirror)
+
+
+def _locations(artifact: Artifact, url: str, folder: Path, mirror: str) -> list[str]:
+    filename = url.rpartition("/")[2]
+    local = folder / artifact.name / artifact.version / filename
+    mirrored = f"{mirror.rstrip('/')}/{quote(artifact.version, safe='')}/{filename}"
+    return [str(local), *([mirrored] if mirror else []), url]

@@ -1,0 +1,37 @@
+"""What Flux needs to be told, and which Kubernetes each of its versions takes."""
+
+from __future__ import annotations
+
+from skerry.model.errors import InputError
+
+# What `flux check` and `flux bootstrap` enforce, and what the release announced as tested: Kubernetes minors of 1.
+# Release notes of fluxcd/flux2 and `>=` constraints in cmd/flux/check.go.
+MATRIX = {"2.5": (30, 32), "2.6": (31, 33), "2.7": (32, 34), "2.8": (33, 35), "2.9": (34, 36)}
+
+
+def check_flux(forge: str, name: str, value: str) -> None:
+    """Raises InputError when the setting `name` has a value that its forge cannot do with."""
+    if forge == "none":
+        return
+    if name != "flux_private_key" and not value:
+        raise InputError(f"is empty, but flux_forge is {forge!r}; set it")
+    if name == "flux_repository" and value.startswith("ssh://") != (forge == "git"):
+        form = "'ssh://git@git.example.org/fleet.git'" if forge == "git" else "'owner/name'"
+        raise InputError(f"{value!r} does not go with flux_forge {forge!r}; write it as {form}")
+    if name == "flux_private_key" and forge == "git" and not value:
+        raise InputError("is empty, but flux_forge is 'git'; name the SSH key that Flux shall use")
+
+
+def check_versions(flux: str, kubernetes: tuple[int, int]) -> None:
+    """Raises InputError unless the Flux version is known to work with a Kubernetes (major, minor)."""
+    minor = ".".join(flux.split(".")[:2])
+    if minor not in MATRIX:
+        known = f"{next(iter(MATRIX))} to {list(MATRIX)[-1]}"
+        raise InputError(f"Flux {flux} is outside the known {known}; install one inside")
+    oldest, newest = MATRIX[minor]
+    if not oldest <= kubernetes[1] <= newest:
+        fit = [each for each, (low, high) in MATRIX.items() if low <= kubernetes[1] <= high]
+        remedy = f"use Flux {fit[-1]}" if fit else "choose another k3s_version"
+        raise InputError(
+            f"Flux {flux} takes Kubernetes 1.{oldest} to 1.{newest}, the cluster runs 1.{kubernetes[1]}; {remedy}"
+        )

@@ -1,0 +1,55 @@
+"""Every control there is, for one host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from skerry.model.hardening import firewall, k3s_cis, kernel, sshd, system
+from skerry.model.hardening.control import Control, Waiver
+from skerry.model.k3s.reservations import Role
+from skerry.model.settings.settings import Settings
+
+IDS = frozenset(
+    f"{area}-{number:02}"
+    for area, count in {"SSH": 12, "FW": 5, "KRN": 12, "SYS": 15, "K3S": 8}.items()
+    for number in range(1, count + 1)
+)
+OLDEST_OPENSSH = (8, 2)  # Ubuntu 20.04's
+
+
+@dataclass(frozen=True)
+class Part:
+    """A host's part in the inventory. `place`: its position; `members`: networks of the cluster's other hosts."""
+
+    role: Role
+    settings: Settings
+    place: int
+    members: tuple[str, ...]
+
+
+def controls(part: Part, openssh: tuple[int, int] = OLDEST_OPENSSH) -> list[Control]:
+    """All controls, also those that are waived."""
+    return [
+        *sshd.controls(part.settings.sshd_root_login, openssh),
+        *firewall.controls(part.settings),
+        *kernel.controls(),
+        *system.controls(part.settings, part.place),
+        *k3s_cis.controls(part.settings, part.role),
+    ]
+
+
+def waivers(settings: Settings) -> dict[str, Waiver]:
+    """The settings' exceptions, by control."""
+    return {
+        id: Waiver(each["reason"], date.fromisoformat(each["until"]))
+        for id, each in settings.harden_exceptions.items()
+    }
+
+
+def active(found: list[Control], waived: Mapping[str, object]) -> list[Control]:
+    """The controls that are not waived. A waiver that has expired still holds: no run changes a host by the date
+    alone, the audit fails instead.
+    """
+    return [control for control in found if control.id not in waived]

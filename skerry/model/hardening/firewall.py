@@ -1,0 +1,190 @@
+"""The firewall: a table of our own beside kube-proxy's, flannel's and everybody else's.
+
+Ports after https://docs.k3s.io/installation/requirements#networking. nftables accepts a packet only if every table
+does, so that ours takes nothing away from the others' verdicts, and theirs cannot open what ours closes.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from skerry.model.artifacts import RELAY_PORT
+from skerry.model.files import File
+from skerry.model.hardening.control import Check, Control
+from skerry.model.k3s.reservations import Role
+from skerry.model.settings.settings import Settings
+
+RULES = "/etc/skerry/firewall.nft"
+UNIT = "skerry-firewall.service"
+SERVICE = File(
+    f"/etc/systemd/system/{UNIT}",
+    """# Written by Skerry. Loads, replaces and removes the table "inet skerry", and no other.
+[Unit]
+Description=Skerry: firewall
+Documentation=man:nft(8)
+DefaultDependencies=no
+Wants=network-pre.target
+Before=network-pre.target shutdown.target
+After=local-fs.target systemd-modules-load.service
+Conflicts=shutdown.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+Environment=RULES=/etc/skerry/firewall.nft
+ExecStart=/usr/sbin/nft -f ${RULES}
+ExecStartPost=/bin/sh -c '{ sha256sum < $RULES; nft -s list table inet skerry | sha256sum; } > /run/skerry-firewall'
+ExecReload=/usr/sbin/nft -f ${RULES}
+ExecReload=/bin/sh -c '{ sha256sum < $RULES; nft -s list table inet skerry | sha256sum; } > /run/skerry-firewall'
+ExecStop=/bin/sh -c 'nft delete table inet skerry; rm -f /run/skerry-firewall'
+
+[Install]
+WantedBy=sysinit.target
+""",
+)
+CLUSTER_PORTS = {  # what members of the cluster say to each other, by role
+    "server": ("tcp dport { 2379-2381, 6443, 10250, 5001 }", "udp dport { 8472, 51820, 51821 }"),
+    "agent": ("tcp dport { 10250, 5001 }", "udp dport { 8472, 51820, 51821 }"),
+}
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The TCP ports at which sshd listens, as found on the host: they are opened whatever the settings say."""
+
+    ssh: tuple[int, ...]
+
+
+def controls(settings: Settings) -> list[Control]:
+    """The controls of the firewall."""
+    loaded = Check("firewall", "table inet skerry", "as written")
+    rules = Check("file", RULES, "as composed")
+    return [
+        _control("FW-01", "What is not asked for does not come in", "3.5.2", "3.5.2",
+                 "replies, pods and what kube-proxy redirects come in; nothing going out is filtered",
+                 loaded, rules, Check("unit", UNIT.removesuffix(".service"), "active"),
+                 Check("package", "nftables", "installed")),
+        _control("FW-02", "SSH and the API server are open to the networks in the settings", "3.5.2", "3.5.1.6",
+                 "other members and pods always reach the API server", loaded, rules),
+        _control("FW-03", "etcd, kubelet, flannel and metrics are open to members and pods alone", "3.5.2", "3.5.1.6",
+                 "etcd's metrics (2381) listen on every address once exposed", loaded, rules),
+        _control("FW-04", "Nothing is routed through the host but pods' packets", "3.2.2", "3.2.2, 3.5.1.7",
+                 "instead of ip_forward = 0, which ends pod networking: pods, services and NodePorts are let through",
+                 loaded, rules),
+        _control("FW-05", "No other firewall flushes or blocks the cluster's rules", "3.5.1", "3.5.2.2",
+                 "nftables.service and firewalld flush kube-proxy's rules (rke2#10469); ufw drops what is routed",
+                 *(Check("unit", name, "off") for name in ("ufw", "firewalld", "nftables"))),
+    ]  # fmt: skip
+
+
+def _control(id: str, title: str, ubuntu: str, debian: str, safe: str, *checks: Check) -> Control:
+    return Control(
+        id, title, "CIS, K3s requirements", ubuntu, debian, "32(1)(b) confidentiality", safe, checks
+    )
+
+
+def compose(
+    settings: Settings, role: Role, members: Sequence[str], ports: Ports, active: frozenset[str]
+) -> File:
+    """The rules. `members`: networks of the cluster's other hosts; `active`: ids of controls that are not waived.
+
+    One transaction: the old table goes and the new one comes, or nothing happens.
+    """
+    everywhere = ["0.0.0.0/0", "::/0"]
+    ssh = settings.firewall_ssh_from if "FW-02" in active else everywhere
+    api = settings.firewall_api_from if "FW-02" in active else everywhere
+    inside = members if "FW-03" in active else everywhere
+    pods = _pods(settings)
+    lines = [
+        "# Written by Skerry. `systemctl reload skerry-firewall` loads it again; no other table is touched.",
+        "table inet skerry",
+        "delete table inet skerry",
+        "table inet skerry {",
+        *_impostors(settings),
+        "  chain input {",
+        "    type filter hook input priority filter + 10; policy drop;",
+        "    iif lo accept",
+        "    ct state established,related accept",
+        "    ct status dnat accept comment \"NodePorts and host ports, as kube-proxy redirected them\"",
+        "    meta l4proto { icmp, ipv6-icmp } accept",
+        "    udp sport 67 udp dport 68 accept comment \"DHCP\"",
+        "    ip6 saddr fe80::/10 udp dport 546 accept comment \"DHCPv6\"",
+        *_from(ssh, f"tcp dport {_set(map(str, ports.ssh))} ct state new", "SSH"),
+        *(_from(api, "tcp dport 6443", "API server") if role == "server" else []),
+        *[rule for each in CLUSTER_PORTS[role] for rule in _from(inside, each, "members")],
+        *(_from(inside, f"tcp dport {RELAY_PORT}", "artifact_relay") if settings.artifact_relay else []),
+        pods,
+        *[rule for each in settings.firewall_open for rule in _from(everywhere, _opening(each), "firewall_open")],
+        "    limit rate 6/minute burst 10 packets log prefix \"skerry: in: \" level info",
+        "  }",
+        *(_forward(settings, members) if "FW-04" in active else []),
+        "}",
+        "",
+    ]  # fmt: skip
+    return File(RULES, "\n".join(lines), "600")
+
+
+def _forward(settings: Settings, members: Sequence[str]) -> list[str]:
+    """From pods to anywhere, and to pods what kube-proxy has redirected or another member sent."""
+    pods = settings.k3s_cluster_cidr
+    return [
+        "  chain forward {",
+        "    type filter hook forward priority filter + 10; policy drop;",
+        "    ct state established,related accept",
+        "    ct status dnat accept comment \"services, NodePorts and host ports\"",
+        _pods(settings),
+        *[f"    {source} {_destination(pods)} accept comment \"members\"" for source in _sources(members)],
+        "    limit rate 6/minute burst 10 packets log prefix \"skerry: forward: \" level info",
+        "  }",
+    ]  # fmt: skip
+
+
+def _impostors(settings: Settings) -> list[str]:
+    """A pod's address counts only where the way back to it leads: nobody outside can pass for a pod.
+
+    Before routing, because kernels before 5.13 look up the way back nowhere else.
+    """
+    return [
+        "  chain impostors {",
+        "    type filter hook prerouting priority raw; policy accept;",
+        f"    {_source([settings.k3s_cluster_cidr])} fib saddr . iif oif missing drop",
+        "  }",
+    ]
+
+
+def _pods(settings: Settings) -> str:
+    return f'    {_source([settings.k3s_cluster_cidr])} accept comment "pods"'
+
+
+def _from(networks: Sequence[str], match: str, comment: str) -> list[str]:
+    if {"0.0.0.0/0", "::/0"} <= set(networks):
+        return [f'    {match} accept comment "{comment}"']
+    return [f'    {source} {match} accept comment "{comment}"' for source in _sources(networks)]
+
+
+def _sources(networks: Sequence[str]) -> list[str]:
+    """One match for each family that `networks` hold."""
+    families = [[net for net in networks if ipaddress.ip_network(net).version == each] for each in (4, 6)]
+    return [_source(each) for each in families if each]
+
+
+def _source(networks: Sequence[str]) -> str:
+    family = "ip" if ipaddress.ip_network(networks[0]).version == 4 else "ip6"
+    merged = ipaddress.collapse_addresses(ipaddress.ip_network(net) for net in networks)  # type: ignore[type-var]
+    return f"{family} saddr {_set(map(str, merged))}"
+
+
+def _destination(network: str) -> str:
+    return f"{'ip' if ipaddress.ip_network(network).version == 4 else 'ip6'} daddr {network}"
+
+
+def _set(values: object) -> str:
+    return "{ " + ", ".join(sorted(values)) + " }"  # type: ignore[call-overload]
+
+
+def _opening(text: str) -> str:
+    """From "tcp/443" or "udp/60000-61000"."""
+    protocol, _, port = text.partition("/")
+    return f"{protocol} dport {port}"

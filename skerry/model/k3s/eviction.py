@@ -1,0 +1,64 @@
+"""When the kubelet evicts pods: thresholds by signal.
+
+https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/; what counts as well-formed
+follows parseThresholdStatement in kubernetes/kubernetes, pkg/kubelet/eviction/helpers.go.
+"""
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+
+from skerry.model.errors import InputError
+from skerry.model.quantity import parse_memory
+
+# Every signal that a user may set. The kubelet ignores values for containerfs: it derives them.
+SIGNALS = (
+    "memory.available",
+    "nodefs.available",
+    "nodefs.inodesFree",
+    "imagefs.available",
+    "imagefs.inodesFree",
+    "pid.available",
+)
+_COUNTED = ("nodefs.inodesFree", "imagefs.inodesFree", "pid.available")  # not in bytes
+
+
+def check_eviction(thresholds: Mapping[str, str]) -> None:
+    """Raises InputError unless every signal is there, with an amount or a percentage.
+
+    Every signal, because the kubelet's own default of a signal is lost as soon as one other is set.
+    """
+    for signal in thresholds:
+        if signal not in SIGNALS:
+            raise InputError(f"{signal!r} is not an eviction signal; the signals are {', '.join(SIGNALS)}")
+    for signal in SIGNALS:
+        if signal not in thresholds:
+            raise InputError(f"{signal!r} is missing; set it, '0%' means never to evict for it")
+        _check_threshold(signal, thresholds[signal])
+
+
+def memory_threshold(thresholds: Mapping[str, str], capacity_bytes: int) -> int:
+    """Bytes of memory that the kubelet keeps free by evicting pods, on a host of `capacity_bytes`."""
+    value = thresholds["memory.available"]
+    if not value.endswith("%"):
+        return parse_memory(value)
+    percent = Fraction(value[:-1])
+    return 0 if percent == 100 else int(capacity_bytes * percent / 100)  # the kubelet ignores 0% and 100%
+
+
+def _check_threshold(signal: str, value: str) -> None:
+    if value.endswith("%"):
+        if not re.fullmatch(r"[0-9]+(\.[0-9]+)?%", value) or Fraction(value[:-1]) > 100:
+            raise InputError(f"{signal!r} is {value!r}; a percentage goes from '0%' to '100%'")
+    elif signal in _COUNTED:
+        if not re.fullmatch(r"[1-9][0-9]*", value):
+            raise InputError(f"{signal!r} is {value!r}; write a number such as '1000', or '5%'")
+    elif _bytes(signal, value) == 0:
+        raise InputError(f"{signal!r} is {value!r}, which the kubelet refuses; write '0%' for never")
+
+
+def _bytes(signal: str, value: str) -> int:
+    try:
+        return parse_memory(value)
+    except InputError as error:
+        raise InputError(f"{signal!r}: {error}") from None

@@ -1,0 +1,63 @@
+"""Kubernetes quantities of CPU and memory, as text and as whole numbers.
+
+The grammar is https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/, less the
+forms that are legal there and nearly always a mistake here: memory without a unit, memory in "m".
+"""
+
+import math
+import re
+from fractions import Fraction
+
+from skerry.model.errors import InputError
+
+KIB, MIB, GIB = 2**10, 2**20, 2**30
+
+_UNITS: dict[str, int] = {
+    **{f"{prefix}i": 1024**power for power, prefix in enumerate("KMGTPE", start=1)},
+    **{prefix: 1000**power for power, prefix in enumerate("kMGTPE", start=1)},
+}
+
+
+def parse_cpu(text: str) -> int:
+    """Millicores: "500m" is 500, "0.5" too, "1" is 1000.
+
+    Raises InputError for anything else, also for parts of a millicore, which the API server refuses.
+    """
+    if match := re.fullmatch(r"([0-9]+)m", text):
+        return int(match[1])
+    if re.fullmatch(r"[0-9]+(\.[0-9]{1,3})?", text):
+        return int(Fraction(text) * 1000)
+    raise InputError(f"cpu {text!r} is not a quantity; write '500m' or '0.5'")
+
+
+def format_cpu(millicores: int) -> str:
+    """Millicores as Kubernetes writes them: "500m", and "2" for whole cores."""
+    cores, rest = divmod(millicores, 1000)
+    return f"{millicores}m" if rest else str(cores)
+
+
+def parse_memory(text: str, *, from_api: bool = False) -> int:
+    """Bytes: "512Mi" is 512 * 2**20, "500M" is 500 * 10**6. Parts of a byte round up, as in Kubernetes.
+
+    Raises InputError for anything else, also for a number without a unit unless it comes `from_api`: the API
+    server writes bytes so where no unit fits.
+    """
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z]*)", text)
+    if not match:
+        raise InputError(f"memory {text!r} is not a quantity; write it as '512Mi'")
+    number, unit = match.groups()
+    if not unit and from_api:
+        return math.ceil(Fraction(number))
+    if not unit:
+        raise InputError(f"memory {text!r} has no unit; write '{number}Mi'")
+    if unit not in _UNITS:
+        raise InputError(f"memory {text!r} has an unknown unit; write '{number}Mi' or '{number}Gi'")
+    return math.ceil(Fraction(number) * _UNITS[unit])
+
+
+def format_memory(size_bytes: int) -> str:
+    """Bytes in the shortest exact text: "512Mi", "2G"; a plain number where no unit fits, "0Mi" for none."""
+    if size_bytes == 0:
+        return "0Mi"
+    exact = [f"{size_bytes // unit}{name}" for name, unit in _UNITS.items() if size_bytes % unit == 0]
+    return min(exact, key=len, default=str(size_bytes))

@@ -1,0 +1,81 @@
+"""What must hold for the hosts of an inventory together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from skerry.model.errors import InputError
+from skerry.model.k3s.config_keys import CRITICAL
+
+if TYPE_CHECKING:
+    from skerry.model.settings.settings import Settings
+
+# "Critical Configuration Values" in https://docs.k3s.io/cli/server, and what else makes servers one cluster.
+_ALIKE = (
+    "k3s_version",
+    "k3s_datastore",
+    "k3s_cluster_cidr",
+    "k3s_service_cidr",
+    "k3s_flannel_backend",
+    "k3s_disable",
+    "k3s_secrets_encryption",
+)
+
+
+def check_inventory(servers: Sequence[str], agents: Sequence[str], settings: Mapping[str, Settings]) -> None:
+    """Raises InputError, a line for each problem, unless the hosts can form a cluster.
+
+    `settings` holds those of every server.
+    """
+    problems = [*_groups(servers, agents), *_datastore(servers, settings), *_differences(servers, settings)]
+    if problems:
+        raise InputError("\n".join(problems))
+
+
+def _groups(servers: Sequence[str], agents: Sequence[str]) -> Iterator[str]:
+    if not servers:
+        yield "group servers: is empty; put the host that is to initialise the cluster into it"
+    for group, hosts in (("servers", servers), ("agents", agents)):
+        for host, count in Counter(hosts).items():
+            if count > 1:
+                yield f"group {group}: {host} is listed {count} times; keep one"
+    for host in dict.fromkeys(servers):
+        if host in agents:
+            yield f"{host}: is in both groups; a server runs pods too, so take it out of agents"
+
+
+def _datastore(servers: Sequence[str], settings: Mapping[str, Settings]) -> Iterator[str]:
+    count = len(set(servers))
+    if not count:
+        return
+    if settings[servers[0]].k3s_datastore == "sqlite":
+        if count > 1:
+            yield f'group servers: {count} servers cannot share sqlite; set k3s_datastore = "etcd" or keep 1'
+    elif count % 2 == 0:
+        spare = count // 2 - 1
+        yield (
+            f"group servers: {count} servers with etcd survive the loss of {spare or 'none'}, no more than "
+            f"{count - 1} would, because {count // 2 + 1} must agree; use {count - 1} or {count + 1}"
+        )
+
+
+def _differences(servers: Sequence[str], settings: Mapping[str, Settings]) -> Iterator[str]:
+    remedy = "set it once, in the inventory's group data"
+    for host in dict.fromkeys(servers[1:]):
+        first, other = _shared(settings[servers[0]]), _shared(settings[host])
+        for name in first:
+            if first[name] != other[name]:
+                what = (
+                    f"is {other[name]!r}, on {servers[0]} {first[name]!r}, but must be alike on all servers"
+                )
+                yield f"{host}: setting {name}: {what}; {remedy}"
+
+
+def _shared(settings: Settings) -> dict[str, object]:
+    """What must be alike on all servers, by name; the order of a list does not matter."""
+    values = {name: getattr(settings, name) for name in _ALIKE}
+    values["k3s_disable"] = sorted(settings.k3s_disable)
+    extra = {f"k3s_config_extra[{key!r}]": settings.k3s_config_extra.get(key) for key in CRITICAL}
+    return {**values, **extra}

@@ -1,0 +1,64 @@
+"""The form of node labels and taints.
+
+https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+"""
+
+import re
+
+from skerry.model.errors import InputError
+
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_PREFIX = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
+# The labels in Kubernetes' own name space that a kubelet may give its node; with any other it does not start.
+# kubernetes/kubernetes, staging/src/k8s.io/kubelet/pkg/apis/well_known_labels.go
+_ALLOWED = """
+beta.kubernetes.io/arch beta.kubernetes.io/instance-type beta.kubernetes.io/os
+failure-domain.beta.kubernetes.io/region failure-domain.beta.kubernetes.io/zone
+kubernetes.io/arch kubernetes.io/hostname kubernetes.io/os
+node.kubernetes.io/instance-type topology.kubernetes.io/region topology.kubernetes.io/zone
+"""
+_KUBELET_LABELS = frozenset(_ALLOWED.split())
+_KUBELET_SPACES = ("kubelet.kubernetes.io", "node.kubernetes.io")
+_KUBERNETES_SPACES = ("kubernetes.io", "k8s.io")
+
+
+def check_label(label: str) -> None:
+    """Raises InputError unless it is "key=value" and a kubelet may set it on its own node."""
+    key, equals, value = label.partition("=")
+    if not (equals and _is_key(key) and _is_value(value)):
+        raise InputError(f"{label!r} is not a label; write it as 'key=value' or 'example.org/key=value'")
+    space = key.rpartition("/")[0]
+    if (
+        _within(space, _KUBERNETES_SPACES)
+        and key not in _KUBELET_LABELS
+        and not _within(space, _KUBELET_SPACES)
+    ):
+        raise InputError(
+            f"{label!r}: a kubelet may not give itself {key!r} and would not start; "
+            "use a key of your own, or `kubectl label` once the node has joined"
+        )
+
+
+def check_taint(taint: str) -> None:
+    """Raises InputError unless it is "key=value:Effect" or "key:Effect"."""
+    pair, colon, effect = taint.rpartition(":")
+    key, _, value = pair.partition("=")
+    if not (colon and _is_key(key) and _is_value(value)):
+        raise InputError(f"{taint!r} is not a taint; write it as 'key=value:NoSchedule'")
+    if effect not in _EFFECTS:
+        raise InputError(f"{taint!r} has no known effect; end it with ':' and one of {', '.join(_EFFECTS)}")
+
+
+def _is_key(key: str) -> bool:
+    prefix, slash, name = key.rpartition("/")
+    return bool(_NAME.fullmatch(name) and (not slash or _PREFIX.fullmatch(prefix)))
+
+
+def _is_value(value: str) -> bool:
+    return not value or bool(_NAME.fullmatch(value))
+
+
+def _within(space: str, spaces: tuple[str, ...]) -> bool:
+    return any(space == known or space.endswith(f".{known}") for known in spaces)

@@ -1,0 +1,116 @@
+"""What hardening asks of a host: where to look, and what is wrong with what was found."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from skerry import templates
+from skerry.facts.hardening import HardeningState
+from skerry.model.files import File
+from skerry.model.hardening import catalogue, firewall, k3s_cis, kernel, sshd, system
+from skerry.model.hardening.catalogue import Part
+from skerry.model.hardening.control import Check, Control, Place
+from skerry.model.settings.settings import Settings
+
+GUARD = "/usr/local/lib/skerry/guard"
+GUARD_FILES = (
+    File(GUARD, templates.text("hardening/guard.sh"), "755"),
+    File("/etc/systemd/system/skerry-guard.service", templates.text("hardening/skerry-guard.service")),
+)
+
+
+def members(settings: Settings, node_ips: Mapping[str, str], others: Mapping[str, Any]) -> tuple[str, ...]:
+    """The networks by which the cluster's other hosts come. `others`: their connection data, by name."""
+    named = {net for name, data in others.items() for net in addresses(node_ips[name], name, data)}
+    return tuple(sorted(named | {*settings.firewall_members}))
+
+
+def addresses(node_ip: str, name: str, data: Any) -> list[str]:
+    """The networks, of one address each, by which a host is known: to the firewalls of the others."""
+    found = []
+    for each in (node_ip, data.get("ssh_hostname") or "", name):
+        try:
+            found.append(str(ipaddress.ip_network(each)))
+        except ValueError:
+            continue  # a name: k3s_node_ip or firewall_members say the address
+    return found
+
+
+def places(mine: Part) -> list[str]:
+    """What to look at, "kind key": every check of every control, and the files and users of the settings."""
+    checks = [check for control in catalogue.controls(mine) for check in control.checks]
+    wanted_places = {f"{check.kind} {_key(check)}" for check in checks if check.kind not in ("sshd", "k3s")}
+    paths = {sshd.DROP_IN, firewall.RULES, firewall.SERVICE.path, kernel.SYSCTL_FILE, kernel.MODULES_FILE}
+    paths |= {file.path for file in GUARD_FILES} | {k3s_cis.POLICIES}
+    for name in mine.settings.users:
+        paths |= {f"/etc/sudoers.d/90-skerry-{name}", keys_path(name)}
+    wanted_places |= {"unit skerry-guard.service", *(f"file {path}" for path in paths)}
+    wanted_places |= {f"user {name}" for name in mine.settings.users}
+    return sorted(wanted_places)
+
+
+def keys_path(name: str) -> str:
+    """Where sshd looks for a user's keys."""
+    return "/root/.ssh/authorized_keys" if name == "root" else f"/home/{name}/.ssh/authorized_keys"
+
+
+def _key(check: Check) -> str:
+    return check.key if check.kind != "unit" or "." in check.key else f"{check.key}.service"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is wanted of a host, given what was found."""
+
+    part: Part
+    state: HardeningState
+
+    @cached_property
+    def controls(self) -> list[Control]:
+        return catalogue.controls(self.part, self.state.openssh)
+
+    @cached_property
+    def active(self) -> list[Control]:
+        return catalogue.active(self.controls, self.part.settings.harden_exceptions)
+
+    @cached_property
+    def found(self) -> dict[Place, str]:
+        """The checks' values. The rules depend on the host's SSH ports, so that they are compared here."""
+        values = dict(self.state.found)
+        if state := values.get(("file", firewall.RULES)):
+            values["file", firewall.RULES] = "as composed" if state == self.rules.state else "differs"
+        return values
+
+    @cached_property
+    def wrong(self) -> list[Check]:
+        """The checks that do not hold, of controls that are not waived and that this host can have."""
+        return [
+            check
+            for control in self.active
+            for check in control.checks
+            if check.applies(self.state.inapplicable) and not check.holds(self.found.get(check.place))
+        ]
+
+    @cached_property
+    def rules(self) -> File:
+        """The firewall's rules."""
+        ports = firewall.Ports(self.state.ssh_ports or (22,))
+        ids = frozenset(control.id for control in self.active)
+        return firewall.compose(self.part.settings, self.part.role, self.part.members, ports, ids)
+
+    @cached_property
+    def drop_in(self) -> File:
+        return sshd.drop_in(self.active, self.state.host_keys, self.part.settings.sshd_extra)
+
+    @cached_property
+    def files(self) -> dict[str, File]:
+        """Files of the system phase, by path, those of waived controls left out."""
+        wanted_paths = {
+            check.key for control in self.active for check in control.checks if check.kind == "file"
+        }
+        every = [*kernel.FILES, *system.files(self.part.settings, self.part.place)]
+        return {each.path: each for each in every if each.path in wanted_paths}

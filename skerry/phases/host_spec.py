@@ -1,0 +1,77 @@
+"""What the inventory wants of each host: groups and validated settings, before any host is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyinfra import host, inventory
+from pyinfra.api.exceptions import DeployError
+from pyinfra.connectors.ssh import connector_data_meta
+from pyinfra_cli.exceptions import CliError
+
+from skerry.model.errors import InputError
+from skerry.model.hardening import catalogue
+from skerry.model.k3s.reservations import Role
+from skerry.model.settings.settings import Settings, check_inventory, parse_settings
+
+
+class BadInput(DeployError, CliError):
+    """A user's mistake. pyinfra prints the message without a traceback and ends with exit code 2."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One host's part in the cluster."""
+
+    role: Role
+    settings: Settings
+
+
+_wanted: dict[int, dict[str, Wanted]] = {}  # by inventory: validated once, not once per host
+
+
+def wanted() -> dict[str, Wanted]:
+    """Every host's role and settings. Raises BadInput with one line for each mistake in the inventory."""
+    key = id(inventory.get_data())
+    if key not in _wanted:
+        try:
+            _wanted[key] = read_inventory()
+        except InputError as error:
+            raise BadInput(str(error)) from None
+    return _wanted[key]
+
+
+def mine() -> Wanted:
+    """The role and settings of the host at hand. Raises BadInput."""
+    return wanted()[host.name]
+
+
+def read_inventory() -> dict[str, Wanted]:
+    """Validate the inventory pyinfra has loaded. Raises InputError."""
+    groups = {name: [each.name for each in inventory.get_group(name, [])] for name in ("servers", "agents")}
+    settings, mistakes = {}, []
+    for each in inventory:
+        if each.name not in groups["servers"] + groups["agents"]:
+            mistakes.append(f"{each.name}: is in no group; list it in servers or agents")
+            continue
+        key = each.data.get("ssh_key")
+        if key and not Path(key).expanduser().is_file():
+            mistakes.append(f"{each.name}: ssh_key: there is no file {key}; see `ls ~/.ssh`")
+        try:
+            settings[each.name] = parse_settings(each.name, each.data.dict(), ignored=connector_data_meta)
+        except InputError as error:
+            mistakes.append(str(error))
+    mistakes += [
+        f"{name}: setting harden_exceptions: {id!r} is no control; `invoke audit` lists them"
+        for name, each in settings.items()
+        for id in sorted(set(each.harden_exceptions) - catalogue.IDS)
+    ]
+    if mistakes:
+        raise InputError("\n".join(mistakes))
+    check_inventory(groups["servers"], groups["agents"], settings)
+    roles: dict[str, Role] = dict.fromkeys(groups["servers"], "server")
+    roles |= dict.fromkeys(groups["agents"], "agent")
+    return {name: Wanted(roles[name], settings[name]) for name in roles}

@@ -1,0 +1,51 @@
+"""Packages: what the later phases and K3s need from the distribution."""
+
+from __future__ import annotations
+
+import shlex
+
+from pyinfra import host
+from pyinfra.api import StringCommand, deploy
+
+from skerry.facts.batch import Snapshot
+from skerry.facts.packages import Packages, PackageState
+from skerry.model.preparation.apt import PATIENTLY, install
+from skerry.operations import Commands, operation
+from skerry.phases.host_spec import mine
+
+# ca-certificates and curl fetch artifacts; conntrack, iptables, ipset and socat are what K3s and the
+# kubelet call when their bundled copies are not preferred; kmod loads modules.
+REQUIRED = ("ca-certificates", "conntrack", "curl", "ipset", "iptables", "kmod", "socat")
+# On Ubuntu 20.04 and Debian 11 and later, systemd-timesyncd is a package of its own.
+CLOCK = {"systemd-timesyncd": ("systemd-timesyncd",), "chrony": ("chrony",), "none": ()}
+
+RECORD = "/var/lib/skerry/packages"
+"""The packages that Skerry, and nobody else, brought to the host: one name on a line, for uninstall."""
+
+
+@deploy("Packages")
+def packages() -> None:
+    """Every package in `REQUIRED`, the time service's and `packages_extra` is installed."""
+    settings = mine().settings
+    wanted = sorted({*REQUIRED, *CLOCK[settings.time_sync], *settings.packages_extra})
+    _install(name="Install missing packages", found=Snapshot(Packages, packages=wanted))
+
+
+@operation
+def _install(found: Snapshot[PackageState]) -> Commands:
+    state = found()
+    if state.interrupted:
+        yield StringCommand(f"{PATIENTLY}patiently dpkg --force-confold --configure -a")
+    if state.missing:
+        yield StringCommand(install_script(state.missing))
+    if not (state.interrupted or state.missing):
+        host.noop("all packages are installed")
+
+
+def install_script(missing: tuple[str, ...]) -> str:
+    """Record first, install second: a run killed in between leaves a record that is too long, not too short."""
+    names = shlex.join(missing)
+    return (
+        f"umask 022 && mkdir -p {RECORD.rpartition('/')[0]} && printf '%s\\n' {names} >> {RECORD} && "
+        f"{{ {install(names)}; }}"
+    )

@@ -1,0 +1,125 @@
+"""A cluster's API as the tasks use it: kubectl on the first server over SSH, and a tunnel for flux."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import fabric
+import yaml
+
+from skerry.fleet.sops import private_folder
+from skerry.local.files import replace
+from skerry.model.k3s.kubeconfig import named
+from skerry.remote import ssh
+from skerry.remote.inventory import Host, Inventory
+
+FLUX_KINDS = (
+    "gitrepositories.source.toolkit.fluxcd.io",
+    "kustomizations.kustomize.toolkit.fluxcd.io",
+    "helmreleases.helm.toolkit.fluxcd.io",
+)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """An open connection to the first server, whose kubectl has the administrator's rights."""
+
+    connection: fabric.Connection
+    host: Host
+
+    def kubectl(self, *arguments: str, stdin: str = "") -> str:
+        """kubectl's standard output. Secrets belong into `stdin`. Raises RuntimeError with its last line."""
+        prefix = "sudo -n " if self.host.sudo else ""
+        script = f"PATH=$PATH:/usr/local/bin exec k3s kubectl {shlex.join(arguments)}"
+        sent, received, errors = self.connection.client.exec_command(f"{prefix}sh -c {shlex.quote(script)}")
+        sent.write(stdin)
+        sent.channel.shutdown_write()
+        output, error = str(received.read(), "utf-8"), str(errors.read(), "utf-8")
+        if received.channel.recv_exit_status():
+            raise RuntimeError(f"{self.host.name}: kubectl {arguments[0]}: {last_line(error)}")
+        return output
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """One object or list; empty when there is none of that name."""
+        text = self.kubectl("get", *arguments, "--ignore-not-found", "-o", "json")
+        found: dict[str, Any] = json.loads(text) if text.strip() else {}
+        return found
+
+    def apply(self, manifest: Mapping[str, object]) -> None:
+        """Create or change an object; it travels on standard input."""
+        self.kubectl(
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--field-manager=skerry",
+            "-f",
+            "-",
+            stdin=json.dumps(manifest),
+        )
+
+    def flux_objects(self) -> list[dict[str, Any]]:
+        """Flux's sources, Kustomizations and releases; none when Flux is not installed."""
+        try:
+            return self._list(FLUX_KINDS)
+        except RuntimeError as error:
+            if "have a resource type" not in str(error):
+                raise
+        have = {item["metadata"]["name"] for item in self.get("crd").get("items", [])}
+        return self._list([kind for kind in FLUX_KINDS if kind in have])
+
+    def _list(self, kinds: Sequence[str]) -> list[dict[str, Any]]:
+        found = self.get(",".join(kinds), "--all-namespaces") if kinds else {}
+        items: list[dict[str, Any]] = found.get("items", [])
+        return items
+
+    def set_suspended(self, objects: Sequence[dict[str, Any]], suspended: bool) -> None:
+        """Suspend or resume Flux's objects."""
+        patch = json.dumps({"spec": {"suspend": suspended}})
+        for each in objects:
+            group = each["apiVersion"].partition("/")[0]
+            kind = f"{each['kind'].lower()}.{group}"
+            place = ("--namespace", each["metadata"]["namespace"])
+            self.kubectl("patch", kind, each["metadata"]["name"], *place, "--type=merge", f"--patch={patch}")
+
+
+def last_line(text: str) -> str:
+    """The last line of what a program said."""
+    return (text.strip().splitlines() or ["no output"])[-1]
+
+
+@contextmanager
+def reach(inventory: Inventory) -> Iterator[Cluster]:
+    """The cluster of an inventory. Raises InputError when its first server cannot be reached."""
+    server = inventory.first_server
+    with ssh.connect(server) as connection:
+        yield Cluster(connection, server)
+
+
+@contextmanager
+def tunnel(cluster: Cluster, context: str) -> Iterator[Path]:
+    """A kubeconfig in memory, 0600, whose one context leads through SSH to the API server of this cluster."""
+    k3s_yaml = cluster.kubectl("config", "view", "--raw")
+    config = named(k3s_yaml, context, "")
+    server = urlsplit(yaml.safe_load(k3s_yaml)["clusters"][0]["cluster"]["server"])
+    port = _free_port()
+    config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{port}"
+    forward = cluster.connection.forward_local(port, server.port or 6443, server.hostname or "127.0.0.1")
+    with private_folder() as folder, forward:
+        file = folder / "kubeconfig"
+        replace(file, yaml.safe_dump(config, sort_keys=False), 0o600)
+        yield file
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
