@@ -15,9 +15,9 @@ from testinfra.host import Host
 from skerry.checks.readings import questions
 from skerry.checks.shell import Shell
 from skerry.model.hardening import catalogue
-from skerry.model.hardening.catalogue import Part
+from skerry.model.hardening.catalogue import HostContext
 from skerry.model.settings.settings import Settings, parse_settings
-from skerry.phases.hardening_plan import members
+from skerry.phases.hardening_plan import peer_networks
 
 DOORS = os.environ.get("SKERRY_VERIFY_DOORS", "")
 AT_ONCE = 10  # hosts that answer meanwhile
@@ -71,16 +71,16 @@ def _settings(name: str) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def part(name: str) -> Part:
-    """The host's part in the inventory, as the hardening phases see it."""
+def host_context(name: str) -> HostContext:
+    """The host's host_context in the inventory, as the hardening phases see it."""
     return _part(name)
 
 
-def _part(name: str) -> Part:
+def _part(name: str) -> HostContext:
     settings, others = _settings(name), {each: host["data"] for each, host in HOSTS.items() if each != name}
     node_ips = {each: str(host["data"].get("k3s_node_ip", "")) for each, host in HOSTS.items()}
-    place, known = list(HOSTS).index(name), members(settings, node_ips, others)
-    return Part(HOSTS[name]["role"], settings, place, known)
+    place, known = list(HOSTS).index(name), peer_networks(settings, node_ips, others)
+    return HostContext(HOSTS[name]["role"], settings, place, known)
 
 
 @pytest.fixture(scope="session")

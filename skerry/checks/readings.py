@@ -9,7 +9,7 @@ import yaml
 
 from skerry.model.files import File
 from skerry.model.hardening import catalogue
-from skerry.model.hardening.catalogue import Part
+from skerry.model.hardening.catalogue import HostContext
 from skerry.model.hardening.control import Check, Control
 from skerry.model.hardening.firewall import RULES, Ports, compose
 
@@ -20,31 +20,37 @@ PERSISTED = (  # by name across folders, as systemd-sysctl reads them: the last 
 )
 
 
-def rules(host: Any, part: Part) -> File:
+def rules(host: Any, host_context: HostContext) -> File:
     """The firewall's rules for the ports at which sshd listens."""
     listed = host.check_output("ss -Hltnp").splitlines()
     ports = {int(line.split()[3].rpartition(":")[2]) for line in listed if '"sshd"' in line}
-    active = catalogue.active(catalogue.controls(part), part.settings.harden_exceptions)
+    active = catalogue.active(catalogue.controls(host_context), host_context.settings.harden_exceptions)
     ids = frozenset(control.id for control in active)
-    return compose(part.settings, part.role, part.members, Ports(tuple(sorted(ports)) or (22,)), ids)
+    return compose(
+        host_context.settings,
+        host_context.role,
+        host_context.peer_networks,
+        Ports(tuple(sorted(ports)) or (22,)),
+        ids,
+    )
 
 
-def wrong(host: Any, control: Control, own_kernel: bool, part: Part) -> list[str]:
+def wrong(host: Any, control: Control, own_kernel: bool, host_context: HostContext) -> list[str]:
     """What does not hold of a control, in words; a container's kernel is not asked."""
     return [
         f"{check.kind} {check.key}: {found}, should be {check.wanted}"
         for check in control.checks
         if own_kernel or not (check.key in CONTAINER or check.kind == "mount")
-        for found in [_found(host, check, own_kernel, part)]
+        for found in [_found(host, check, own_kernel, host_context)]
         if not check.holds(found)
     ]
 
 
-def wrong_now(host: Any, control: Control, own_kernel: bool, part: Part) -> list[str]:
+def wrong_now(host: Any, control: Control, own_kernel: bool, host_context: HostContext) -> list[str]:
     """The same of a host behind a Shell that may have changed since it was last asked."""
     host.backend.forget()
     host.backend.ask(each for check in control.checks for each in questions(check))
-    return wrong(host, control, own_kernel, part)
+    return wrong(host, control, own_kernel, host_context)
 
 
 def questions(check: Check) -> list[str]:
@@ -52,13 +58,13 @@ def questions(check: Check) -> list[str]:
     return QUESTIONS[check.kind](check.key)
 
 
-def _found(host: Any, check: Check, own_kernel: bool, part: Part) -> str | None:
+def _found(host: Any, check: Check, own_kernel: bool, host_context: HostContext) -> str | None:
     answers = [host.run(each) for each in questions(check)]
     if check.kind in ("module", "sysctl"):
         return {"module": _module, "sysctl": _sysctl}[check.kind](check, own_kernel, *answers)
     found = READINGS[check.kind](check, *answers)
     if check.key == RULES and found:
-        return "as composed" if found == rules(host, part).state else "differs"
+        return "as composed" if found == rules(host, host_context).state else "differs"
     return found
 
 

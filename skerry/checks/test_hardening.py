@@ -7,14 +7,14 @@ import pytest
 
 from skerry.checks.readings import wrong
 from skerry.model.hardening import catalogue
-from skerry.model.hardening.catalogue import IDS, Part
+from skerry.model.hardening.catalogue import IDS, HostContext
 from skerry.model.settings.settings import Settings
 
 
 @pytest.fixture(scope="session")
-def controls(host: Any, part: Part) -> dict[str, Any]:
+def controls(host: Any, host_context: HostContext) -> dict[str, Any]:
     major, minor = host.run("ssh -V").stderr.partition("OpenSSH_")[2].split("p")[0].split(".")[:2]
-    return {control.id: control for control in catalogue.controls(part, (int(major), int(minor)))}
+    return {control.id: control for control in catalogue.controls(host_context, (int(major), int(minor)))}
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,12 @@ def has_own_kernel(host: Any) -> bool:
 
 @pytest.mark.parametrize("id", sorted(IDS))
 def test_control(
-    id: str, host: Any, controls: dict[str, Any], settings: Settings, has_own_kernel: bool, part: Part
+    id: str,
+    host: Any,
+    controls: dict[str, Any],
+    settings: Settings,
+    has_own_kernel: bool,
+    host_context: HostContext,
 ) -> None:
     if not settings.harden:
         pytest.skip("harden = False")
@@ -37,7 +42,7 @@ def test_control(
         pytest.skip("K3s is not installed")
     if not controls[id].checks:
         pytest.skip("the settings ask for nothing here: see k3s_profile")
-    assert wrong(host, controls[id], has_own_kernel, part) == []
+    assert wrong(host, controls[id], has_own_kernel, host_context) == []
 
 
 def test_no_change_waits_for_its_proof(host: Any) -> None:

@@ -32,7 +32,7 @@ T = TypeVar("T")
 MARK = "@@skerry-fact "
 
 
-class Together(FactBase[list[list[str]]]):
+class FactBatch(FactBase[list[list[str]]]):
     """What the scripts that come on standard input say, in order."""
 
     def command(self) -> str:
@@ -67,7 +67,7 @@ def split(output: Iterable[str]) -> list[list[str]]:
     return said
 
 
-class Reading(NamedTuple):
+class FactResult(NamedTuple):
     """What a script said, and this machine's clock before it began and after it ended, in seconds since 1970."""
 
     lines: list[str]
@@ -75,7 +75,7 @@ class Reading(NamedTuple):
     ended: float
 
 
-class Question(NamedTuple):
+class FactQuery(NamedTuple):
     """A fact and the arguments it was asked with."""
 
     fact: type[ScriptFact[Any]]
@@ -90,38 +90,38 @@ class Unread(PyinfraError):
     """A host did not say what was asked of it."""
 
 
-class Moment(NamedTuple):
+class StateVersion(NamedTuple):
     """When a host was read. Two readings of one moment would be the same, as far as this run knows."""
 
     asked: bool  # a person may have thought about it since the operations were first evaluated
     changes: int  # operations of this run that have run something on the host
 
 
-def now() -> Moment:
+def now() -> StateVersion:
     """The moment on the host at hand."""
     metas = [data.operation_meta for data in state.ops[ctx_host.get()].values()]
     changes = sum(meta.is_complete() and meta.executed for meta in metas)
-    return Moment(state.is_executing and state.check_for_changes, changes)
+    return StateVersion(state.is_executing and state.check_for_changes, changes)
 
 
-class Snapshot(Generic[T]):
+class BatchedFact(Generic[T]):
     """A fact of the host at hand, as it is when the calling operation begins.
 
     The first snapshot that is asked reads all of its host's in one remote execution. They hold until an operation
     has changed anything there; from then on each is read by itself, when it is asked and has not been since.
     """
 
-    _of_host: ClassVar[WeakKeyDictionary[Host, list[Snapshot[Any]]]] = WeakKeyDictionary()
+    _of_host: ClassVar[WeakKeyDictionary[Host, list[BatchedFact[Any]]]] = WeakKeyDictionary()
 
     def __init__(self, fact: type[ScriptFact[T]], **arguments: Any) -> None:
-        self._question = Question(fact, arguments)
-        self._moment: Moment | None = None
+        self._question = FactQuery(fact, arguments)
+        self._moment: StateVersion | None = None
         self._value: T
         self._found: dict[bool, T] = {}
         self._siblings = self._of_host.setdefault(ctx_host.get(), [])
         self._siblings.append(self)
 
-    def __call__(self) -> T:
+    def current(self) -> T:
         moment = now()
         if self._moment != moment:
             self._read(
@@ -130,43 +130,43 @@ class Snapshot(Generic[T]):
         self._found.setdefault(state.is_executing, self._value)
         return self._value
 
-    def as_found(self) -> T:
+    def at_start(self) -> T:
         """As it was when the run first asked for it, before its own phase changed anything."""
         if state.is_executing not in self._found:
-            self()
+            self.current()
         return self._found[state.is_executing]
 
     @staticmethod
-    def _read(snapshots: Sequence[Snapshot[Any]]) -> None:
+    def _read(snapshots: Sequence[BatchedFact[Any]]) -> None:
         moment, readings = now(), read([each._question for each in snapshots])
         for each, reading in zip(snapshots, readings, strict=True):
             each._value, each._moment = each._question.fact().process(reading.lines), moment
 
 
 # By host: what has been read of it ahead of anybody's asking, by script. Waits for it where it is under way.
-_ahead: WeakKeyDictionary[Host, Callable[[], Mapping[str, Reading]]] = WeakKeyDictionary()
+_ahead: WeakKeyDictionary[Host, Callable[[], Mapping[str, FactResult]]] = WeakKeyDictionary()
 # By host: what was asked of it before anything changed there.
-_asked: WeakKeyDictionary[Host, list[Question]] = WeakKeyDictionary()
+_asked: WeakKeyDictionary[Host, list[FactQuery]] = WeakKeyDictionary()
 
 
-def expect(readings: Callable[[], Mapping[str, Reading]]) -> None:
+def expect(readings: Callable[[], Mapping[str, FactResult]]) -> None:
     """Have what is asked of the host at hand answered by these where the script is the same, until it is changed."""
     _ahead[ctx_host.get()] = readings
 
 
-def asked() -> list[Question]:
+def asked() -> list[FactQuery]:
     """What has been asked of the host at hand before anything changed there."""
     return _asked.get(ctx_host.get(), [])
 
 
-def read(questions: Sequence[Question]) -> list[Reading]:
+def read(questions: Sequence[FactQuery]) -> list[FactResult]:
     """What the host at hand answers, in one remote execution, or none. Raises Unread when it does not.
 
     While a run executes, the error is the operation's (deploy.operations.operation): pyinfra would leave the host
     out, and the operation would go on with nothing.
     """
-    readings: Mapping[str, Reading] = {}
-    if now() == Moment(asked=False, changes=0):
+    readings: Mapping[str, FactResult] = {}
+    if now() == StateVersion(asked=False, changes=0):
         mine = ctx_host.get()
         _asked.setdefault(mine, []).extend(questions)
         readings = _ahead[mine]() if mine in _ahead else {}
@@ -176,15 +176,15 @@ def read(questions: Sequence[Question]) -> list[Reading]:
     return [readings[each] for each in scripts]
 
 
-def _ask(scripts: Sequence[str]) -> dict[str, Reading]:
+def _ask(scripts: Sequence[str]) -> dict[str, FactResult]:
     begun = time.time()
-    said = host.get_fact(Together, _stdin=join(scripts), _ignore_errors=state.is_executing)
+    said = host.get_fact(FactBatch, _stdin=join(scripts), _ignore_errors=state.is_executing)
     if said is None or len(said) != len(scripts):
         raise Unread(f"{host.name}: its facts could not be read, see above; run it again to go on")
     return answers(scripts, said, begun)
 
 
-def answers(scripts: Sequence[str], said: Sequence[list[str]], begun: float) -> dict[str, Reading]:
+def answers(scripts: Sequence[str], said: Sequence[list[str]], begun: float) -> dict[str, FactResult]:
     """What the joined scripts have said just now, by script."""
     ended = time.time()
-    return {script: Reading(lines, begun, ended) for script, lines in zip(scripts, said, strict=True)}
+    return {script: FactResult(lines, begun, ended) for script, lines in zip(scripts, said, strict=True)}

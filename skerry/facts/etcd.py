@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from skerry.facts.script import ScriptFact
-from skerry.model.k3s.etcd import Report, parse
+from skerry.model.k3s.etcd import EtcdReport, parse
 
 
-class Etcd(ScriptFact["Report | None"]):
+class Etcd(ScriptFact["EtcdReport | None"]):
     """The member, its health, the list of members, the API server and the node; None where no etcd runs."""
 
     script = "etcd"
@@ -14,5 +14,5 @@ class Etcd(ScriptFact["Report | None"]):
     def command(self) -> str:
         return self.run("etcd")
 
-    def process(self, output: list[str]) -> Report | None:
+    def process(self, output: list[str]) -> EtcdReport | None:
         return parse(output)

@@ -26,14 +26,14 @@ class Account:
 
 @dataclass(frozen=True)
 class HardeningState:
-    """A host as found. `found`: the checks' values; `kept`: places whose former state is on record, "file PATH".
+    """A host as found. `found`: the checks' values; `backed_up`: places whose former state is on record, "file PATH".
 
     `armed`: the name of a change that waits for its proof, "" without one.
     """
 
     found: dict[Place, str]
     files: dict[str, str]
-    kept: frozenset[str]
+    backed_up: frozenset[str]
     armed: str
     openssh: tuple[int, int]
     include: bool
@@ -83,7 +83,7 @@ def parse(output: Iterable[str]) -> HardeningState:
     return HardeningState(
         found=found,
         files=files,
-        kept=frozenset(raw["kept"]),
+        backed_up=frozenset(raw["kept"]),
         armed="".join(raw["armed"]),
         openssh=_openssh("".join(raw["openssh"][:1])),
         include=raw["include"] == ["include /etc/ssh/sshd_config.d/*.conf"],

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from skerry.facts.script import ScriptFact, file_states
-from skerry.model.k3s.paths import stamp
+from skerry.model.k3s.paths import checksum_file
 from skerry.model.preparation.host_facts import sections
 
 
@@ -64,7 +64,7 @@ class K3s(ScriptFact[K3sState]):
     script = "k3s"
 
     def command(self, unit: str, binary: str, images: str, role: str, files: list[str]) -> str:
-        return self.run(unit, binary, stamp(binary), images, stamp(images), role, *files)
+        return self.run(unit, binary, checksum_file(binary), images, checksum_file(images), role, *files)
 
     def process(self, output: list[str]) -> K3sState:
         found = sections(output)

@@ -18,7 +18,7 @@ from pyinfra.api.arguments import ConnectorArguments
 from pyinfra.api.command import PyinfraCommand
 
 from skerry.local.files import BLOCK, digest
-from skerry.model.k3s.paths import stamp as stamp_of
+from skerry.model.k3s.paths import checksum_file as stamp_of
 from skerry.operations import Commands, operation
 
 LOCK = "exec 9> /run/lock/skerry-artifact && flock --timeout 900 9"
@@ -124,7 +124,7 @@ def resumable(file: IO[bytes], size: int, sha256: str) -> int:
 
 @operation
 def install(source: Source | None, place: Place, found_sha256: Callable[[], str]) -> Commands:
-    """Make the artifact stand at its place, and its checksum in the stamp. None: it comes from elsewhere.
+    """Make the artifact stand at its place, and its checksum in the checksum_file. None: it comes from elsewhere.
 
     A host that has it already gets nothing. What does not match its checksum is deleted from the host.
     """
@@ -158,7 +158,7 @@ def insist_on_checksum(path: Path, sha256: str) -> None:
 
 
 def fetch_script(source: Source, place: Place, fetch: str) -> str:
-    """Fetch, compare, rename, stamp; whatever goes wrong, the part is removed.
+    """Fetch, compare, rename, checksum_file; whatever goes wrong, the part is removed.
 
     The lock keeps apart two runs on one host: the shell of a controller that was killed may still be at it.
     """
@@ -188,12 +188,12 @@ def receive_script(source: Source, place: Place, size: int) -> str:
 
 
 def _settle_script(source: Source, place: Place) -> str:
-    """The stamp holds checksum, inode, size and change time, so that later runs need not hash the file again."""
-    part, path, stamp = map(shlex.quote, (place.part(source), place.path, stamp_of(place.path)))
+    """The checksum file holds checksum, inode, size and change time, so that later runs do not hash the file again."""
+    part, path, checksum_file = map(shlex.quote, (place.part(source), place.path, stamp_of(place.path)))
     refusal = shlex.quote(f"{source} does not have the checksum {source.sha256}; it was deleted")
     return (
         f"if ! echo '{source.sha256}  '{part} | sha256sum --check --status; then "
         f"rm -f {part}; echo {refusal} >&2; exit 1; fi && "
         f"chown root:root {part} && chmod {place.mode} {part} && sync {part} && mv -f {part} {path} && "
-        f"echo \"{source.sha256} $(stat -c '%i %s %Z' {path})\" > {stamp}"
+        f"echo \"{source.sha256} $(stat -c '%i %s %Z' {path})\" > {checksum_file}"
     )

@@ -14,18 +14,18 @@ from skerry.operations import as_root, servers
 MARK = "/var/lib/skerry/upgrading"  # the node that an upgrade has cordoned here, and may therefore uncordon
 
 
-def away(state: State, host: Host, node: str, seconds: int, cordoned: bool) -> bool:
+def drain(state: State, host: Host, node: str, seconds: int, cordoned: bool) -> bool:
     """Evict the node's pods as their PodDisruptionBudgets allow; past the deadline it is as it was, and this fails.
 
     `cordoned`: somebody else keeps pods from it already, and goes on to do so.
     """
     if not cordoned:
         _run(host, f"mkdir -p {shlex.quote(MARK.rpartition('/')[0])} && echo {shlex.quote(node)} > {MARK}")
-    drain = f"drain {shlex.quote(node)} --ignore-daemonsets --delete-emptydir-data --timeout={seconds}s"
-    fine, said = _kubectl(host, drain)
+    command = f"drain {shlex.quote(node)} --ignore-daemonsets --delete-emptydir-data --timeout={seconds}s"
+    fine, said = _kubectl(host, command)
     if fine:
         return True
-    back(state, host)
+    uncordon(state, host)
     print(
         f"{host.name}: was not drained in {seconds} s ({said}); K3s here was left as it was; mend that, "
         "then run it again",
@@ -34,7 +34,7 @@ def away(state: State, host: Host, node: str, seconds: int, cordoned: bool) -> b
     return False
 
 
-def back(state: State, host: Host) -> bool:
+def uncordon(state: State, host: Host) -> bool:
     """The node takes pods again, if it was an upgrade that kept them away."""
     _, node = _run(host, f"cat {MARK} 2>/dev/null || true")
     if not node:

@@ -14,7 +14,7 @@ from pyinfra.context import ctx_host
 from skerry.facts.etcd import Etcd
 from skerry.facts.script import FOLDER
 from skerry.model.files import File
-from skerry.model.k3s.etcd import Reports, not_to_lose, unsettled
+from skerry.model.k3s.etcd import EtcdReports, member_problem, quorum_blocker
 from skerry.model.k3s.paths import AGENT_TOKEN, FULL_TOKEN, TOKEN
 from skerry.model.k3s.reservations import Role
 from skerry.operations import as_root
@@ -66,7 +66,7 @@ def take_tokens(state: State, host: Host, role: Role) -> bool:
 def may_restart(state: State, host: Host, seconds: int) -> bool:
     """Whether etcd can be without this host's member for a while. What is just starting is waited for."""
     return _until(
-        host, seconds, not_to_lose, "K3s here was left as it was; mend the others, then run it again"
+        host, seconds, quorum_blocker, "K3s here was left as it was; mend the others, then run it again"
     )
 
 
@@ -76,11 +76,11 @@ def has_settled(state: State, host: Host, seconds: int) -> bool:
     after = servers[servers.index(host.name) + 1 :]
     rest = f"{', '.join(after)} and the agents were left as they were; " if after else ""
     return _until(
-        host, seconds, unsettled, f"{rest}see `journalctl -u k3s` there, mend it, then run it again"
+        host, seconds, member_problem, f"{rest}see `journalctl -u k3s` there, mend it, then run it again"
     )
 
 
-def _until(host: Host, seconds: int, problem_of: Callable[[str, Reports], str], go_on: str) -> bool:
+def _until(host: Host, seconds: int, problem_of: Callable[[str, EtcdReports], str], go_on: str) -> bool:
     """Whether there is no problem any more within `seconds`; False at once when the host itself has gone away."""
     end = time.monotonic() + seconds
     while True:
@@ -95,7 +95,7 @@ def _until(host: Host, seconds: int, problem_of: Callable[[str, Reports], str], 
         time.sleep(PAUSE_SECONDS)
 
 
-def reports(mine: Host) -> Reports:
+def reports(mine: Host) -> EtcdReports:
     """What the servers of this run say of their etcd, all asked at once; one that went away says nothing.
 
     Raises OSError when that is `mine`: waiting for it would be in vain.

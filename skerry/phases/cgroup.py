@@ -5,15 +5,15 @@ from __future__ import annotations
 from pyinfra import host, inventory
 from pyinfra.api import StringCommand, deploy
 
-from skerry.facts.batch import Snapshot
+from skerry.facts.batch import BatchedFact
 from skerry.facts.cgroup import Cgroup, CgroupState
 from skerry.model.files import File
 from skerry.model.k3s.versions import K3sVersion, accepts_cgroup_v1
 from skerry.operations import Commands, operation
 from skerry.operations.files import write_script
 from skerry.phases.hardening_context import refuse
-from skerry.phases.host_spec import mine
-from skerry.phases.preflight import all_hosts
+from skerry.phases.host_spec import this_host_spec
+from skerry.phases.preflight import all_host_facts
 
 # Kubernetes 1.35 and later refuse cgroup v1 (kubernetes/enhancements#5573). The last word on the kernel
 # command line wins, so this holds even where an image's own file says 0.
@@ -26,18 +26,18 @@ GRUB = File(
 @deploy("cgroup")
 def cgroup() -> None:
     """The host runs cgroup v2 if the K3s version refuses v1. Preflight has made sure that it can."""
-    settings = mine().settings
+    settings = this_host_spec().settings
     if accepts_cgroup_v1(K3sVersion.parse(settings.k3s_version)):
         return
-    found = Snapshot(Cgroup, file=GRUB.path)
+    found = BatchedFact(Cgroup, file=GRUB.path)
     _ask_for_v2(name="Ask for cgroup v2 at boot", found=found)
     _reboot(name="Reboot into cgroup v2", found=found, seconds=settings.reboot_timeout_seconds)
 
 
 @operation
-def _ask_for_v2(found: Snapshot[CgroupState]) -> Commands:
+def _ask_for_v2(found: BatchedFact[CgroupState]) -> Commands:
     """A host that boots v2 by itself is left alone; one that was interrupted here is finished."""
-    state = found()
+    state = found.current()
     if state.v2:
         host.noop("the host runs cgroup v2")
         return
@@ -48,12 +48,12 @@ def _ask_for_v2(found: Snapshot[CgroupState]) -> Commands:
 
 
 @operation
-def _reboot(found: Snapshot[CgroupState], seconds: int) -> Commands:
-    state = found()
+def _reboot(found: BatchedFact[CgroupState], seconds: int) -> Commands:
+    state = found.current()
     if state.v2:
         host.noop("the host runs cgroup v2")
         return
-    if len(inventory) > 1 and all_hosts()[host.name].server_state == "active":
+    if len(inventory) > 1 and all_host_facts()[host.name].server_state == "active":
         yield refuse(
             "it runs cgroup v1 and has to boot for v2: run `invoke reboot`, one host after the other"
         )

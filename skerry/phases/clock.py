@@ -5,13 +5,13 @@ from __future__ import annotations
 from pyinfra import host
 from pyinfra.api import StringCommand, deploy
 
-from skerry.facts.batch import Snapshot
+from skerry.facts.batch import BatchedFact
 from skerry.facts.clock import Clock, ClockState
 from skerry.model.files import File
 from skerry.model.settings.settings import Settings
 from skerry.operations import Commands, operation
 from skerry.operations.files import write
-from skerry.phases.host_spec import mine
+from skerry.phases.host_spec import this_host_spec
 
 UNITS = {"systemd-timesyncd": "systemd-timesyncd.service", "chrony": "chrony.service"}
 
@@ -19,15 +19,15 @@ UNITS = {"systemd-timesyncd": "systemd-timesyncd.service", "chrony": "chrony.ser
 @deploy("Clock")
 def clock() -> None:
     """The chosen time service runs, starts at boot, and has synchronised the clock."""
-    settings = mine().settings
+    settings = this_host_spec().settings
     if settings.time_sync == "none":
         return
     unit = UNITS[settings.time_sync]
     servers = configuration(settings.time_sync, settings.ntp_servers)
     digest = started_with(unit, servers)
-    found = Snapshot(Clock, unit=unit, files=[servers.path, digest.path])
+    found = BatchedFact(Clock, unit=unit, files=[servers.path, digest.path])
     for file in (servers, digest):
-        write(name=f"Write {file.path}", file=file, found=found.as_found)
+        write(name=f"Write {file.path}", file=file, found=found.at_start)
     _run_service(name="Run the time service", unit=unit, digest=servers.sha256, found=found)
     _wait_synchronised(name="Wait for a synchronised clock", settings=settings, found=found)
 
@@ -49,8 +49,8 @@ def started_with(unit: str, servers: File) -> File:
 
 
 @operation
-def _run_service(unit: str, digest: str, found: Snapshot[ClockState]) -> Commands:
-    state = found.as_found()
+def _run_service(unit: str, digest: str, found: BatchedFact[ClockState]) -> Commands:
+    state = found.at_start()
     if not state.enabled:
         yield StringCommand(f"systemctl enable {unit}")
     if not state.keeps_time:
@@ -60,8 +60,8 @@ def _run_service(unit: str, digest: str, found: Snapshot[ClockState]) -> Command
 
 
 @operation
-def _wait_synchronised(settings: Settings, found: Snapshot[ClockState]) -> Commands:
-    state = found()
+def _wait_synchronised(settings: Settings, found: BatchedFact[ClockState]) -> Commands:
+    state = found.current()
     if state.synchronised or not state.keeps_time or not settings.clock_sync_required:
         host.noop("nothing to wait for")
         return

@@ -14,8 +14,8 @@ from skerry.model.disk import DATASTORE, Answer, DiskRecord, admit, refuse
 from skerry.model.settings.settings import Settings
 from skerry.operations import Commands, operation
 from skerry.operations.files import write_script
-from skerry.phases.host_spec import mine
-from skerry.phases.preflight import this_host
+from skerry.phases.host_spec import this_host_spec
+from skerry.phases.preflight import this_host_facts
 
 PROFILE = "quick"
 
@@ -27,11 +27,13 @@ def disk() -> None:
     Raises DeployError, before any change, when an earlier measurement says no and the settings heed it. Agents
     have no datastore, and a server that runs already is no longer asked.
     """
-    part, survey = mine(), this_host()
-    if part.role == "agent" or survey.k3s_installed:
+    part, host_facts = this_host_spec(), this_host_facts()
+    if part.role == "agent" or host_facts.k3s_installed:
         return
     settings = part.settings
-    answer, why = admit(survey.disk_record, survey.disk_fsid, settings.disk_gate, settings.disk_measure)
+    answer, why = admit(
+        host_facts.disk_record, host_facts.disk_fsid, settings.disk_gate, settings.disk_measure
+    )
     if answer == "measure":
         _measure(name="Measure the datastore's disk (20 s)", settings=settings)
     else:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pyinfra import host
 from pyinfra.api import StringCommand, deploy
 
-from skerry.facts.batch import Snapshot
+from skerry.facts.batch import BatchedFact
 from skerry.facts.hardening import HardeningState
 from skerry.model.hardening.firewall import RULES, SERVICE, UNIT
 from skerry.operations import Commands, operation
 from skerry.operations.guard import guarded
-from skerry.phases.hardening_context import keep, part, planned, snapshot
+from skerry.phases.hardening_context import backup_originals, host_context, planned, snapshot
 from skerry.phases.hardening_plan import Plan
 from skerry.phases.packages import install_script
 
@@ -37,7 +37,7 @@ TAKE_OVER = {
 @deploy("Firewall")
 def firewall() -> None:
     """Table "inet skerry" is loaded, now and at every boot, and a new connection has shown that it lets us in."""
-    mine = part()
+    mine = host_context()
     if not mine.settings.harden:
         return
     found = snapshot(mine)
@@ -50,18 +50,18 @@ def _wanted(plan: Plan) -> bool:
 
 
 @operation
-def _install(found: Snapshot[HardeningState]) -> Commands:
-    plan = planned(found.as_found())
+def _install(found: BatchedFact[HardeningState]) -> Commands:
+    plan = planned(found.at_start())
     if not _wanted(plan) or ("package", "nftables") in plan.state.found:
         host.noop("nftables is installed")
         return
-    yield from keep(plan.state, ["install nftables"])
+    yield from backup_originals(plan.state, ["install nftables"])
     yield StringCommand(install_script(("nftables",)))
 
 
 @operation
-def _load(found: Snapshot[HardeningState]) -> Commands:
-    plan = planned(found())
+def _load(found: BatchedFact[HardeningState]) -> Commands:
+    plan = planned(found.current())
     state = plan.state
     if not _wanted(plan):
         host.noop("FW-01 is waived")
@@ -76,10 +76,16 @@ def _load(found: Snapshot[HardeningState]) -> Commands:
     if loaded and enabled and not (files or rivals):
         host.noop("the firewall is loaded")
         return
-    yield from keep(
+    yield from backup_originals(
         state, [*(f"file {f.path}" for f in files), *(f"unit {each}" for each in [UNIT, *rivals])]
     )
     follow = " && ".join([RELOAD, *(f"{{ {TAKE_OVER[each]}; }}" for each in rivals)])
     yield from guarded(
-        "firewall", files, [], f"nft -c -f {RULES}", follow, plan.part.settings.rollback_seconds, REMEDY
+        "firewall",
+        files,
+        [],
+        f"nft -c -f {RULES}",
+        follow,
+        plan.host_context.settings.rollback_seconds,
+        REMEDY,
     )

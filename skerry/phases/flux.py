@@ -9,11 +9,11 @@ from pyinfra import host, inventory
 from pyinfra.api import Host, State, deploy
 from pyinfra.api.command import FunctionCommand
 
-from skerry.facts.batch import Snapshot
+from skerry.facts.batch import BatchedFact
 from skerry.facts.flux import Flux, FluxState
 from skerry.model.errors import InputError
 from skerry.operations import Commands, operation
-from skerry.phases.host_spec import mine, wanted
+from skerry.phases.host_spec import host_specs, this_host_spec
 from skerry.remote import inventory as inventories
 from skerry.remote.inventory import Inventory
 
@@ -24,12 +24,12 @@ def flux() -> None:
 
     The first server tells; what is done is done from this machine, with the forge's token of its environment.
     """
-    if mine().settings.flux_forge != "none" and host.name == next(iter(wanted())):
-        _hand_over(name="Hand the cluster over", found=Snapshot(Flux))
+    if this_host_spec().settings.flux_forge != "none" and host.name == next(iter(host_specs())):
+        _hand_over(name="Hand the cluster over", found=BatchedFact(Flux))
 
 
 @operation
-def _hand_over(found: Snapshot[FluxState]) -> Commands:
+def _hand_over(found: BatchedFact[FluxState]) -> Commands:
     from skerry.commands.fleet import (
         handoff,  # what these import takes 0.1 s, which only runs that hand over should pay
     )
@@ -42,7 +42,7 @@ def _hand_over(found: Snapshot[FluxState]) -> Commands:
         version = handoff.client_version(tools.find("flux"))
     except (InputError, RuntimeError):
         version = ""  # the hand-off says why there is none
-    if found() == FluxState(version, asked.where):
+    if found.current() == FluxState(version, asked.where):
         host.noop("the cluster follows its repository")
     else:
         yield FunctionCommand(_follow, (here,), {})
@@ -63,6 +63,6 @@ def this_inventory() -> Inventory:
     """The inventory of this run, as the tasks see one; its file is not known here."""
     hosts = tuple(
         inventories.Host(name, each.role, each.settings, inventory.get_host(name).data.dict())
-        for name, each in wanted().items()
+        for name, each in host_specs().items()
     )
     return Inventory(hosts[0].name, Path(), hosts)

@@ -9,16 +9,16 @@ from pyinfra import host, inventory
 from pyinfra.api import StringCommand
 
 from skerry import templates
-from skerry.facts.batch import Snapshot
+from skerry.facts.batch import BatchedFact
 from skerry.facts.hardening import Hardening, HardeningState
-from skerry.model.hardening.catalogue import Part
+from skerry.model.hardening.catalogue import HostContext
 from skerry.operations import Commands
-from skerry.phases.hardening_plan import Plan, members, places
-from skerry.phases.host_spec import wanted
+from skerry.phases.hardening_plan import Plan, peer_networks, places
+from skerry.phases.host_spec import host_specs
 
 Key = tuple[int, str]  # an inventory and a host
-_parts: dict[Key, Part] = {}
-_snapshots: dict[Key, Snapshot[HardeningState]] = {}
+_parts: dict[Key, HostContext] = {}
+_snapshots: dict[Key, BatchedFact[HardeningState]] = {}
 _plans: dict[Key, Plan] = {}
 
 
@@ -26,24 +26,24 @@ def _key() -> Key:
     return id(inventory.get_data()), host.name
 
 
-def part() -> Part:
-    """The part of the host at hand in the inventory."""
+def host_context() -> HostContext:
+    """The host_context of the host at hand in the inventory."""
     if _key() not in _parts:
-        everything = wanted()
+        everything = host_specs()
         mine = everything[host.name]
         others = {
             each.name: each.data for each in inventory if each.name in everything and each.name != host.name
         }
         node_ips = {name: each.settings.k3s_node_ip for name, each in everything.items()}
-        known = members(mine.settings, node_ips, others)
-        _parts[_key()] = Part(mine.role, mine.settings, list(everything).index(host.name), known)
+        known = peer_networks(mine.settings, node_ips, others)
+        _parts[_key()] = HostContext(mine.role, mine.settings, list(everything).index(host.name), known)
     return _parts[_key()]
 
 
-def snapshot(mine: Part) -> Snapshot[HardeningState]:
+def snapshot(mine: HostContext) -> BatchedFact[HardeningState]:
     """The fact that all hardening phases of this host share."""
     if _key() not in _snapshots:
-        _snapshots[_key()] = Snapshot(Hardening, places=places(mine))
+        _snapshots[_key()] = BatchedFact(Hardening, places=places(mine))
     return _snapshots[_key()]
 
 
@@ -51,13 +51,13 @@ def planned(state: HardeningState) -> Plan:
     """What is wanted of the host at hand, given what was found; composed once for each reading."""
     known = _plans.get(_key())
     if known is None or known.state is not state:
-        known = _plans[_key()] = Plan(part(), state)
+        known = _plans[_key()] = Plan(host_context(), state)
     return known
 
 
-def keep(state: HardeningState, places: Iterable[str]) -> Commands:
+def backup_originals(state: HardeningState, places: Iterable[str]) -> Commands:
     """Put on record what is there before we first change it: "file PATH", "unit NAME", ..."""
-    missing = sorted({place for place in places if place not in state.kept})
+    missing = sorted({place for place in places if place not in state.backed_up})
     if missing:
         yield StringCommand(templates.text("hardening/keep.sh"), _stdin="\n".join([*missing, ""]))
 

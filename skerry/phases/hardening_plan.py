@@ -12,7 +12,7 @@ from skerry import templates
 from skerry.facts.hardening import HardeningState
 from skerry.model.files import File
 from skerry.model.hardening import catalogue, firewall, k3s_cis, kernel, sshd, system
-from skerry.model.hardening.catalogue import Part
+from skerry.model.hardening.catalogue import HostContext
 from skerry.model.hardening.control import Check, Control, Place
 from skerry.model.settings.settings import Settings
 
@@ -23,7 +23,9 @@ GUARD_FILES = (
 )
 
 
-def members(settings: Settings, node_ips: Mapping[str, str], others: Mapping[str, Any]) -> tuple[str, ...]:
+def peer_networks(
+    settings: Settings, node_ips: Mapping[str, str], others: Mapping[str, Any]
+) -> tuple[str, ...]:
     """The networks by which the cluster's other hosts come. `others`: their connection data, by name."""
     named = {net for name, data in others.items() for net in addresses(node_ips[name], name, data)}
     return tuple(sorted(named | {*settings.firewall_members}))
@@ -40,7 +42,7 @@ def addresses(node_ip: str, name: str, data: Any) -> list[str]:
     return found
 
 
-def places(mine: Part) -> list[str]:
+def places(mine: HostContext) -> list[str]:
     """What to look at, "kind key": every check of every control, and the files and users of the settings."""
     checks = [check for control in catalogue.controls(mine) for check in control.checks]
     wanted_places = {f"{check.kind} {_key(check)}" for check in checks if check.kind not in ("sshd", "k3s")}
@@ -66,16 +68,16 @@ def _key(check: Check) -> str:
 class Plan:
     """What is wanted of a host, given what was found."""
 
-    part: Part
+    host_context: HostContext
     state: HardeningState
 
     @cached_property
     def controls(self) -> list[Control]:
-        return catalogue.controls(self.part, self.state.openssh)
+        return catalogue.controls(self.host_context, self.state.openssh)
 
     @cached_property
     def active(self) -> list[Control]:
-        return catalogue.active(self.controls, self.part.settings.harden_exceptions)
+        return catalogue.active(self.controls, self.host_context.settings.harden_exceptions)
 
     @cached_property
     def found(self) -> dict[Place, str]:
@@ -100,11 +102,13 @@ class Plan:
         """The firewall's rules."""
         ports = firewall.Ports(self.state.ssh_ports or (22,))
         ids = frozenset(control.id for control in self.active)
-        return firewall.compose(self.part.settings, self.part.role, self.part.members, ports, ids)
+        return firewall.compose(
+            self.host_context.settings, self.host_context.role, self.host_context.peer_networks, ports, ids
+        )
 
     @cached_property
     def drop_in(self) -> File:
-        return sshd.drop_in(self.active, self.state.host_keys, self.part.settings.sshd_extra)
+        return sshd.drop_in(self.active, self.state.host_keys, self.host_context.settings.sshd_extra)
 
     @cached_property
     def files(self) -> dict[str, File]:
@@ -112,5 +116,5 @@ class Plan:
         wanted_paths = {
             check.key for control in self.active for check in control.checks if check.kind == "file"
         }
-        every = [*kernel.FILES, *system.files(self.part.settings, self.part.place)]
+        every = [*kernel.FILES, *system.files(self.host_context.settings, self.host_context.index)]
         return {each.path: each for each in every if each.path in wanted_paths}

@@ -23,17 +23,17 @@ class BadInput(DeployError, CliError):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class HostSpec:
     """One host's part in the cluster."""
 
     role: Role
     settings: Settings
 
 
-_wanted: dict[int, dict[str, Wanted]] = {}  # by inventory: validated once, not once per host
+_wanted: dict[int, dict[str, HostSpec]] = {}  # by inventory: validated once, not once per host
 
 
-def wanted() -> dict[str, Wanted]:
+def host_specs() -> dict[str, HostSpec]:
     """Every host's role and settings. Raises BadInput with one line for each mistake in the inventory."""
     key = id(inventory.get_data())
     if key not in _wanted:
@@ -44,12 +44,12 @@ def wanted() -> dict[str, Wanted]:
     return _wanted[key]
 
 
-def mine() -> Wanted:
+def this_host_spec() -> HostSpec:
     """The role and settings of the host at hand. Raises BadInput."""
-    return wanted()[host.name]
+    return host_specs()[host.name]
 
 
-def read_inventory() -> dict[str, Wanted]:
+def read_inventory() -> dict[str, HostSpec]:
     """Validate the inventory pyinfra has loaded. Raises InputError."""
     groups = {name: [each.name for each in inventory.get_group(name, [])] for name in ("servers", "agents")}
     settings, mistakes = {}, []
@@ -74,4 +74,4 @@ def read_inventory() -> dict[str, Wanted]:
     check_inventory(groups["servers"], groups["agents"], settings)
     roles: dict[str, Role] = dict.fromkeys(groups["servers"], "server")
     roles |= dict.fromkeys(groups["agents"], "agent")
-    return {name: Wanted(roles[name], settings[name]) for name in roles}
+    return {name: HostSpec(roles[name], settings[name]) for name in roles}

@@ -7,7 +7,7 @@ import shlex
 from pyinfra import host
 from pyinfra.api import StringCommand, deploy
 
-from skerry.facts.batch import Snapshot
+from skerry.facts.batch import BatchedFact
 from skerry.facts.kernel import Kernel, KernelState
 from skerry.model.files import File
 from skerry.operations import Commands, operation
@@ -55,16 +55,18 @@ FILES = (
 @deploy("Kernel")
 def kernel() -> None:
     """`MODULES` are loaded and `SYSCTLS` set, in the running kernel and in files that outlive it."""
-    found = Snapshot(Kernel, modules=list(MODULES), keys=list(SYSCTLS), files=[file.path for file in FILES])
+    found = BatchedFact(
+        Kernel, modules=list(MODULES), keys=list(SYSCTLS), files=[file.path for file in FILES]
+    )
     for file in FILES:
-        write(name=f"Write {file.path}", file=file, found=found.as_found)
+        write(name=f"Write {file.path}", file=file, found=found.at_start)
     _apply(name="Load modules and apply sysctls", found=found)
 
 
 @operation
-def _apply(found: Snapshot[KernelState]) -> Commands:
+def _apply(found: BatchedFact[KernelState]) -> Commands:
     """Modules first: net.bridge.* exists only with br_netfilter. A container has no kernel to change."""
-    state = found.as_found()
+    state = found.at_start()
     wrong = {key: value for key, value in SYSCTLS.items() if state.sysctls.get(key) != value}
     if not state.own_kernel:
         host.noop("the kernel is the machine's")

@@ -7,11 +7,11 @@ import shlex
 from pyinfra import host
 from pyinfra.api import StringCommand, deploy
 
-from skerry.facts.batch import Snapshot
+from skerry.facts.batch import BatchedFact
 from skerry.facts.packages import Packages, PackageState
-from skerry.model.preparation.apt import PATIENTLY, install
+from skerry.model.preparation.apt import WITH_APT_LOCK_RETRY, install
 from skerry.operations import Commands, operation
-from skerry.phases.host_spec import mine
+from skerry.phases.host_spec import this_host_spec
 
 # ca-certificates and curl fetch artifacts; conntrack, iptables, ipset and socat are what K3s and the
 # kubelet call when their bundled copies are not preferred; kmod loads modules.
@@ -26,16 +26,16 @@ RECORD = "/var/lib/skerry/packages"
 @deploy("Packages")
 def packages() -> None:
     """Every package in `REQUIRED`, the time service's and `packages_extra` is installed."""
-    settings = mine().settings
+    settings = this_host_spec().settings
     wanted = sorted({*REQUIRED, *CLOCK[settings.time_sync], *settings.packages_extra})
-    _install(name="Install missing packages", found=Snapshot(Packages, packages=wanted))
+    _install(name="Install missing packages", found=BatchedFact(Packages, packages=wanted))
 
 
 @operation
-def _install(found: Snapshot[PackageState]) -> Commands:
-    state = found()
+def _install(found: BatchedFact[PackageState]) -> Commands:
+    state = found.current()
     if state.interrupted:
-        yield StringCommand(f"{PATIENTLY}patiently dpkg --force-confold --configure -a")
+        yield StringCommand(f"{WITH_APT_LOCK_RETRY}patiently dpkg --force-confold --configure -a")
     if state.missing:
         yield StringCommand(install_script(state.missing))
     if not (state.interrupted or state.missing):

@@ -8,7 +8,7 @@ from pyinfra import host
 from pyinfra.api import StringCommand, deploy
 from pyinfra.api.exceptions import DeployError
 
-from skerry.facts.batch import Snapshot
+from skerry.facts.batch import BatchedFact
 from skerry.facts.hardening import HardeningState
 from skerry.model.files import File
 from skerry.model.hardening.sshd import DROP_IN, RESTART, HostKey
@@ -16,7 +16,7 @@ from skerry.model.hardening.system import SUDO
 from skerry.operations import Commands, operation
 from skerry.operations.files import write
 from skerry.operations.guard import guarded
-from skerry.phases.hardening_context import keep, part, planned, refuse, snapshot
+from skerry.phases.hardening_context import backup_originals, host_context, planned, refuse, snapshot
 from skerry.phases.hardening_plan import GUARD_FILES, Plan, keys_path
 
 CHECK = "sshd -t && { ! command -v visudo > /dev/null || visudo -cq; }"
@@ -26,7 +26,7 @@ REMEDY = "see users, sshd_extra, sshd_root_login and harden_exceptions"
 @deploy("SSH")
 def ssh() -> None:
     """sshd, users, keys and sudo are as the settings say, and a new connection has shown that they let us in."""
-    mine = part()
+    mine = host_context()
     if not mine.settings.harden:
         return
     if mine.settings.sshd_root_login == "no" and host.data.get("ssh_user") == "root":
@@ -36,25 +36,25 @@ def ssh() -> None:
         )
     found = snapshot(mine)
     for file in GUARD_FILES:
-        write(name=f"Write {file.path}", file=file, found=found.as_found)
+        write(name=f"Write {file.path}", file=file, found=found.at_start)
     _enable_guard(name="Arm the guard at boot", found=found)
     _create_users(name="Create users", users=list(mine.settings.users), found=found)
     _harden(name="Harden sshd, keys and sudo", found=found)
 
 
 @operation
-def _enable_guard(found: Snapshot[HardeningState]) -> Commands:
+def _enable_guard(found: BatchedFact[HardeningState]) -> Commands:
     """Static and off until a change is armed; at boot it looks whether one was left unproven."""
-    if found.as_found().found.get(("unit", "skerry-guard")) in ("active", "stopped"):
+    if found.at_start().found.get(("unit", "skerry-guard")) in ("active", "stopped"):
         host.noop("the guard starts at boot")
         return
     yield StringCommand("systemctl daemon-reload && systemctl enable --quiet skerry-guard.service")
 
 
 @operation
-def _create_users(users: list[str], found: Snapshot[HardeningState]) -> Commands:
+def _create_users(users: list[str], found: BatchedFact[HardeningState]) -> Commands:
     """Without a password, so that only keys let them in."""
-    missing = [name for name in users if name not in found.as_found().accounts]
+    missing = [name for name in users if name not in found.at_start().accounts]
     for name in missing:
         yield StringCommand(
             f"PATH=$PATH:/usr/sbin; useradd --create-home --shell /bin/bash {name} && "
@@ -65,9 +65,9 @@ def _create_users(users: list[str], found: Snapshot[HardeningState]) -> Commands
 
 
 @operation
-def _harden(found: Snapshot[HardeningState]) -> Commands:
-    plan = planned(found.as_found())
-    state, settings = plan.state, plan.part.settings
+def _harden(found: BatchedFact[HardeningState]) -> Commands:
+    plan = planned(found.at_start())
+    state, settings = plan.state, plan.host_context.settings
     if state.armed:
         yield StringCommand("/usr/local/lib/skerry/guard rollback")
     if problem := hindrance(state, settings.users):
@@ -84,7 +84,7 @@ def _harden(found: Snapshot[HardeningState]) -> Commands:
             )
         host.noop("sshd, keys and sudo are as wanted")
         return
-    yield from keep(state, [f"file {path}" for path in [*(file.path for file in files), *absent]])
+    yield from backup_originals(state, [f"file {path}" for path in [*(file.path for file in files), *absent]])
     yield from guarded("ssh", files, absent, CHECK, RESTART, settings.rollback_seconds, REMEDY)
 
 
@@ -108,7 +108,7 @@ def wanted_files(plan: Plan) -> list[File]:
     """The drop-in, sudo's defaults, and each user's keys and right."""
     active = {control.id for control in plan.active}
     files = [plan.drop_in, *([SUDO] if "SYS-11" in active else [])]
-    for name, user in plan.part.settings.users.items():
+    for name, user in plan.host_context.settings.users.items():
         lines = ["# Written by Skerry: users in the settings.", *user["keys"], ""]
         files.append(File(keys_path(name), "\n".join(lines), "600", name))
         if user.get("sudo") and name != "root":
@@ -124,7 +124,7 @@ def unwanted(plan: Plan) -> list[str]:
     if "SSH-11" in {control.id for control in plan.active} and any(key.strong for key in state.host_keys):
         weak: list[HostKey] = [key for key in state.host_keys if not key.strong]
         paths += [path for key in weak for path in (key.path, f"{key.path}.pub")]
-    for name, user in plan.part.settings.users.items():
+    for name, user in plan.host_context.settings.users.items():
         if not user.get("sudo") and f"/etc/sudoers.d/90-skerry-{name}" in state.files:
             paths.append(f"/etc/sudoers.d/90-skerry-{name}")
     return paths

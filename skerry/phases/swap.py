@@ -7,7 +7,7 @@ import shlex
 from pyinfra import host
 from pyinfra.api import StringCommand, deploy
 
-from skerry.facts.batch import Snapshot
+from skerry.facts.batch import BatchedFact
 from skerry.facts.swap import Swap, SwapState
 from skerry.operations import Commands, operation
 from skerry.operations.files import TEMPORARY
@@ -18,14 +18,14 @@ MARK = "# Skerry: swap stays off: "
 @deploy("Swap")
 def swap() -> None:
     """No swap is active, and nothing brings it back. Lines in fstab are commented out, not deleted."""
-    found = Snapshot(Swap)
+    found = BatchedFact(Swap)
     _keep_off(name="Keep swap off at boot", found=found)
     _turn_off(name="Turn swap off", found=found)
 
 
 @operation
-def _keep_off(found: Snapshot[SwapState]) -> Commands:
-    state = found()
+def _keep_off(found: BatchedFact[SwapState]) -> Commands:
+    state = found.current()
     if state.fstab:
         yield StringCommand(comment_out_script("/etc/fstab"))
     for unit in state.units:
@@ -41,8 +41,8 @@ def _keep_off(found: Snapshot[SwapState]) -> Commands:
 
 
 @operation
-def _turn_off(found: Snapshot[SwapState]) -> Commands:
-    state = found()
+def _turn_off(found: BatchedFact[SwapState]) -> Commands:
+    state = found.current()
     if not state.active:
         host.noop("no swap is active")
         return

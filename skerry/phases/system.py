@@ -7,15 +7,15 @@ import shlex
 from pyinfra import host
 from pyinfra.api import StringCommand, deploy
 
-from skerry.facts.batch import Snapshot
+from skerry.facts.batch import BatchedFact
 from skerry.facts.hardening import HardeningState
 from skerry.model.files import File
 from skerry.model.hardening import kernel
 from skerry.model.hardening.control import Check
-from skerry.model.preparation.apt import PATIENTLY
+from skerry.model.preparation.apt import WITH_APT_LOCK_RETRY
 from skerry.operations import Commands, operation
 from skerry.operations.files import write_script
-from skerry.phases.hardening_context import keep, part, planned, snapshot
+from skerry.phases.hardening_context import backup_originals, host_context, planned, snapshot
 from skerry.phases.packages import install_script
 
 FOLLOW = {  # what must be told of a changed file, by the beginning of its path
@@ -27,7 +27,7 @@ FOLLOW = {  # what must be told of a changed file, by the beginning of its path
 @deploy("System")
 def system() -> None:
     """Every control that is neither SSH's, the firewall's nor K3s's holds."""
-    mine = part()
+    mine = host_context()
     if not mine.settings.harden:
         return
     found = snapshot(mine)
@@ -48,31 +48,31 @@ def _wrong(state: HardeningState, kind: str) -> list[Check]:
 
 
 @operation
-def _install(found: Snapshot[HardeningState]) -> Commands:
-    state = found.as_found()
+def _install(found: BatchedFact[HardeningState]) -> Commands:
+    state = found.at_start()
     names = [check.key for check in _wrong(state, "package") if check.wanted == "installed"]
     if not names:
         host.noop("all are installed")
         return
-    yield from keep(state, [f"install {name}" for name in names])
+    yield from backup_originals(state, [f"install {name}" for name in names])
     yield StringCommand(install_script(tuple(names)))
 
 
 @operation
-def _purge(found: Snapshot[HardeningState]) -> Commands:
-    state = found.as_found()
+def _purge(found: BatchedFact[HardeningState]) -> Commands:
+    state = found.at_start()
     names = [check.key for check in _wrong(state, "package") if check.wanted == "absent"]
     if not names:
         host.noop("none is installed")
         return
-    yield from keep(state, [f"purge {name}" for name in names])
-    yield StringCommand(f"{PATIENTLY}patiently apt-get -q -y purge {shlex.join(names)}")
+    yield from backup_originals(state, [f"purge {name}" for name in names])
+    yield StringCommand(f"{WITH_APT_LOCK_RETRY}patiently apt-get -q -y purge {shlex.join(names)}")
 
 
 @operation
-def _write(found: Snapshot[HardeningState]) -> Commands:
-    """Whole files, and the one line that is part of the distribution's file."""
-    state = found()
+def _write(found: BatchedFact[HardeningState]) -> Commands:
+    """Whole files, and the one line that is host_context of the distribution's file."""
+    state = found.current()
     plan = planned(state)
     wanted: list[File] = [*plan.files.values(), *kernel.files(plan.active)]
     files = [file for file in wanted if state.files.get(file.path) != file.state]
@@ -80,7 +80,9 @@ def _write(found: Snapshot[HardeningState]) -> Commands:
     if not (files or lines):
         host.noop("all is written")
         return
-    yield from keep(state, [*(f"file {file.path}" for file in files), *(f"file {path}" for path, _ in lines)])
+    yield from backup_originals(
+        state, [*(f"file {file.path}" for file in files), *(f"file {path}" for path, _ in lines)]
+    )
     for file in files:
         yield StringCommand(write_script(file), _stdin=file.content)
     for path, key in lines:
@@ -106,13 +108,13 @@ def set_line_script(path: str, key: str, value: str) -> str:
 
 
 @operation
-def _set_kernel(found: Snapshot[HardeningState]) -> Commands:
+def _set_kernel(found: BatchedFact[HardeningState]) -> Commands:
     """A container has no kernel to change. kexec_load_disabled and the like cannot be taken back before a boot."""
-    state = found()
+    state = found.current()
     wrong = [check for check in _wrong(state, "sysctl") if check.place in state.found]
     loaded = [check.key for check in _wrong(state, "module") if state.found.get(check.place) == "loaded"]
     if wrong:
-        yield from keep(state, [f"sysctl {check.key}" for check in wrong])
+        yield from backup_originals(state, [f"sysctl {check.key}" for check in wrong])
         pairs = shlex.join(f"{check.key}={check.wanted.split('|')[0]}" for check in wrong)
         yield StringCommand(f"PATH=$PATH:/usr/sbin:/sbin sysctl --quiet --write {pairs}")
     if loaded:
@@ -124,27 +126,27 @@ def _set_kernel(found: Snapshot[HardeningState]) -> Commands:
 
 
 @operation
-def _close(found: Snapshot[HardeningState]) -> Commands:
-    state = found()
+def _close(found: BatchedFact[HardeningState]) -> Commands:
+    state = found.current()
     wrong = [check for check in _wrong(state, "mode") if check.place in state.found]
     if not wrong:
         host.noop("all permissions are as wanted")
         return
-    yield from keep(state, [f"mode {check.key}" for check in wrong])
+    yield from backup_originals(state, [f"mode {check.key}" for check in wrong])
     for check in wrong:
         mode, owner, group = check.wanted.split("|")[0].split()
         yield StringCommand(f"chown {owner}:{group} {check.key} && chmod {mode} {check.key}")
 
 
 @operation
-def _switch(found: Snapshot[HardeningState]) -> Commands:
+def _switch(found: BatchedFact[HardeningState]) -> Commands:
     """A service that is off is masked, so that no socket or other unit brings it back."""
-    state = found()
+    state = found.current()
     wrong = _wrong(state, "unit")
     if not wrong:
         host.noop("all services are as wanted")
         return
-    yield from keep(state, [f"unit {check.key}" for check in wrong])
+    yield from backup_originals(state, [f"unit {check.key}" for check in wrong])
     on = [_unit(check.key) for check in wrong if check.wanted == "active"]
     off = [_unit(check.key) for check in wrong if check.wanted != "active"]
     if on:  # quiet, "enable --now" would not say why a unit does not start

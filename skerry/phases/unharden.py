@@ -7,13 +7,13 @@ from pyinfra.api import StringCommand, deploy
 from pyinfra.api.command import FunctionCommand
 
 from skerry import templates
-from skerry.facts.batch import Snapshot
+from skerry.facts.batch import BatchedFact
 from skerry.facts.hardening import HardeningState
 from skerry.model.hardening.sshd import RESTART
-from skerry.model.preparation.apt import TAKE_OFF
+from skerry.model.preparation.apt import REMOVE_UNNEEDED
 from skerry.operations import Commands, operation
 from skerry.operations.guard import prove
-from skerry.phases.hardening_context import part, snapshot
+from skerry.phases.hardening_context import host_context, snapshot
 from skerry.phases.hardening_plan import GUARD, GUARD_FILES
 from skerry.phases.ssh import CHECK
 
@@ -26,37 +26,39 @@ def unharden() -> None:
 
     SSH and the firewall go back under the guard: where the state before would lock us out, ours stays.
     """
-    found = snapshot(part())
+    found = snapshot(host_context())
     _restore(name="Put back what was there", found=found)
     _remove_guard(name="Remove the guard", found=found)
 
 
 @operation
-def _restore(found: Snapshot[HardeningState]) -> Commands:
+def _restore(found: BatchedFact[HardeningState]) -> Commands:
     """Armed with every file it may touch that decides who gets in."""
-    state = found()
-    if not state.kept:
+    state = found.current()
+    if not state.backed_up:
         host.noop("nothing was hardened")
         return
-    places = [place.split(" ", 1) for place in state.kept]
+    places = [place.split(" ", 1) for place in state.backed_up]
     files = sorted(
         path
         for kind, path in places
         if kind == "file"
         and path.startswith(("/etc/ssh", "/etc/sudoers", "/etc/skerry", "/root/.ssh", "/home/"))
     )
-    yield StringCommand(f"{GUARD} arm ssh-firewall {part().settings.rollback_seconds} {' '.join(files)}")
+    yield StringCommand(
+        f"{GUARD} arm ssh-firewall {host_context().settings.rollback_seconds} {' '.join(files)}"
+    )
     yield StringCommand(
         f"set -e; systemctl disable --quiet --now skerry-firewall 2>/dev/null || true; set +e\n"
-        f"{TAKE_OFF}\n{templates.text('hardening/unharden.sh')}\n"
+        f"{REMOVE_UNNEEDED}\n{templates.text('hardening/unharden.sh')}\n"
         f"{CHECK} && {{ {RESTART}; }} || {{ {GUARD} rollback; exit 1; }}"
     )
-    yield FunctionCommand(prove, (part().settings.rollback_seconds, REMEDY), {})
+    yield FunctionCommand(prove, (host_context().settings.rollback_seconds, REMEDY), {})
 
 
 @operation
-def _remove_guard(found: Snapshot[HardeningState]) -> Commands:
-    state = found()
+def _remove_guard(found: BatchedFact[HardeningState]) -> Commands:
+    state = found.current()
     if not any(file.path in state.files for file in GUARD_FILES):
         host.noop("there is no guard")
         return

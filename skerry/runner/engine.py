@@ -43,7 +43,7 @@ from pyinfra_cli.util import exec_file, load_deploy_file
 
 from skerry.local.journal import Journal, Recorder, end_when_interrupted
 from skerry.model.errors import InputError
-from skerry.phases.host_spec import BadInput, wanted
+from skerry.phases.host_spec import BadInput, host_specs
 from skerry.runner import economy
 from skerry.runner import shell_sockets as doors
 from skerry.runner.keepalive import Patience
@@ -268,7 +268,7 @@ def main() -> int:
     try:
         inventory = load(arguments.inventory, arguments.data)
         ctx_inventory.set(inventory)
-        wanted()
+        host_specs()
         if arguments.deploy and not arguments.deploy.is_file():
             raise InputError(f"{arguments.deploy}: no such deploy script; deploy/k3s.py is the whole road")
     except (InputError, BadInput) as error:

@@ -1,4 +1,4 @@
-"""Reading ahead: what the run before asked of each host at its beginning is asked as soon as the host is reached.
+"""FactResult ahead: what the run before asked of each host at its beginning is asked as soon as the host is reached.
 
 Meanwhile this run gets ready. Where it then asks the very same, and has changed nothing there, it has its answer
 (deploy.facts.snapshot.expect); what else it asks is read as ever. Only names of facts and their arguments are kept,
@@ -21,7 +21,7 @@ from pyinfra.api import Host
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.context import ctx_host
 
-from skerry.facts.batch import Question, Reading, answers, asked, expect, join, split
+from skerry.facts.batch import FactQuery, FactResult, answers, asked, expect, join, split
 from skerry.facts.script import ScriptFact
 from skerry.local.files import replace
 from skerry.local.paths import SKERRY
@@ -76,10 +76,10 @@ def _scripts(kept: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             module, name = each["fact"].split(".")
             fact = getattr(importlib.import_module(FACTS + module), name)
             if issubclass(fact, ScriptFact):
-                yield Question(fact, each["arguments"]).script
+                yield FactQuery(fact, each["arguments"]).script
 
 
-def _ahead(host: Host, scripts: list[str]) -> Mapping[str, Reading]:
+def _ahead(host: Host, scripts: list[str]) -> Mapping[str, FactResult]:
     """What they say; nothing where the host does not answer: whoever asks again learns why."""
     begun = time.time()
     with ctx_host.use(host), suppress(OSError, EOFError, SSHException, PyinfraError):

@@ -8,20 +8,20 @@ from dataclasses import replace
 import pytest
 
 from skerry.model.errors import InputError
-from skerry.model.k3s.etcd import Member, Report, not_to_lose, parse, unsettled
+from skerry.model.k3s.etcd import EtcdReport, Member, member_problem, parse, quorum_blocker
 from skerry.model.k3s.node_removal import check, members_of, node_of
 
 NAMES = ("a-00000001", "b-00000002", "c-00000003")
 MEMBERS = tuple(Member(number, name, learner=False) for number, name in enumerate(NAMES, start=1))
 
 
-def report(name: str, members: tuple[Member, ...] = MEMBERS, **changes: object) -> Report:
-    healthy = Report(name, True, False, True, True, "True", members)
+def report(name: str, members: tuple[Member, ...] = MEMBERS, **changes: object) -> EtcdReport:
+    healthy = EtcdReport(name, True, False, True, True, "True", members)
     return replace(healthy, **changes)  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def reports() -> dict[str, Report | None]:
+def reports() -> dict[str, EtcdReport | None]:
     return {name[0]: report(name) for name in NAMES}
 
 
@@ -35,7 +35,7 @@ def test_output_of_a_server_is_understood() -> None:
     lines = ["@name", "a-1", "@health", '{"health":"true","reason":""}', "@leader", "0", "@members"]
     lines += [json.dumps(members), "@ready", "ok", "@node", json.dumps(node)]
     found = parse(lines)
-    assert found == Report(
+    assert found == EtcdReport(
         "a-1", True, False, True, True, "False", (Member(2**63 + 1, "a-1", True), Member(7, "", False))
     )
 
@@ -52,10 +52,10 @@ def test_no_etcd_no_report() -> None:
     assert parse(["@name", "@health", "", "@leader", "@members", "", "@ready", "", "@node"]) is None
 
 
-def test_a_full_member_has_settled(reports: dict[str, Report | None]) -> None:
-    assert unsettled("a", reports) == ""
+def test_a_full_member_has_settled(reports: dict[str, EtcdReport | None]) -> None:
+    assert member_problem("a", reports) == ""
     reports["b"] = None  # another that is down is no fault of this one
-    assert unsettled("a", reports) == ""
+    assert member_problem("a", reports) == ""
 
 
 @pytest.mark.parametrize(
@@ -72,48 +72,48 @@ def test_a_full_member_has_settled(reports: dict[str, Report | None]) -> None:
     ],
 )
 def test_what_a_member_lacks(
-    reports: dict[str, Report | None], changes: dict[str, object], words: str
+    reports: dict[str, EtcdReport | None], changes: dict[str, object], words: str
 ) -> None:
     reports["a"] = replace(report(NAMES[0]), **changes)  # type: ignore[arg-type]
-    assert words in unsettled("a", reports)
+    assert words in member_problem("a", reports)
 
 
-def test_a_server_that_says_nothing_has_not_settled(reports: dict[str, Report | None]) -> None:
+def test_a_server_that_says_nothing_has_not_settled(reports: dict[str, EtcdReport | None]) -> None:
     reports["a"] = None
-    assert "does not answer" in unsettled("a", reports)
+    assert "does not answer" in member_problem("a", reports)
 
 
 def test_one_of_three_can_be_spared_only_while_the_others_are_healthy(
-    reports: dict[str, Report | None],
+    reports: dict[str, EtcdReport | None],
 ) -> None:
-    assert not_to_lose("a", reports) == ""
+    assert quorum_blocker("a", reports) == ""
     for down in (None, report(NAMES[1], healthy=False)):
-        assert "needs 2, without a it would have 1; not healthy: b-00000002" in not_to_lose(
+        assert "needs 2, without a it would have 1; not healthy: b-00000002" in quorum_blocker(
             "a", reports | {"b": down}
         )
-        assert not_to_lose("b", reports | {"b": None}) == ""  # it is not there: nothing is lost
+        assert quorum_blocker("b", reports | {"b": None}) == ""  # it is not there: nothing is lost
 
 
-def test_learners_do_not_count_and_members_nobody_knows_do(reports: dict[str, Report | None]) -> None:
+def test_learners_do_not_count_and_members_nobody_knows_do(reports: dict[str, EtcdReport | None]) -> None:
     learner = (*MEMBERS[:2], replace(MEMBERS[2], learner=True))
     two = {name[0]: report(name, learner) for name in NAMES}
-    assert "2 voters and needs 2, without a it would have 1" in not_to_lose("a", two)
-    assert not_to_lose("c", two) == ""
+    assert "2 voters and needs 2, without a it would have 1" in quorum_blocker("a", two)
+    assert quorum_blocker("c", two) == ""
     stranger = (*MEMBERS, Member(4, "", False))
     four = {name[0]: report(name, stranger) for name in NAMES}
-    assert "not healthy: one that never started" in not_to_lose("a", four)
+    assert "not healthy: one that never started" in quorum_blocker("a", four)
 
 
 def test_a_single_server_may_be_restarted() -> None:
     alone = (MEMBERS[0],)
-    assert not_to_lose("a", {"a": report(NAMES[0], alone)}) == ""
+    assert quorum_blocker("a", {"a": report(NAMES[0], alone)}) == ""
 
 
 def test_five_can_spare_one_while_one_is_down() -> None:
     members = (*MEMBERS, Member(4, "d-00000004", False), Member(5, "e-00000005", False))
     five = {each.name[0]: report(each.name, members) for each in members}
-    assert not_to_lose("a", five | {"e": None}) == ""
-    assert "needs 3, without a it would have 2" in not_to_lose("a", five | {"e": None, "d": None})
+    assert quorum_blocker("a", five | {"e": None}) == ""
+    assert "needs 3, without a it would have 2" in quorum_blocker("a", five | {"e": None, "d": None})
 
 
 def test_a_node_is_found_by_name_or_address_and_its_member_by_name() -> None:
@@ -125,7 +125,7 @@ def test_a_node_is_found_by_name_or_address_and_its_member_by_name() -> None:
     assert members_of("a", [*MEMBERS, Member(9, "a-b-00000009", False)]) == [MEMBERS[0]]
 
 
-def test_what_etcd_needs_is_not_removed(reports: dict[str, Report | None]) -> None:
+def test_what_etcd_needs_is_not_removed(reports: dict[str, EtcdReport | None]) -> None:
     others = {name: reports[name] for name in ("b", "c")}
     check("a", True, others)
     check("agent", False, {})

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from skerry.facts.batch import Question
+from skerry.facts.batch import FactQuery
 from skerry.facts.k3s import K3s
-from skerry.facts.survey import Survey
+from skerry.facts.preflight import PreflightFacts
 from skerry.runner import prefetch as foresight
 from skerry.runner.prefetch import Foresight
 
 QUESTIONS = [
-    Question(Survey, {"reach": "", "unless": "/k3s"}),
-    Question(
+    FactQuery(PreflightFacts, {"reach": "", "unless": "/k3s"}),
+    FactQuery(
         K3s, {"unit": "k3s", "binary": "/k3s", "images": "", "role": "server", "files": ["/a file", "/it's"]}
     ),
 ]
@@ -62,8 +62,8 @@ def test_the_questions_of_hosts_that_are_not_in_this_run_are_kept(place: Path) -
         "[]",
         '{"a": [{"fact": "os.system", "arguments": {"command": "id"}}]}',
         '{"a": [{"fact": "..os.system", "arguments": {}}]}',
-        '{"a": [{"fact": "snapshot.Together", "arguments": {}}]}',
-        '{"a": [{"fact": "survey.Survey", "arguments": {"of": "another release"}}]}',
+        '{"a": [{"fact": "snapshot.FactBatch", "arguments": {}}]}',
+        '{"a": [{"fact": "preflight.PreflightFacts", "arguments": {"of": "another release"}}]}',
         '{"a": [{"fact": "gone.Gone", "arguments": {}}]}',
         '{"a": [{}]}',
         '{"a": [7]}',

@@ -13,13 +13,13 @@ from skerry.commands.hosts.audit_page import page
 from skerry.facts.hardening import parse
 from skerry.model.errors import InputError
 from skerry.model.hardening import catalogue, firewall, k3s_cis, kernel, sshd
-from skerry.model.hardening.catalogue import IDS, Part
+from skerry.model.hardening.catalogue import IDS, HostContext
 from skerry.model.hardening.control import Check, Control, Waiver, judge
 from skerry.model.hardening.residency import Disk, residence
 from skerry.model.hardening.updates import reboot_files, window
 from skerry.model.k3s.config import compose
 from skerry.model.k3s.reservations import reservations
-from skerry.phases.hardening_plan import Plan, addresses, members, places
+from skerry.phases.hardening_plan import Plan, addresses, peer_networks, places
 from skerry.phases.kernel import MODULES, SYSCTLS
 from tests.unit.conftest import MakeSettings
 
@@ -28,22 +28,26 @@ KEYS = [sshd.HostKey("/etc/ssh/ssh_host_ed25519_key", "ed25519", 256), sshd.Host
 
 
 @pytest.fixture
-def part(make_settings: MakeSettings) -> Part:
-    return Part("server", make_settings(), 0, ())
+def host_context(make_settings: MakeSettings) -> HostContext:
+    return HostContext("server", make_settings(), 0, ())
 
 
-def test_every_control_is_known_by_its_id_and_says_where_it_comes_from_and_why_k3s_lives(part: Part) -> None:
-    controls = catalogue.controls(part)
+def test_every_control_is_known_by_its_id_and_says_where_it_comes_from_and_why_k3s_lives(
+    host_context: HostContext,
+) -> None:
+    controls = catalogue.controls(host_context)
     assert {control.id for control in controls} == IDS
     assert len(controls) == len(IDS)
     for control in controls:
-        assert all((control.title, control.source, control.safe, control.aim)), control.id
+        assert all((control.title, control.source, control.k3s_compatibility, control.gdpr_article)), (
+            control.id
+        )
         for section in (control.ubuntu, control.debian):
             assert re.fullmatch(r"([1-6](\.[0-9]+)*(-[0-9.]+)?(, )?)*", section), control.id
 
 
-def test_no_control_asks_for_what_breaks_k3s(part: Part) -> None:
-    checks = [check for control in catalogue.controls(part) for check in control.checks]
+def test_no_control_asks_for_what_breaks_k3s(host_context: HostContext) -> None:
+    checks = [check for control in catalogue.controls(host_context) for check in control.checks]
     wanted = {check.key: check.wanted for check in checks if check.kind == "sysctl"}
     assert not set(wanted) & set(SYSCTLS)
     assert not [key for key in wanted if "forward" in key or "bridge" in key or key.endswith("accept_ra")]
@@ -67,7 +71,7 @@ def test_modes_are_upper_bounds(wanted: str, found: str | None, holds: bool) -> 
     assert Check("mode", "/x", wanted).holds(found) == holds
 
 
-def test_verdicts(part: Part) -> None:
+def test_verdicts(host_context: HostContext) -> None:
     control = Control("X-1", "", "", "", "", "32(1)(b) integrity", "", (Check("sysctl", "a", "1"),))
     place = ("sysctl", "a")
     waiver = {"X-1": Waiver("old client", TODAY)}
@@ -109,38 +113,38 @@ def test_the_drop_in_holds_what_is_not_waived_and_the_users_own_last() -> None:
     assert text.endswith("AllowUsers ada\n")
 
 
-def rules(part: Part, *waived: str, members: tuple[str, ...] = ()) -> str:
+def rules(host_context: HostContext, *waived: str, members: tuple[str, ...] = ()) -> str:
     return firewall.compose(
-        part.settings, part.role, members, firewall.Ports((22, 2222)), IDS - {*waived}
+        host_context.settings, host_context.role, members, firewall.Ports((22, 2222)), IDS - {*waived}
     ).content
 
 
-def test_the_firewall_by_role(part: Part, make_settings: MakeSettings) -> None:
-    text = rules(part, members=("192.0.2.2/32", "2001:db8::2/128"))
+def test_the_firewall_by_role(host_context: HostContext, make_settings: MakeSettings) -> None:
+    text = rules(host_context, members=("192.0.2.2/32", "2001:db8::2/128"))
     assert "tcp dport { 22, 2222 } ct state new accept" in text
     assert "ip saddr { 192.0.2.2/32 } tcp dport { 2379-2381, 6443, 10250, 5001 }" in text
     assert "ip6 saddr { 2001:db8::2/128 } udp dport { 8472, 51820, 51821 }" in text
     assert text.count("policy drop") == 2
-    agent = rules(dataclasses.replace(part, role="agent"))
+    agent = rules(dataclasses.replace(host_context, role="agent"))
     assert "6443" not in agent
     assert "2379" not in agent
     narrow = make_settings(firewall_ssh_from=["192.0.2.0/24"], firewall_open=["udp/60000-61000"])
-    text = rules(dataclasses.replace(part, settings=narrow))
+    text = rules(dataclasses.replace(host_context, settings=narrow))
     assert "ip saddr { 192.0.2.0/24 } tcp dport { 22, 2222 }" in text
     assert "udp dport 60000-61000 accept" in text
-    assert "chain forward" not in rules(part, "FW-04")
+    assert "chain forward" not in rules(host_context, "FW-04")
     assert "flush" not in text
 
 
-def test_a_reload_touches_no_table_but_ours(part: Part) -> None:
-    tables = re.findall(r"^\s*(?:delete )?table (.*?)(?: \{)?$", rules(part), re.M)
+def test_a_reload_touches_no_table_but_ours(host_context: HostContext) -> None:
+    tables = re.findall(r"^\s*(?:delete )?table (.*?)(?: \{)?$", rules(host_context), re.M)
     assert set(tables) == {"inet skerry"}
 
 
 def test_members_are_known_by_every_address_that_is_one(make_settings: MakeSettings) -> None:
     settings = make_settings(firewall_members=["10.0.0.0/24"])
     others = {"a": {"ssh_hostname": "192.0.2.1"}, "2001:db8::2": {}}
-    known = members(settings, {"a": "10.0.1.1", "2001:db8::2": ""}, others)
+    known = peer_networks(settings, {"a": "10.0.1.1", "2001:db8::2": ""}, others)
     assert known == ("10.0.0.0/24", "10.0.1.1/32", "192.0.2.1/32", "2001:db8::2/128")
     assert addresses("", "a.example", {"ssh_hostname": "b.example"}) == []
 
@@ -300,7 +304,7 @@ ada 1000 1000 /home/ada
 kvm"""
 
 
-def test_the_fact_is_read_into_places(part: Part) -> None:
+def test_the_fact_is_read_into_places(host_context: HostContext) -> None:
     state = parse(OUTPUT.splitlines())
     expected = {
         ("sshd", "maxauthtries"): "4", ("hostkeys", "weak"): "rsa", ("sysctl", "kernel.sysrq"): "0",
@@ -312,14 +316,14 @@ def test_the_fact_is_read_into_places(part: Part) -> None:
     assert expected.items() <= state.found.items()
     assert (state.openssh, state.include, state.ssh_ports, state.own_kernel) == ((8, 2), True, (22,), True)
     assert state.accounts["ada"].home == "/home/ada"
-    plan = Plan(part, state)
+    plan = Plan(host_context, state)
     assert plan.found["file", firewall.RULES] == "differs"
     assert ("line", "/etc/login.defs UMASK") in [check.place for check in plan.wrong]
 
 
-def test_every_check_is_looked_at(part: Part) -> None:
-    looked_at = places(part)
-    for control in catalogue.controls(part):
+def test_every_check_is_looked_at(host_context: HostContext) -> None:
+    looked_at = places(host_context)
+    for control in catalogue.controls(host_context):
         for check in control.checks:
             if check.kind in ("sysctl", "module", "file", "mode", "package", "mount", "line"):
                 assert f"{check.kind} {check.key}" in looked_at

@@ -77,8 +77,8 @@ def left(place: Place) -> list[str]:
 
 def placed(place: Place) -> bool:
     status = Path(place.path).stat()
-    stamp = Path(f"{place.path}.sha256").read_text()
-    whole = stamp == f"{GOOD.sha256} {status.st_ino} {len(BINARY)} {int(status.st_ctime)}\n"
+    checksum_file = Path(f"{place.path}.sha256").read_text()
+    whole = checksum_file == f"{GOOD.sha256} {status.st_ino} {len(BINARY)} {int(status.st_ctime)}\n"
     return whole and oct(status.st_mode & 0o777) == "0o755" and Path(place.path).read_bytes() == BINARY
 
 

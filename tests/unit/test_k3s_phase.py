@@ -15,7 +15,7 @@ from skerry import templates
 from skerry.facts.k3s import K3s, K3sState
 from skerry.model.files import File
 from skerry.model.k3s.reservations import RECIPE
-from skerry.model.preparation.host_facts import Survey
+from skerry.model.preparation.host_facts import HostFacts
 from skerry.model.quantity import MIB
 from skerry.operations.artifact import Source
 from skerry.phases import k3s
@@ -172,19 +172,19 @@ def test_output_of_a_host_without_k3s_is_understood() -> None:
     assert (state.binary, state.active, state.enabled, state.node) == ("", "inactive", False, {})
 
 
-def survey(datastore: str, state: str) -> Survey:
+def host_facts(datastore: str, state: str) -> HostFacts:
     known = {"datastore": datastore, "server_state": state}
-    return cast(Survey, SimpleNamespace(**known))
+    return cast(HostFacts, SimpleNamespace(**known))
 
 
 def test_servers_are_seen_to_in_an_order_that_etcd_can_bear() -> None:
     """What is not up comes first, what runs next, what is new last; else as the inventory has them."""
-    fresh, runs, down = survey("", "inactive"), survey("etcd", "active"), survey("etcd", "failed")
+    fresh, runs, down = host_facts("", "inactive"), host_facts("etcd", "active"), host_facts("etcd", "failed")
     names = ["a", "b", "c"]
     assert in_turn(names, dict.fromkeys(names, fresh)) == names
     assert in_turn(names, dict.fromkeys(names, runs)) == names
     assert in_turn(names, {"a": runs, "b": fresh, "c": down}) == ["c", "a", "b"]
-    assert in_turn(names, {"a": runs, "b": runs, "c": survey("etcd", "activating")}) == ["c", "a", "b"]
+    assert in_turn(names, {"a": runs, "b": runs, "c": host_facts("etcd", "activating")}) == ["c", "a", "b"]
     assert in_turn(names, {"a": runs, "b": runs}) == ["a", "b"]  # the third is not of this run
 
 
@@ -206,12 +206,12 @@ def test_pods_go_elsewhere_for_another_version_and_where_there_is_an_elsewhere(
         status = {**healthy.node["status"], "nodeInfo": {"kubeletVersion": version}}
         return replace(healthy, node={"status": status}, **changes)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(k3s, "all_hosts", lambda: {"a": None, "b": None})
+    monkeypatch.setattr(k3s, "all_host_facts", lambda: {"a": None, "b": None})
     assert k3s.moves(wanted, running("v1.36.2+k3s1"))
     assert not k3s.moves(wanted, running(wanted.settings.k3s_version))
     assert not k3s.moves(wanted, running("v1.36.2+k3s1", started=2 * STARTED))  # not Ready: it could end none
     assert not k3s.moves(wanted, replace(healthy, node={}))
-    monkeypatch.setattr(k3s, "all_hosts", lambda: {"a": None})
+    monkeypatch.setattr(k3s, "all_host_facts", lambda: {"a": None})
     assert not k3s.moves(wanted, running("v1.36.2+k3s1"))
 
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from skerry.model.preparation.host_facts import Listener, Survey
+from skerry.model.preparation.host_facts import HostFacts, Listener
 from skerry.model.preparation.preflight import Finding, findings
 from skerry.model.settings.settings import Settings
 from tests.unit.conftest import MakeSettings
 
 NOW = 1_800_000_000.0
-FIT = Survey(
+FIT = HostFacts(
     hostname="node-1",
     machine_id="0123456789abcdef0123456789abcdef",
     os_id="ubuntu",
@@ -42,8 +42,8 @@ FIT = Survey(
 )
 
 
-def check(survey: Survey, settings: Settings, role: str = "server") -> list[Finding]:
-    return findings({"a": survey}, {"a": settings}, {"a": role}, {"a": (NOW, NOW)})  # type: ignore[dict-item]
+def check(host_facts: HostFacts, settings: Settings, role: str = "server") -> list[Finding]:
+    return findings({"a": host_facts}, {"a": settings}, {"a": role}, {"a": (NOW, NOW)})  # type: ignore[dict-item]
 
 
 def test_a_fit_host_has_no_findings(make_settings: MakeSettings) -> None:
@@ -122,8 +122,8 @@ def test_our_own_routes_are_not_an_overlap(make_settings: MakeSettings) -> None:
 def test_cgroup_v1_under_a_version_that_refuses_it(
     make_settings: MakeSettings, change: dict[str, object], settings: dict[str, str], level: str, words: str
 ) -> None:
-    survey = replace(FIT, cgroup="tmpfs", **change)  # type: ignore[arg-type]
-    [finding] = check(survey, make_settings(k3s_version="v1.35.6+k3s1", **settings))
+    host_facts = replace(FIT, cgroup="tmpfs", **change)  # type: ignore[arg-type]
+    [finding] = check(host_facts, make_settings(k3s_version="v1.35.6+k3s1", **settings))
     assert finding.level == level
     assert words in finding.remedy
 
@@ -148,9 +148,9 @@ def test_a_cloned_machine_id_is_told_of_both_hosts(make_settings: MakeSettings) 
 
 def test_a_host_that_took_its_time_to_answer_has_no_wrong_clock(make_settings: MakeSettings) -> None:
     for clock, fine in ((NOW, True), (NOW + 90, True), (NOW + 121, False), (NOW - 31, False)):
-        surveys = {"a": replace(FIT, clock=clock)}
+        facts_by_host = {"a": replace(FIT, clock=clock)}
         assert (
-            not findings(surveys, {"a": make_settings()}, {"a": "server"}, {"a": (NOW, NOW + 90)})
+            not findings(facts_by_host, {"a": make_settings()}, {"a": "server"}, {"a": (NOW, NOW + 90)})
         ) is fine
 
 

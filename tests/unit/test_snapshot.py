@@ -17,7 +17,7 @@ DEPLOY = """
 from pathlib import Path
 from pyinfra.api import StringCommand
 from skerry.facts.script import ScriptFact
-from skerry.facts.batch import Snapshot
+from skerry.facts.batch import BatchedFact
 from skerry.operations import operation
 
 HERE = Path({here!r})
@@ -32,11 +32,11 @@ class Value(ScriptFact[str]):
 @operation
 def put(found, value, script="echo {{value}} > {{file}}"):
     with (HERE / "seen").open("a") as file:
-        file.write(f"{{found()}} {{found.as_found()}}\\n")
-    if found() != value:
+        file.write(f"{{found.current()}} {{found.at_start()}}\\n")
+    if found.current() != value:
         yield StringCommand(script.format(value=value, file=HERE / "a"))
 
-a, b, c = (Snapshot(Value, path=name) for name in "abc")
+a, b, c = (BatchedFact(Value, path=name) for name in "abc")
 """
 
 
@@ -101,14 +101,14 @@ def test_what_was_read_before_a_person_was_asked_does_not_count(tmp_path: Path) 
 
 
 def test_a_reading_that_was_cut_short_ends_the_run_before_anything_is_decided(tmp_path: Path) -> None:
-    found = run(tmp_path, "put(Snapshot(Value, path='c; kill $$'), 'x')")
+    found = run(tmp_path, "put(BatchedFact(Value, path='c; kill $$'), 'x')")
     assert found.done.returncode != 0
     assert found.seen == []
 
 
 def test_a_host_that_cannot_be_read_any_more_fails_its_operation_and_not_the_run(tmp_path: Path) -> None:
     """Errors of that operation are ignored here, so that what follows it shows that the run goes on."""
-    cut = f"Snapshot(Value, path='b; [ $(cat {tmp_path}/a) = a ] || kill $$')"
+    cut = f"BatchedFact(Value, path='b; [ $(cat {tmp_path}/a) = a ] || kill $$')"
     found = run(tmp_path, f"put(a, 'new'); put({cut}, 'x', _ignore_errors=True); put(c, 'end')")
     assert found.done.returncode == 0, found.done.stderr
     assert "Traceback" not in found.done.stdout + found.done.stderr
@@ -117,8 +117,8 @@ def test_a_host_that_cannot_be_read_any_more_fails_its_operation_and_not_the_run
 
 
 AHEAD = """
-from skerry.facts.batch import Reading, expect
-expect(lambda: {{a._question.script: Reading(["{said}"], 0, 0), "echo other": Reading(["x"], 0, 0)}})
+from skerry.facts.batch import FactResult, expect
+expect(lambda: {{a._question.script: FactResult(["{said}"], 0, 0), "echo other": FactResult(["x"], 0, 0)}})
 """
 
 

@@ -22,7 +22,7 @@ from skerry.checks.readings import wrong_now
 from skerry.checks.shell import Shell
 from skerry.commands.hosts.verify import write_ssh_config
 from skerry.model.hardening import catalogue
-from skerry.model.hardening.catalogue import Part
+from skerry.model.hardening.catalogue import HostContext
 from skerry.remote.inventory import load
 from tests.doubles import make_artifacts
 from tests.lab.runs import PROJECT, Result, Running, take_down, write_inventory
@@ -123,8 +123,8 @@ def test_the_kernels_controls_undone_by_hand_are_seen(
     [wanted] = load(str(inventory)).hosts
     shell = Shell(host.name, str(write_ssh_config(tmp_path, [wanted])))
     seen = Host(shell)
-    part = Part("server", wanted.settings, 0, ())
-    controls = {control.id: control for control in catalogue.controls(part)}
+    host_context = HostContext("server", wanted.settings, 0, ())
+    controls = {control.id: control for control in catalogue.controls(host_context)}
     for id, (undone, again) in {
         "KRN-01": (
             "sysctl -w net.ipv4.conf.all.send_redirects=1",
@@ -136,9 +136,9 @@ def test_the_kernels_controls_undone_by_hand_are_seen(
         "SYS-05": ("systemctl disable apparmor", "systemctl enable apparmor"),
         "SYS-14": ("mount -o remount,exec /dev/shm", "mount -o remount,noexec /dev/shm"),
     }.items():
-        assert wrong_now(seen, controls[id], True, part) == []
+        assert wrong_now(seen, controls[id], True, host_context) == []
         show(host, undone)
-        assert wrong_now(seen, controls[id], True, part) != [], id
+        assert wrong_now(seen, controls[id], True, host_context) != [], id
         show(host, again)
     shell.close()
 

@@ -37,7 +37,7 @@ from skerry.bench.speed.recording import PATCH, STAGE, Recording
 from skerry.facts.hardening import Hardening, parse
 from skerry.lab import place
 from skerry.model.errors import InputError
-from skerry.model.hardening.catalogue import Part
+from skerry.model.hardening.catalogue import HostContext
 from skerry.phases.hardening_plan import Plan, places
 from skerry.remote.inventory import load
 from tests.doubles import make_artifacts
@@ -127,9 +127,11 @@ class Scene:
         record = self.folder / "record.jsonl"
         self.walk(PATCH.format(record=str(record)))
         self.recording = Recording.read(record, lab.run(NAME, "sort -u /var/lib/skerry/packages").stdout)
-        part = Part("server", load(str(self.inventory([self.host]))).first_server.settings, 0, ())
-        output = lab.run(NAME, Hardening().command(places(part))).stdout.splitlines()
-        self.plan = Plan(part, parse(output))
+        host_context = HostContext(
+            "server", load(str(self.inventory([self.host]))).first_server.settings, 0, ()
+        )
+        output = lab.run(NAME, Hardening().command(places(host_context))).stdout.splitlines()
+        self.plan = Plan(host_context, parse(output))
         keep = "tar -C / -c var/lib/apt/lists var/cache/apt/archives"
         packages = self.folder / "packages.tar"
         packages.write_bytes(

@@ -18,7 +18,7 @@ from skerry.commands.cluster.servers import (
 from skerry.commands.hosts.up import deploy, print_stages
 from skerry.local.journal import lock
 from skerry.model.errors import InputError
-from skerry.model.k3s.etcd import not_to_lose, unsettled
+from skerry.model.k3s.etcd import member_problem, quorum_blocker
 from skerry.model.k3s.node_removal import check, members_of, node_of
 from skerry.model.k3s.paths import unit
 from skerry.remote import ssh, trust
@@ -77,7 +77,7 @@ def _leave(server: Host, node: str, host: Host | None, stays: list[Host]) -> Non
     only where the others alone are no majority, it is removed first, as it has to agree.
     """
     said = reports([*stays, *([host] if host else [])]) if stays else {}
-    first = host is not None and not not_to_lose(host.name, said)
+    first = host is not None and not quorum_blocker(host.name, said)
     if host and first:
         shell(host, f"systemctl disable --quiet --now {unit(host.role)}")
         _await_settled(stays)
@@ -130,7 +130,7 @@ def _unsettled(stays: list[Host], without: str) -> str:
     for name, report in said.items():
         if report and without and members_of(without, report.members):
             return f"{name}: etcd still lists a member of {without}"
-        if why := unsettled(name, said):
+        if why := member_problem(name, said):
             return f"{name}: {why}"
     return ""
 

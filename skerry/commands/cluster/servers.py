@@ -11,7 +11,7 @@ from typing import Any
 
 from skerry.facts.etcd import Etcd
 from skerry.model.errors import InputError
-from skerry.model.k3s.etcd import Report
+from skerry.model.k3s.etcd import EtcdReport
 from skerry.model.k3s.paths import KUBECTL
 from skerry.remote import ssh
 from skerry.remote.inventory import Host, Inventory
@@ -31,10 +31,10 @@ def servers(inventory: Inventory, without: str = "") -> list[Host]:
     return [host for host in inventory.hosts if host.role == "server" and host.name != without]
 
 
-def reports(hosts: Sequence[Host]) -> dict[str, Report | None]:
+def reports(hosts: Sequence[Host]) -> dict[str, EtcdReport | None]:
     """What each server's etcd says; None for one that cannot be reached or has none."""
 
-    def ask(host: Host) -> Report | None:
+    def ask(host: Host) -> EtcdReport | None:
         try:
             return Etcd().process(shell(host, Etcd().command()).splitlines())
         except (InputError, RuntimeError):

@@ -26,7 +26,7 @@ from skerry.facts.health import HostHealth
 from skerry.facts.k3s import K3s, K3sState
 from skerry.model import disk
 from skerry.model.errors import InputError
-from skerry.model.k3s.etcd import Report, Reports, unsettled
+from skerry.model.k3s.etcd import EtcdReport, EtcdReports, member_problem
 from skerry.model.k3s.health import SNAPSHOTS, problems
 from skerry.model.k3s.paths import binary, unit
 from skerry.model.quantity import parse_memory
@@ -124,18 +124,18 @@ def _with_drift(status: HostStatus, drift: Mapping[str, list[str]] | None) -> Ho
     return replace(status.having(LOOK, *found), drift=str(len(operations)) if status.host in drift else "")
 
 
-def _with_etcd(status: HostStatus, reports: Reports) -> HostStatus:
+def _with_etcd(status: HostStatus, reports: EtcdReports) -> HostStatus:
     """What a server's member of etcd is, and what it lacks."""
     report = reports.get(status.host)
     if report is None:
         return status
     role = "leader" if report.leader else "learner" if report.member and report.member.learner else "voter"
     etcd = f"{role} of {len(report.members)}" if report.healthy else "not healthy"
-    why = unsettled(status.host, reports)
+    why = member_problem(status.host, reports)
     return replace(status.having(DEGRADED, *([why] if why else [])), etcd=etcd)
 
 
-def _status(inventory: Inventory, host: Host) -> tuple[HostStatus, Report | None]:
+def _status(inventory: Inventory, host: Host) -> tuple[HostStatus, EtcdReport | None]:
     report, blank = None, HostStatus(inventory.name, host.name, host.role)
     fact, path = K3s(), binary(host.settings.k3s_version)
     try:

@@ -15,7 +15,7 @@ from skerry.local.files import replace
 from skerry.local.paths import SKERRY
 from skerry.model.errors import InputError
 from skerry.model.k3s import upgrade as rules
-from skerry.model.k3s.etcd import not_to_lose, unsettled
+from skerry.model.k3s.etcd import member_problem, quorum_blocker
 from skerry.model.k3s.versions import K3sVersion, accepts_cgroup_v1, check_known
 from skerry.remote import trust
 from skerry.remote.inventory import Host, Inventory, load
@@ -86,7 +86,7 @@ def _check_health(inventory: Inventory, known: dict[str, dict[str, object]]) -> 
         return
     said = reports(servers(inventory))
     for name in said:
-        if why := unsettled(name, said) or not_to_lose(name, said):
+        if why := member_problem(name, said) or quorum_blocker(name, said):
             raise InputError(f"{name}: {why}; mend that before an upgrade")
 
 

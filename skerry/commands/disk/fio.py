@@ -7,7 +7,7 @@ from typing import Any
 
 import fabric
 
-from skerry.model.preparation.apt import PATIENTLY
+from skerry.model.preparation.apt import WITH_APT_LOCK_RETRY
 from skerry.remote import ssh
 from skerry.remote.inventory import Host
 
@@ -16,13 +16,14 @@ RECORD = "/var/lib/skerry/bench-packages"
 
 _NEW = "apt-get -s install --no-install-recommends fio | sed -n 's/^Inst \\([^ ]*\\).*/\\1/p'"
 INSTALL = (
-    f"mkdir -p /var/lib/skerry; {PATIENTLY}"
+    f"mkdir -p /var/lib/skerry; {WITH_APT_LOCK_RETRY}"
     f'[ -n "$({_NEW})" ] || patiently apt-get -q -o Acquire::Retries=3 update; '
     f"{_NEW} >> {RECORD}.new; mv -f {RECORD}.new {RECORD}; "
     "patiently apt-get -q -y -o Acquire::Retries=3 install --no-install-recommends fio"
 )
 REMOVE = (
-    f"[ ! -e {RECORD} ] || {{ {PATIENTLY} patiently apt-get -q -y purge $(cat {RECORD}) && rm -f {RECORD}; }}"
+    f"[ ! -e {RECORD} ] || {{ {WITH_APT_LOCK_RETRY} "
+    f"patiently apt-get -q -y purge $(cat {RECORD}) && rm -f {RECORD}; }}"
 )
 
 

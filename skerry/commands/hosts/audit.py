@@ -18,7 +18,7 @@ from skerry.model.hardening import catalogue
 from skerry.model.hardening.control import Finding, judge
 from skerry.model.hardening.residency import Disk, Residence, residence
 from skerry.model.preparation.host_facts import sections
-from skerry.phases.hardening_plan import Plan, members, places
+from skerry.phases.hardening_plan import Plan, peer_networks, places
 from skerry.remote import ssh
 from skerry.remote.inventory import Host, Inventory
 
@@ -67,16 +67,18 @@ def audit(inventory: Inventory, today: date | None = None) -> list[HostAudit]:
 
 def _audit(inventory: Inventory, host: Host, today: date) -> HostAudit:
     others = {each.name: each.data for each in inventory.hosts if each.name != host.name}
-    known = members(host.settings, {each.name: each.settings.k3s_node_ip for each in inventory.hosts}, others)
+    known = peer_networks(
+        host.settings, {each.name: each.settings.k3s_node_ip for each in inventory.hosts}, others
+    )
     names = [each.name for each in inventory.hosts]
-    part = catalogue.Part(host.role, host.settings, names.index(host.name), known)
+    host_context = catalogue.HostContext(host.role, host.settings, names.index(host.name), known)
     fact = Hardening()
     try:
         with ssh.connect(host) as connection:
-            output = ssh.run(connection, host, fact.command(places(part)) + _DATA).splitlines()
+            output = ssh.run(connection, host, fact.command(places(host_context)) + _DATA).splitlines()
     except (InputError, RuntimeError) as error:
         return HostAudit(host.name, [], [], str(error).removeprefix(f"{host.name}: "))
-    plan = Plan(part, fact.process(output))
+    plan = Plan(host_context, fact.process(output))
     waivers = catalogue.waivers(host.settings)
     found = judge(plan.controls, plan.found, waivers, today, plan.state.inapplicable)
     return HostAudit(
@@ -114,8 +116,8 @@ def _row(finding: Finding) -> dict[str, Any]:
         "source": control.source,
         "cis_ubuntu_20_04": control.ubuntu,
         "cis_debian_11": control.debian,
-        "gdpr": control.aim,
-        "k3s": control.safe,
+        "gdpr": control.gdpr_article,
+        "k3s": control.k3s_compatibility,
         "verdict": finding.verdict,
         "why": finding.why,
         "checks": [

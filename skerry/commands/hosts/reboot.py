@@ -21,7 +21,7 @@ from skerry.commands.cluster.servers import (
 from skerry.local.journal import lock
 from skerry.local.paths import SKERRY
 from skerry.model.errors import InputError
-from skerry.model.k3s.etcd import not_to_lose, unsettled
+from skerry.model.k3s.etcd import member_problem, quorum_blocker
 from skerry.model.k3s.paths import unit
 from skerry.remote.inventory import Host, Inventory, load
 
@@ -94,7 +94,7 @@ def _check(inventory: Inventory, host: Host) -> None:
     mine = shell(host, "hostname").strip().lower()
     if down := sorted(name for name, node in known.items() if name != mine and not is_ready(node)):
         raise Stopped(host, f"was not rebooted, because {', '.join(down)} is not Ready")
-    if host.role == "server" and (why := not_to_lose(host.name, reports(servers(inventory)))):
+    if host.role == "server" and (why := quorum_blocker(host.name, reports(servers(inventory)))):
         raise Stopped(host, f"was not rebooted: {why}")
 
 
@@ -142,7 +142,7 @@ def _problem(inventory: Inventory, host: Host) -> str:
     if not is_ready(nodes(answering(servers(inventory)))[node]):
         return "its node is not Ready"
     if host.role == "server" and host.settings.k3s_datastore == "etcd":
-        return unsettled(host.name, reports(servers(inventory)))
+        return member_problem(host.name, reports(servers(inventory)))
     return ""
 
 

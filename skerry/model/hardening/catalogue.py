@@ -20,23 +20,26 @@ OLDEST_OPENSSH = (8, 2)  # Ubuntu 20.04's
 
 
 @dataclass(frozen=True)
-class Part:
-    """A host's part in the inventory. `place`: its position; `members`: networks of the cluster's other hosts."""
+class HostContext:
+    """What hardening must know of a host besides its facts.
+
+    `index`: its position in the inventory; `peer_networks`: networks of the cluster's other hosts.
+    """
 
     role: Role
     settings: Settings
-    place: int
-    members: tuple[str, ...]
+    index: int
+    peer_networks: tuple[str, ...]
 
 
-def controls(part: Part, openssh: tuple[int, int] = OLDEST_OPENSSH) -> list[Control]:
+def controls(host_context: HostContext, openssh: tuple[int, int] = OLDEST_OPENSSH) -> list[Control]:
     """All controls, also those that are waived."""
     return [
-        *sshd.controls(part.settings.sshd_root_login, openssh),
-        *firewall.controls(part.settings),
+        *sshd.controls(host_context.settings.sshd_root_login, openssh),
+        *firewall.controls(host_context.settings),
         *kernel.controls(),
-        *system.controls(part.settings, part.place),
-        *k3s_cis.controls(part.settings, part.role),
+        *system.controls(host_context.settings, host_context.index),
+        *k3s_cis.controls(host_context.settings, host_context.role),
     ]
 
 

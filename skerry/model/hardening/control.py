@@ -23,7 +23,7 @@ Kind = Literal[
 ]
 """How a check is read: skerry/facts/hardening.sh has a section for each, skerry/checks a second opinion."""
 
-Aim = Literal[
+GdprArticle = Literal[
     "32(1)(a) encryption",
     "32(1)(b) confidentiality",
     "32(1)(b) integrity",
@@ -88,8 +88,8 @@ class Control:
     source: str
     ubuntu: str
     debian: str
-    aim: Aim
-    safe: str
+    gdpr_article: GdprArticle
+    k3s_compatibility: str
     checks: tuple[Check, ...]
 
 

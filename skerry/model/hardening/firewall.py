@@ -79,9 +79,18 @@ def controls(settings: Settings) -> list[Control]:
     ]  # fmt: skip
 
 
-def _control(id: str, title: str, ubuntu: str, debian: str, safe: str, *checks: Check) -> Control:
+def _control(
+    id: str, title: str, ubuntu: str, debian: str, k3s_compatibility: str, *checks: Check
+) -> Control:
     return Control(
-        id, title, "CIS, K3s requirements", ubuntu, debian, "32(1)(b) confidentiality", safe, checks
+        id,
+        title,
+        "CIS, K3s requirements",
+        ubuntu,
+        debian,
+        "32(1)(b) confidentiality",
+        k3s_compatibility,
+        checks,
     )
 
 
@@ -102,7 +111,7 @@ def compose(
         "table inet skerry",
         "delete table inet skerry",
         "table inet skerry {",
-        *_impostors(settings),
+        *_anti_spoofing(settings),
         "  chain input {",
         "    type filter hook input priority filter + 10; policy drop;",
         "    iif lo accept",
@@ -141,7 +150,7 @@ def _forward(settings: Settings, members: Sequence[str]) -> list[str]:
     ]  # fmt: skip
 
 
-def _impostors(settings: Settings) -> list[str]:
+def _anti_spoofing(settings: Settings) -> list[str]:
     """A pod's address counts only where the way back to it leads: nobody outside can pass for a pod.
 
     Before routing, because kernels before 5.13 look up the way back nowhere else.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from skerry import templates
 from skerry.model.files import File
-from skerry.model.hardening.control import Aim, Check, Control
+from skerry.model.hardening.control import Check, Control, GdprArticle
 from skerry.model.k3s.paths import SERVER
 from skerry.model.k3s.reservations import Role
 from skerry.model.k3s.versions import K3sVersion
@@ -87,9 +87,16 @@ def controls(settings: Settings, role: Role) -> list[Control]:
     ]  # fmt: skip
 
 
-def _control(id: str, title: str, section: str, aim: Aim, safe: str, *checks: tuple[Check, ...]) -> Control:
+def _control(
+    id: str,
+    title: str,
+    section: str,
+    gdpr_article: GdprArticle,
+    k3s_compatibility: str,
+    *checks: tuple[Check, ...],
+) -> Control:
     source = f"K3s hardening guide; CIS Kubernetes {section}"
-    return Control(id, title, source, "", "", aim, safe, sum(checks, ()))
+    return Control(id, title, source, "", "", gdpr_article, k3s_compatibility, sum(checks, ()))
 
 
 def _kubernetes(settings: Settings) -> tuple[int, int]:

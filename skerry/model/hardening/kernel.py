@@ -91,9 +91,9 @@ BLOCKED = (
 def controls() -> list[Control]:
     """The controls of the kernel."""
     tabled = [
-        Control(id, title, "CIS, dev-sec, Lynis", ubuntu, debian, aim, safe,  # type: ignore[arg-type]
+        Control(id, title, "CIS, dev-sec, Lynis", ubuntu, debian, gdpr_article, k3s_compatibility,  # type: ignore[arg-type]
                 tuple(Check("sysctl", key, wanted) for key, wanted in values.items()))
-        for id, title, ubuntu, debian, aim, safe, values in _TABLE
+        for id, title, ubuntu, debian, gdpr_article, k3s_compatibility, values in _TABLE
     ]  # fmt: skip
     return [
         *tabled,

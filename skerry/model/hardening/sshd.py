@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from skerry.model.files import File
-from skerry.model.hardening.control import Check, Control
+from skerry.model.hardening.control import Check, Control, GdprArticle
 
 DROP_IN = "/etc/ssh/sshd_config.d/00-skerry.conf"
 BANNER = "/etc/issue.net"
@@ -122,11 +122,15 @@ def controls(root_login: str, openssh: tuple[int, int]) -> list[Control]:
 
 
 def _control(
-    id: str, title: str, ubuntu: str, debian: str, options: Mapping[str, str], safe: str = _SAFE
+    id: str, title: str, ubuntu: str, debian: str, options: Mapping[str, str], k3s_compatibility: str = _SAFE
 ) -> Control:
-    aim = "32(1)(a) encryption" if id in ("SSH-07", "SSH-08", "SSH-09") else "32(1)(b) confidentiality"
+    gdpr_article: GdprArticle = (
+        "32(1)(a) encryption" if id in ("SSH-07", "SSH-08", "SSH-09") else "32(1)(b) confidentiality"
+    )
     checks = tuple(Check("sshd", key, wanted) for key, wanted in options.items())
-    return Control(id, title, "CIS, ssh-audit, dev-sec", ubuntu, debian, aim, safe, checks)  # type: ignore[arg-type]
+    return Control(
+        id, title, "CIS, ssh-audit, dev-sec", ubuntu, debian, gdpr_article, k3s_compatibility, checks
+    )
 
 
 # As sshd_config(5) spells them where `sshd -T` shows another value or name.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skerry.model.files import File
-from skerry.model.hardening.control import Aim, Check, Control
+from skerry.model.hardening.control import Check, Control, GdprArticle
 from skerry.model.hardening.updates import UPDATE_UNITS, reboot_files, update_files
 from skerry.model.settings.settings import Settings
 
@@ -199,9 +199,17 @@ def controls(settings: Settings, place: int) -> list[Control]:
 
 
 def _control(
-    id: str, title: str, ubuntu: str, debian: str, aim: Aim, safe: str, *checks: tuple[Check, ...]
+    id: str,
+    title: str,
+    ubuntu: str,
+    debian: str,
+    gdpr_article: GdprArticle,
+    k3s_compatibility: str,
+    *checks: tuple[Check, ...],
 ) -> Control:
-    return Control(id, title, "CIS, dev-sec, Lynis", ubuntu, debian, aim, safe, sum(checks, ()))
+    return Control(
+        id, title, "CIS, dev-sec, Lynis", ubuntu, debian, gdpr_article, k3s_compatibility, sum(checks, ())
+    )
 
 
 def _files(files: list[File]) -> tuple[Check, ...]:

@@ -19,7 +19,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Report:
+class EtcdReport:
     """What one server says. `voter`: the node's condition EtcdIsVoter, "" where its K3s has none (before 1.25.16)."""
 
     name: str
@@ -40,11 +40,11 @@ class Report:
         return frozenset(each.id for each in self.members)
 
 
-Reports = Mapping[str, "Report | None"]
+EtcdReports = Mapping[str, "EtcdReport | None"]
 """By server; None for one that says nothing."""
 
 
-def parse(lines: Iterable[str]) -> Report | None:
+def parse(lines: Iterable[str]) -> EtcdReport | None:
     """From the output of skerry/facts/etcd.sh; None where no etcd runs."""
     found = sections(lines)
     text = "\n".join(found.get("members", []))
@@ -53,7 +53,7 @@ def parse(lines: Iterable[str]) -> Report | None:
     node = "".join(found["node"])
     conditions = json.loads(node)["status"].get("conditions", []) if node.startswith("{") else []
     states = {each["type"]: each["status"] for each in conditions}
-    return Report(
+    return EtcdReport(
         name="".join(found["name"]),
         healthy=_is_healthy("".join(found["health"])),
         leader="".join(found["leader"]) == "1",
@@ -72,7 +72,7 @@ def _is_healthy(text: str) -> bool:
     return text.startswith("{") and str(json.loads(text).get("health")) == "true"
 
 
-def unsettled(server: str, reports: Reports) -> str:
+def member_problem(server: str, reports: EtcdReports) -> str:
     """What `server` still lacks to be a full member of the one cluster of all who report; "" when it is one."""
     mine = reports.get(server)
     if mine is None:
@@ -95,7 +95,7 @@ def unsettled(server: str, reports: Reports) -> str:
     return ""
 
 
-def not_to_lose(server: str, reports: Reports) -> str:
+def quorum_blocker(server: str, reports: EtcdReports) -> str:
     """Why etcd cannot be without `server` for a while; "" when it can, or when it is the only member anyway.
 
     A majority of voters must remain: https://etcd.io/docs/v3.5/faq/#what-is-failure-tolerance

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skerry.model.errors import InputError
-from skerry.model.k3s.etcd import Member, Report
+from skerry.model.k3s.etcd import EtcdReport, Member
 
 
 def node_of(host: str, addresses: Sequence[str], nodes: Mapping[str, dict[str, Any]]) -> str:
@@ -25,7 +25,7 @@ def members_of(node: str, members: Sequence[Member]) -> list[Member]:
     return [each for each in members if re.fullmatch(rf"{re.escape(node)}-[0-9a-f]{{8}}", each.name)]
 
 
-def check(node: str, is_server: bool, reports: Mapping[str, Report | None]) -> None:
+def check(node: str, is_server: bool, reports: Mapping[str, EtcdReport | None]) -> None:
     """Raises InputError, one line, when the node is the last server or etcd could not do without it.
 
     `reports`: of the servers that stay, which also have to agree to the removal.

@@ -20,7 +20,7 @@ def images(filename: str) -> str:
     return f"/var/lib/rancher/k3s/agent/images/{filename}"
 
 
-def stamp(artifact: str) -> str:
+def checksum_file(artifact: str) -> str:
     """The file that remembers an artifact's checksum. Among images there is none: K3s takes every file for one."""
     folder, _, name = artifact.rpartition("/")
     return f"{folder.removesuffix('/images')}/{name}.sha256"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # unattended-upgrades right after the first boot, or the shell of a run that was killed. DPkg::Lock::Timeout
 # waits for one of their locks alone, so this waits for all of them.
-PATIENTLY = (
+WITH_APT_LOCK_RETRY = (
     "export LC_ALL=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a; "
     'patiently() { for attempt in $(seq 150); do said=$("$@" 2>&1) && return; case $said in '
     "*'Could not get lock'*|*'locked by another process'*) sleep 2 ;; *) break ;; esac; done; "
@@ -23,7 +23,7 @@ def install(packages: str) -> str:
     Configuration files that someone changed are kept.
     """
     return (
-        f"{PATIENTLY}"
+        f"{WITH_APT_LOCK_RETRY}"
         f'{{ [ -n "$(find {_UPDATED} -mmin -{_FRESH_MINUTES} 2>/dev/null)" ] || '
         "{ patiently apt-get -q -o Acquire::Retries=3 -o Acquire::Languages=none update && "
         f"touch {_UPDATED}; }}; }} && "
@@ -32,8 +32,8 @@ def install(packages: str) -> str:
     )
 
 
-TAKE_OFF = (
-    f"{PATIENTLY}"
+REMOVE_UNNEEDED = (
+    f"{WITH_APT_LOCK_RETRY}"
     'drags() { [ "$(apt-get -s remove "$@" 2>/dev/null | grep -c ^Remv)" -gt $# ]; }; '
     "take_off() { verb=$1; shift; here=; for package; do "
     'case "$(dpkg-query -W -f \'${db:Status-Status}\' "$package" 2>/dev/null)" in '

@@ -1,4 +1,4 @@
-"""What preflight knows of a host: the survey script's output, parsed into plain values."""
+"""What preflight knows of a host: the host_facts script's output, parsed into plain values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Listener:
 
 
 @dataclass(frozen=True)
-class Survey:
+class HostFacts:
     """One host as found. Memory in KiB, disk in bytes, times in seconds since the epoch.
 
     `k3s_version`: what runs here, "" for nothing.
@@ -84,8 +84,8 @@ def sections(lines: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-def parse(lines: Iterable[str]) -> Survey:
-    """The survey of one host. Raises KeyError or ValueError when the script was cut short."""
+def parse(lines: Iterable[str]) -> HostFacts:
+    """The host_facts of one host. Raises KeyError or ValueError when the script was cut short."""
     raw = sections(lines)
 
     def first(name: str) -> str:
@@ -94,7 +94,7 @@ def parse(lines: Iterable[str]) -> Survey:
 
     release = dict(line.split("=", 1) for line in raw["os"] if "=" in line)
     disk_path, disk_filesystem, free_kib = first("disk").split()
-    return Survey(
+    return HostFacts(
         hostname=first("hostname"),
         machine_id=first("machine_id"),
         os_id=release.get("ID", "").strip('"'),

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 from skerry.model.errors import InputError
 from skerry.model.flux import check_flux
 from skerry.model.k3s.versions import K3sVersion, check_supports
-from skerry.model.settings import setting_types as forms
+from skerry.model.settings import setting_types
 from skerry.model.settings.inventory import check_inventory
 from skerry.model.settings.validation_messages import in_words
 
@@ -27,74 +27,74 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     region: str
-    country: forms.Country
+    country: setting_types.Country
 
-    ssh_fingerprint: forms.Fingerprint
+    ssh_fingerprint: setting_types.Fingerprint
 
-    min_disk_free_gib: forms.Positive
-    max_clock_skew_seconds: forms.Positive
+    min_disk_free_gib: setting_types.Positive
+    max_clock_skew_seconds: setting_types.Positive
 
-    packages_extra: forms.Packages
+    packages_extra: setting_types.Packages
 
     time_sync: Literal["systemd-timesyncd", "chrony", "none"]
-    ntp_servers: forms.Hosts
-    clock_sync_wait_seconds: forms.Positive
+    ntp_servers: setting_types.Hosts
+    clock_sync_wait_seconds: setting_types.Positive
     clock_sync_required: bool
 
     cgroup_v1: Literal["switch", "refuse"]
-    reboot_timeout_seconds: forms.Positive
+    reboot_timeout_seconds: setting_types.Positive
 
     harden: bool
-    harden_exceptions: forms.Exceptions
-    rollback_seconds: forms.RollbackSeconds
-    users: forms.Users
+    harden_exceptions: setting_types.Exceptions
+    rollback_seconds: setting_types.RollbackSeconds
+    users: setting_types.Users
     sshd_root_login: Literal["prohibit-password", "no"]
-    sshd_extra: forms.SshdOptions
-    firewall_ssh_from: forms.Networks
-    firewall_api_from: forms.Networks
-    firewall_members: forms.Networks
-    firewall_open: forms.Openings
+    sshd_extra: setting_types.SshdOptions
+    firewall_ssh_from: setting_types.Networks
+    firewall_api_from: setting_types.Networks
+    firewall_members: setting_types.Networks
+    firewall_open: setting_types.Openings
     firewall_takeover: bool
-    login_banner: forms.Text
-    journal_max_mib: forms.Positive
-    reboot_window: forms.Window
-    reboot_drain_seconds: forms.Positive
+    login_banner: setting_types.Text
+    journal_max_mib: setting_types.Positive
+    reboot_window: setting_types.Window
+    reboot_drain_seconds: setting_types.Positive
 
-    k3s_version: forms.Version
+    k3s_version: setting_types.Version
     k3s_downgrade: bool
     k3s_profile: Literal["plain", "cis"]
     k3s_datastore: Literal["etcd", "sqlite"]
-    k3s_cluster_cidr: forms.Network
-    k3s_service_cidr: forms.Network
+    k3s_cluster_cidr: setting_types.Network
+    k3s_service_cidr: setting_types.Network
     k3s_flannel_backend: Literal["vxlan", "host-gw", "wireguard-native", "none"]
-    k3s_node_ip: forms.Address
-    k3s_api_endpoint: forms.Endpoint
-    k3s_registration_endpoint: forms.Endpoint
-    k3s_tls_sans: forms.Hosts
-    k3s_disable: forms.Components
-    k3s_node_labels: forms.Labels
-    k3s_node_taints: forms.Taints
+    k3s_node_ip: setting_types.Address
+    k3s_api_endpoint: setting_types.Endpoint
+    k3s_registration_endpoint: setting_types.Endpoint
+    k3s_tls_sans: setting_types.Hosts
+    k3s_disable: setting_types.Components
+    k3s_node_labels: setting_types.Labels
+    k3s_node_taints: setting_types.Taints
     k3s_secrets_encryption: bool
     k3s_protect_kernel_defaults: bool
-    k3s_config_extra: forms.Extra
-    k3s_ready_timeout_seconds: forms.Positive
+    k3s_config_extra: setting_types.Extra
+    k3s_ready_timeout_seconds: setting_types.Positive
 
-    snapshot_schedule: forms.Schedule
-    snapshot_keep: forms.Positive
-    snapshot_max_age_hours: forms.Positive
-    snapshot_s3: forms.S3
-    backup_recipients: forms.Recipients
+    snapshot_schedule: setting_types.Schedule
+    snapshot_keep: setting_types.Positive
+    snapshot_max_age_hours: setting_types.Positive
+    snapshot_s3: setting_types.S3
+    backup_recipients: setting_types.Recipients
 
-    upgrade_batch_percent: forms.Percent
+    upgrade_batch_percent: setting_types.Percent
 
-    reserve: forms.Reservation
-    max_pods: forms.Positive
-    eviction_hard: forms.Evictions
+    reserve: setting_types.Reservation
+    max_pods: setting_types.Positive
+    eviction_hard: setting_types.Evictions
 
     artifact_delivery: Literal["download", "push"]
-    artifact_folder: forms.Path
-    artifact_lock: forms.Path
-    artifact_mirror: forms.Mirror
+    artifact_folder: setting_types.Path
+    artifact_lock: setting_types.Path
+    artifact_mirror: setting_types.Mirror
     artifact_relay: bool
     k3s_airgap_images: bool
 
@@ -102,14 +102,14 @@ class Settings(BaseModel):
     disk_measure: bool
     disk_dedicated: bool
     flux_forge: Literal["none", "github", "gitlab", "gitea", "git"]
-    flux_repository: forms.Repository
-    flux_hostname: forms.HostName
+    flux_repository: setting_types.Repository
+    flux_hostname: setting_types.HostName
     flux_personal: bool
-    flux_branch: forms.Branch
-    flux_path: forms.FleetPath
+    flux_branch: setting_types.Branch
+    flux_path: setting_types.FleetPath
     flux_private_key: str
     flux_network_policy: bool
-    flux_timeout_seconds: forms.Positive
+    flux_timeout_seconds: setting_types.Positive
 
     uninstall_delete_volumes: bool
 

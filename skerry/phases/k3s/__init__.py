@@ -15,7 +15,7 @@ from pyinfra.api.command import FunctionCommand
 from pyinfra.context import ctx_host
 
 from skerry import templates
-from skerry.facts.batch import Snapshot
+from skerry.facts.batch import BatchedFact
 from skerry.facts.k3s import K3s, K3sState
 from skerry.model.files import File
 from skerry.model.hardening import k3s_cis
@@ -24,20 +24,20 @@ from skerry.model.k3s.paths import AGENT_TOKEN, FULL_TOKEN, KUBECTL, SERVER, TOK
 from skerry.model.k3s.reservations import Role, allocatable
 from skerry.model.k3s.snapshots import CREDENTIALS
 from skerry.model.k3s.upgrade import batches
-from skerry.model.preparation.host_facts import Survey
+from skerry.model.preparation.host_facts import HostFacts
 from skerry.model.quantity import parse_cpu, parse_memory
 from skerry.operations import Commands, drain, operation, relay, servers
 from skerry.operations.artifact import Source, install
 from skerry.operations.files import remove, write
 from skerry.phases.hardening_context import refuse
-from skerry.phases.host_spec import mine, wanted
+from skerry.phases.host_spec import host_specs, this_host_spec
 from skerry.phases.k3s.node import LINK, Node, address, plan
-from skerry.phases.preflight import all_hosts, this_host
+from skerry.phases.preflight import all_host_facts, this_host_facts
 
 START = "Start K3s and wait for a Ready node"
 
 _found: dict[
-    tuple[int, str], Snapshot[K3sState]
+    tuple[int, str], BatchedFact[K3sState]
 ] = {}  # by inventory and host: joiners look at the first server's
 
 
@@ -48,9 +48,9 @@ def k3s() -> None:
     It is restarted exactly when the running process was started with something else, and never otherwise; servers
     one after the other in the inventory's order, then the agents.
     """
-    node = plan(mine(), this_host())
+    node = plan(this_host_spec(), this_host_facts())
     files = [*node.files, node.environment]
-    found = Snapshot(
+    found = BatchedFact(
         K3s,
         unit=node.unit,
         binary=node.binary,
@@ -71,15 +71,15 @@ def k3s() -> None:
     else:
         _write(files, found)
     if not node.credentials:
-        remove(name="Remove S3's credentials", path=CREDENTIALS, found=found.as_found)
+        remove(name="Remove S3's credentials", path=CREDENTIALS, found=found.at_start)
     _link(name="Link the version", wanted=node, found=found)
     _restore(name="Restore the datastore", wanted=node, found=found)
     # On every host, also where there is nothing to do: pyinfra orders operations by how many come before them.
     _start_at_once(name="Start the servers that are down, all at once", wanted=node)
-    for server in host.loop(in_turn(servers.names(), all_hosts())):
+    for server in host.loop(in_turn(servers.names(), all_host_facts())):
         if server == host.name:
             _start(name=START, wanted=node, found=found)
-    turns = agents_in_turn(all_hosts())
+    turns = agents_in_turn(all_host_facts())
     for batch in host.loop(turns):
         if host.name in batch:
             _start(name=START, wanted=node, found=found, before=[*chain(*turns[: turns.index(batch)])])
@@ -120,17 +120,17 @@ def givers() -> dict[str, str]:
     """
     found: dict[str, str] = {}
     first: dict[tuple[str, ...], str] = {}
-    surveys = all_hosts()
-    for name in [each for each in wanted() if each in surveys]:
-        settings = wanted()[name].settings
-        alike = (settings.region, surveys[name].arch, settings.k3s_version)
+    facts_by_host = all_host_facts()
+    for name in [each for each in host_specs() if each in facts_by_host]:
+        settings = host_specs()[name].settings
+        alike = (settings.region, facts_by_host[name].arch, settings.k3s_version)
         found[name] = first.setdefault(alike, name) if settings.artifact_relay else name
     return found
 
 
 def _sha256(name: str, filename: str) -> str:
     """Of the artifact as a host had it when the run first asked, "" for none."""
-    state = _of(name, Snapshot.as_found)
+    state = _of(name, BatchedFact.at_start)
     return state.images if "images" in filename else state.binary
 
 
@@ -140,26 +140,28 @@ def _lack(names: Sequence[str], filename: str, sha256: str) -> bool:
     return any(_sha256(name, filename) != sha256 for name in here)
 
 
-def _of(name: str, ask: Callable[[Snapshot[K3sState]], K3sState]) -> K3sState:
+def _of(name: str, ask: Callable[[BatchedFact[K3sState]], K3sState]) -> K3sState:
     """What one of the hosts has of K3s."""
     with ctx_host.use(inventory.get_host(name)):
         return ask(_found[id(inventory.get_data()), name])
 
 
-def _write(files: list[File], found: Snapshot[K3sState]) -> None:
+def _write(files: list[File], found: BatchedFact[K3sState]) -> None:
     for file in files:
-        write(name=f"Write {file.path}", file=file, found=found.as_found)
+        write(name=f"Write {file.path}", file=file, found=found.at_start)
 
 
 def is_down() -> bool:
     """Whether this host has one of several servers, which does not run."""
-    survey = this_host()
+    host_facts = this_host_facts()
     return (
-        len(servers.names()) > 1 and bool(survey.datastore) and survey.server_state in ("inactive", "failed")
+        len(servers.names()) > 1
+        and bool(host_facts.datastore)
+        and host_facts.server_state in ("inactive", "failed")
     )
 
 
-def in_turn(names: Sequence[str], surveys: Mapping[str, Survey]) -> list[str]:
+def in_turn(names: Sequence[str], facts_by_host: Mapping[str, HostFacts]) -> list[str]:
     """The servers in the order in which they are seen to: first what is not up, then what runs, then what is new.
 
     etcd may need those that are not up before it can be without one that is; a server with a new version must not
@@ -167,18 +169,20 @@ def in_turn(names: Sequence[str], surveys: Mapping[str, Survey]) -> list[str]:
     """
 
     def place(name: str) -> int:
-        survey = surveys[name]
-        return 2 if not survey.datastore else int(survey.server_state == "active")
+        host_facts = facts_by_host[name]
+        return 2 if not host_facts.datastore else int(host_facts.server_state == "active")
 
-    return sorted((name for name in names if name in surveys), key=place)
+    return sorted((name for name in names if name in facts_by_host), key=place)
 
 
-def agents_in_turn(surveys: Mapping[str, Survey]) -> list[list[str]]:
+def agents_in_turn(facts_by_host: Mapping[str, HostFacts]) -> list[list[str]]:
     """All agents at once; in batches where the version changes, so that most of them carry the pods meanwhile."""
-    wishes = wanted()
-    agents = [each.name for each in inventory.get_group("agents", []) if each.name in surveys]
+    wishes = host_specs()
+    agents = [each.name for each in inventory.get_group("agents", []) if each.name in facts_by_host]
     changing = [
-        name for name in agents if surveys[name].k3s_version not in ("", wishes[name].settings.k3s_version)
+        name
+        for name in agents
+        if facts_by_host[name].k3s_version not in ("", wishes[name].settings.k3s_version)
     ]
     if not changing:
         return [agents]
@@ -199,12 +203,12 @@ def _start_at_once(wanted: Node) -> Commands:
 
 
 @operation
-def _create_tokens(found: Snapshot[K3sState]) -> Commands:
+def _create_tokens(found: BatchedFact[K3sState]) -> Commands:
     """Made on the first server. A datastore that exists already keeps the password it was made with."""
     random = "od -An -N 32 -t x1 /dev/urandom | tr -d ' \\n' && echo"
     kept = f"if [ -s {FULL_TOKEN} ]; then sed 's/.*::server://' {FULL_TOKEN}; else {random}; fi"
     for name, path, make in (("server", TOKEN, kept), ("agent", AGENT_TOKEN, random)):
-        if name not in found.as_found().tokens:
+        if name not in found.at_start().tokens:
             yield StringCommand(
                 f"umask 077 && mkdir -p {Path(path).parent} && {{ {make}; }} > {path}.skerry-new && "
                 f"sync {path}.skerry-new && mv -f {path}.skerry-new {path}"
@@ -212,9 +216,9 @@ def _create_tokens(found: Snapshot[K3sState]) -> Commands:
 
 
 @operation
-def _profile(wanted: Node, found: Snapshot[K3sState]) -> Commands:
+def _profile(wanted: Node, found: BatchedFact[K3sState]) -> Commands:
     """K3s keeps the modes of folders it finds. What a former profile had K3s apply goes from the cluster, too."""
-    files, paths = found.as_found().files, {file.path for file in wanted.files}
+    files, paths = found.at_start().files, {file.path for file in wanted.files}
     if missing := [path for path in paths if path.startswith(SERVER) and path not in files]:
         yield StringCommand(f"install -d -m 700 /var/lib/rancher/k3s {' '.join(k3s_cis.FOLDERS)}")
     forgotten = k3s_cis.POLICIES in files and k3s_cis.POLICIES not in paths
@@ -228,9 +232,9 @@ def _profile(wanted: Node, found: Snapshot[K3sState]) -> Commands:
 
 
 @operation
-def _link(wanted: Node, found: Snapshot[K3sState]) -> Commands:
+def _link(wanted: Node, found: BatchedFact[K3sState]) -> Commands:
     """/usr/local/bin/k3s names the version; kubectl, crictl and ctr name k3s, unless the host has its own."""
-    state = found.as_found()
+    state = found.at_start()
     links = {"k3s": wanted.binary}
     links |= {name: "k3s" for name in ("kubectl", "crictl", "ctr") if name not in state.elsewhere}
     for name, target in links.items():
@@ -240,9 +244,9 @@ def _link(wanted: Node, found: Snapshot[K3sState]) -> Commands:
 
 
 @operation
-def _restore(wanted: Node, found: Snapshot[K3sState]) -> Commands:
+def _restore(wanted: Node, found: BatchedFact[K3sState]) -> Commands:
     """What `invoke restore` has left on the first server becomes its datastore, before K3s starts."""
-    if wanted.server_url is not None or not found.as_found().restore:
+    if wanted.server_url is not None or not found.at_start().restore:
         host.noop("there is nothing to restore")
         return
     arguments = [wanted.settings.k3s_datastore, str(wanted.settings.k3s_ready_timeout_seconds)]
@@ -274,12 +278,12 @@ def started_with_something_else(wanted: Node, state: K3sState) -> bool:
 
 
 @operation
-def _start(wanted: Node, found: Snapshot[K3sState], before: Sequence[str] = ()) -> Commands:
+def _start(wanted: Node, found: BatchedFact[K3sState], before: Sequence[str] = ()) -> Commands:
     """Servers are gated: none is taken from an etcd that needs it, and none follows one that did not come back.
 
     Decided by what was in place while the process ran, which this phase has put right by now.
     """
-    state = found.as_found()
+    state = found.at_start()
     change = change_needed(wanted, state)
     failed = servers.stopped(run, host.name, before)
     foreign = "" if failed or wanted.server_url is None else foreign_to(state, wanted.role)
@@ -303,25 +307,25 @@ def _start(wanted: Node, found: Snapshot[K3sState], before: Sequence[str] = ()) 
     if change == "restart" and moves(wanted, state):
         node, deadline = state.node["metadata"]["name"], wanted.settings.reboot_drain_seconds
         cordoned = bool(state.node["spec"].get("unschedulable")) and not state.drained
-        yield FunctionCommand(drain.away, (node, deadline, cordoned), {})
+        yield FunctionCommand(drain.drain, (node, deadline, cordoned), {})
     if change:
         arguments = [wanted.unit, str(seconds), change, wanted.role]
         yield StringCommand(f"set -- {shlex.join(arguments)}\n{templates.text('k3s/start.sh')}")
     if gated and change:
         yield FunctionCommand(servers.has_settled, (seconds,), {})
     if state.drained or (change and moves(wanted, state)):
-        yield FunctionCommand(drain.back, (), {})
+        yield FunctionCommand(drain.uncordon, (), {})
 
 
 def moves(wanted: Node, state: K3sState) -> bool:
     """Whether the node's pods go elsewhere while K3s restarts: for another version, where there is an elsewhere."""
     version = state.node.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", "")
-    return len(all_hosts()) > 1 and state.ready and version not in ("", wanted.settings.k3s_version)
+    return len(all_host_facts()) > 1 and state.ready and version not in ("", wanted.settings.k3s_version)
 
 
 def foreign_to(state: K3sState, role: Role) -> str:
     """ "cluster" when a host that is to join holds another cluster's datastore, "tokens" when it lacks this one's."""
-    its = _of(servers.names()[0], Snapshot.__call__)
+    its = _of(servers.names()[0], BatchedFact.current)
     if state.cluster and its.cluster and state.cluster != its.cluster:
         return "cluster"
     theirs = {"server": its.tokens.get("join-server"), "agent": its.tokens.get("agent")}
@@ -333,10 +337,10 @@ def foreign_to(state: K3sState, role: Role) -> str:
 
 
 @operation
-def _compare(wanted: Node, found: Snapshot[K3sState]) -> Commands:
-    if change_needed(wanted, found.as_found()) and not run.is_executing:
+def _compare(wanted: Node, found: BatchedFact[K3sState]) -> Commands:
+    if change_needed(wanted, found.at_start()) and not run.is_executing:
         return  # there is no node to compare yet
-    problem = compare(wanted, found())
+    problem = compare(wanted, found.current())
     if problem:
         yield StringCommand(f"echo {shlex.quote(problem)} >&2; exit 1")
     else:

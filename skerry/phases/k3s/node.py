@@ -21,12 +21,12 @@ from skerry.model.k3s.eviction import memory_threshold
 from skerry.model.k3s.paths import AGENT_TOKEN, TOKEN, binary, images, unit
 from skerry.model.k3s.reservations import Reservations, Role, check_allocatable, reservations
 from skerry.model.k3s.snapshots import credentials
-from skerry.model.preparation.host_facts import Survey
+from skerry.model.preparation.host_facts import HostFacts
 from skerry.model.preparation.preflight import ARCHITECTURES
 from skerry.model.settings.settings import Settings
 from skerry.operations import servers
 from skerry.operations.artifact import Place, Source
-from skerry.phases.host_spec import BadInput, Wanted, wanted
+from skerry.phases.host_spec import BadInput, HostSpec, host_specs
 
 LINK = "/usr/local/bin/k3s"
 
@@ -108,7 +108,7 @@ class Node:
         return File(path, lines, "600")
 
 
-def plan(part: Wanted, survey: Survey) -> Node:
+def plan(part: HostSpec, host_facts: HostFacts) -> Node:
     """The node that the settings make of a surveyed host, its artifacts found and their checksums known.
 
     Raises BadInput for a mistake in settings or artifacts, DeployError when a checksum cannot be fetched.
@@ -118,13 +118,13 @@ def plan(part: Wanted, survey: Survey) -> Node:
         reserved = reservations(
             settings.reserve,
             role=part.role,
-            cores=survey.cores,
-            memory_bytes=survey.memory_kib * 1024,
+            cores=host_facts.cores,
+            memory_bytes=host_facts.memory_kib * 1024,
             max_pods=settings.max_pods,
         )
-        capacity = survey.cores * 1000, survey.memory_kib * 1024
+        capacity = host_facts.cores * 1000, host_facts.memory_kib * 1024
         check_allocatable(*capacity, reserved, memory_threshold(settings.eviction_hard, capacity[1]))
-        found = sources(settings, ARCHITECTURES[survey.arch])
+        found = sources(settings, ARCHITECTURES[host_facts.arch])
         secret = tuple(credentials(settings, os.environ)) if part.role == "server" else ()
         return Node(part.role, settings, reserved, found, server_url(settings), secret)
     except InputError as error:
@@ -151,4 +151,6 @@ def server_url(settings: Settings) -> str | None:
 
 def address(name: str) -> str:
     """Where the other hosts of the cluster reach this one."""
-    return wanted()[name].settings.k3s_node_ip or inventory.get_host(name).data.get("ssh_hostname") or name
+    return (
+        host_specs()[name].settings.k3s_node_ip or inventory.get_host(name).data.get("ssh_hostname") or name
+    )

@@ -18,7 +18,7 @@ from skerry.checks.readings import CONTAINER, wrong_now
 from skerry.checks.shell import Shell
 from skerry.commands.hosts.verify import write_ssh_config
 from skerry.model.hardening import catalogue
-from skerry.model.hardening.catalogue import Part
+from skerry.model.hardening.catalogue import HostContext
 from skerry.model.hardening.control import Check, Control
 from skerry.model.hardening.kernel import MODULES_FILE
 from skerry.remote.inventory import load
@@ -99,7 +99,7 @@ def by_hand(host: Any, control: Control) -> list[Check]:
 @pytest.fixture(scope="module")
 def cis_node(
     prepared: str, artifacts: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Any, list[Control], Part]]:
+) -> Iterator[tuple[Any, list[Control], HostContext]]:
     """A hardened node with the CIS profile, seen through testinfra, and its controls."""
     from tests.lab.runs import Running, write_inventory
 
@@ -109,24 +109,24 @@ def cis_node(
     assert result.code == 0, result.stderr
     [wanted] = load(str(path)).hosts
     shell = Shell(host.name, str(write_ssh_config(folder, [wanted])))
-    part = catalogue.Part("server", wanted.settings, 0, ())
-    controls = catalogue.active(catalogue.controls(part), wanted.settings.harden_exceptions)
-    yield Host(shell), controls, part
+    host_context = catalogue.HostContext("server", wanted.settings, 0, ())
+    controls = catalogue.active(catalogue.controls(host_context), wanted.settings.harden_exceptions)
+    yield Host(shell), controls, host_context
     shell.close()
 
 
-def test_every_control_is_green_as_deployed(cis_node: tuple[Any, list[Control], Part]) -> None:
-    host, controls, part = cis_node
+def test_every_control_is_green_as_deployed(cis_node: tuple[Any, list[Control], HostContext]) -> None:
+    host, controls, host_context = cis_node
     assert {
-        control.id: found for control in controls if (found := wrong_now(host, control, False, part))
+        control.id: found for control in controls if (found := wrong_now(host, control, False, host_context))
     } == {}
 
 
 @pytest.mark.parametrize("id", sorted(catalogue.IDS))
 def test_a_control_undone_by_hand_is_seen(
-    id: str, prepared: str, cis_node: tuple[Any, list[Control], Part]
+    id: str, prepared: str, cis_node: tuple[Any, list[Control], HostContext]
 ) -> None:
-    host, controls, part = cis_node
+    host, controls, host_context = cis_node
     found = [control for control in controls if control.id == id]
     if not found:
         pytest.skip("waived: it would need a kernel of its own")
@@ -136,18 +136,20 @@ def test_a_control_undone_by_hand_is_seen(
     for check in checks:
         undone, again = undo(check)
         lab.run(prepared, undone)
-        seen = wrong_now(host, found[0], False, part)
+        seen = wrong_now(host, found[0], False, host_context)
         lab.run(prepared, again)
         assert any(f"{check.kind} {check.key}:" in each for each in seen), (check, seen)
-    assert wrong_now(host, found[0], False, part) == []
+    assert wrong_now(host, found[0], False, host_context) == []
 
 
-def test_one_file_of_a_pattern_is_seen(prepared: str, cis_node: tuple[Any, list[Control], Part]) -> None:
+def test_one_file_of_a_pattern_is_seen(
+    prepared: str, cis_node: tuple[Any, list[Control], HostContext]
+) -> None:
     """Two kernels, of which one has its symbols open to everybody."""
-    host, controls, part = cis_node
+    host, controls, host_context = cis_node
     [permissions] = [control for control in controls if control.id == "SYS-09"]
     lab.run(prepared, "cd /boot && umask 022 && touch System.map-1 System.map-2 && chmod 600 System.map-1")
-    seen = wrong_now(host, permissions, False, part)
+    seen = wrong_now(host, permissions, False, host_context)
     lab.run(prepared, "rm /boot/System.map-*")
     assert seen == ["mode /boot/System.map-*: 644 root root, should be 600 root root|absent"]
 

@@ -9,12 +9,12 @@ import time
 
 import pytest
 
-from skerry.facts.survey import Survey
+from skerry.facts.preflight import PreflightFacts
 from skerry.model.preparation.host_facts import Listener, parse, sections
 
 
 def run_survey(reach: str = "") -> list[str]:
-    command = Survey().command(reach)
+    command = PreflightFacts().command(reach)
     return subprocess.run(
         ["sh", "-c", command], capture_output=True, text=True, check=True
     ).stdout.splitlines()
@@ -25,20 +25,20 @@ def test_sections_drop_what_comes_before_the_first() -> None:
 
 
 def test_the_script_describes_this_machine() -> None:
-    survey = parse(run_survey())
-    assert survey.hostname == socket.gethostname()
-    assert survey.kernel == os.uname().release
-    assert survey.cores == len(os.sched_getaffinity(0))
-    assert abs(survey.clock - time.time()) < 5
-    assert survey.memory_kib * 1024 == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    assert survey.disk_free_bytes > 0
-    assert survey.reach == ""
+    host_facts = parse(run_survey())
+    assert host_facts.hostname == socket.gethostname()
+    assert host_facts.kernel == os.uname().release
+    assert host_facts.cores == len(os.sched_getaffinity(0))
+    assert abs(host_facts.clock - time.time()) < 5
+    assert host_facts.memory_kib * 1024 == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert host_facts.disk_free_bytes > 0
+    assert host_facts.reach == ""
 
 
 def test_the_script_sees_a_listener_and_whose_it_is() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        survey = parse(run_survey())
-        found = {each.port: each for each in survey.listeners}
+        host_facts = parse(run_survey())
+        found = {each.port: each for each in host_facts.listeners}
         assert found[server.getsockname()[1]].protocol == "tcp"
 
 
@@ -53,9 +53,9 @@ def test_listener_of_the_kernel_has_no_process() -> None:
     lines = run_survey()
     at = lines.index("@listeners")
     lines[at + 1 : at + 1] = ["udp 0.0.0.0:8472 - -", "tcp [::]:6443 k3s-server k3s.service"]
-    survey = parse(lines)
-    assert survey.listeners[0] == Listener("udp", "0.0.0.0", 8472, "", "")  # noqa: S104  a string in output
-    assert survey.listeners[1] == Listener("tcp", "[::]", 6443, "k3s-server", "k3s.service")
+    host_facts = parse(lines)
+    assert host_facts.listeners[0] == Listener("udp", "0.0.0.0", 8472, "", "")  # noqa: S104  a string in output
+    assert host_facts.listeners[1] == Listener("tcp", "[::]", 6443, "k3s-server", "k3s.service")
 
 
 def test_routes_that_lead_nowhere_have_a_destination_all_the_same() -> None:
