@@ -4,7 +4,7 @@ A stall makes many syncs late at once, so they are not independent, and the usua
 Korn and Graubard (1998, "Confidence intervals for proportions with small expected number of positive counts
 estimated from survey data", Survey Methodology 24) take Clopper and Pearson's bounds with the number of
 independent observations that the variance between stretches of time tells. Here stretches of several lengths
-tell it, and the bursts themselves; the smallest number is taken. tests/unit/test_bench_bounds.py simulates
+tell it, and the bursts themselves; the smallest number is taken. tests/unit/bench/test_bounds.py simulates
 how often the bounds hold.
 """
 

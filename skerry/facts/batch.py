@@ -1,7 +1,7 @@
 """What operations decide from: a host's facts, read together and kept until something changes on that host.
 
 This is the one place where what Skerry does to a host leans on how pyinfra works inside (skerry/runner/economy.py is
-about speed alone). tests/unit/test_snapshot.py drives the installed pyinfra through it, and fails when a release
+about speed alone). tests/unit/facts/test_batch.py drives the installed pyinfra through it, and fails when a release
 works another way:
 
 - `host.get_fact` runs its command each time it is asked. pyinfra keeps nothing, so what is kept is kept here.

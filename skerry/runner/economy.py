@@ -7,7 +7,7 @@
   for each operation and host. Whether a layer has it can be asked.
 - It parses a file of group data for each name in it: 80 ms for ours. Nor does that change.
 
-tests/unit/test_economy.py compares each with the pyinfra that is installed.
+tests/unit/runner/test_economy.py compares each with the pyinfra that is installed.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
 - Nothing that is imported becomes garbage; looking for it while importing costs a tenth of the time. `imported()`
   lets the collector do its work from then on.
 
-tests/unit/test_economy.py compares the plugins found with those that Python finds.
+tests/unit/runner/test_economy.py compares the plugins found with those that Python finds.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.doubles.make_artifacts import build
-from tests.unit.test_k3s_double import VERSION, Double, _ended
+from tests.unit.doubles.test_k3s_double import VERSION, Double, _ended
 
 NAMES = ("one", "two", "three")
 PATIENCE_SECONDS = 30.0  # three at once on a busy machine

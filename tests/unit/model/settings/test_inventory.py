@@ -10,7 +10,7 @@ from pyinfra.connectors.ssh import connector_data_meta
 from skerry.model.errors import InputError
 from skerry.model.settings.settings import Settings, check_inventory, parse_settings
 
-REFERENCE = Path(__file__).parents[2] / "inventories" / "group_data" / "all.py"
+REFERENCE = Path(__file__).parents[4] / "inventories" / "group_data" / "all.py"
 DEFAULTS: dict[str, object] = {
     name: value for name, value in runpy.run_path(str(REFERENCE)).items() if not name.startswith("__")
 }

@@ -15,7 +15,7 @@ from skerry.model.k3s.reservations import RECIPE, Role
 from skerry.model.k3s.snapshots import CREDENTIALS, credentials
 from skerry.model.settings.settings import Settings, parse_settings
 
-REFERENCE = Path(__file__).parents[2] / "inventories" / "group_data" / "all.py"
+REFERENCE = Path(__file__).parents[4] / "inventories" / "group_data" / "all.py"
 DEFAULTS: dict[str, object] = {
     name: value for name, value in runpy.run_path(str(REFERENCE)).items() if not name.startswith("__")
 }

@@ -201,7 +201,7 @@ def test_file_states_tell_mode_owner_and_checksum(tmp_path: Path) -> None:
     file = File(str(tmp_path / "a"), "x\n", "644")
     Path(file.path).write_text(file.content)
     Path(file.path).chmod(0o644)
-    common = (Path(__file__).parents[2] / "skerry/facts/common.sh").read_text()
+    common = (Path(__file__).parents[3] / "skerry/facts/common.sh").read_text()
     lines = shell(f"{common}\nfile_states {file.path} {tmp_path}/absent").stdout.splitlines()
     assert file_states(lines) == {file.path: file.state}
 

@@ -17,7 +17,7 @@ from pyinfra_cli import inventory
 
 from skerry.runner import economy
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 PLUGINS = """
 from importlib import metadata
 

@@ -14,7 +14,7 @@ from skerry.bench.page import page
 from skerry.bench.picture import draw
 from skerry.bench.run import HostRun, Run, load
 from skerry.model.errors import InputError
-from tests.unit.test_bench_verdict import result, spread
+from tests.unit.bench.test_verdict import result, spread
 
 RECIPE = {"name": "fio recipe", "kind": "recipe", "fio": {"fio version": "fio-3.16", "time": 1, "jobs": [
     {"sync": {"lat_ns": {"bins": {"300000": 100}, "percentile": {"99.000000": 300000}}}}]}}  # fmt: skip
