@@ -33,18 +33,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from skerry.bench.metrics import Histogram, parse
+from skerry.bench.metrics import COMMIT, WAL, Histogram, parse
 from skerry.bench.remote_engine import LONGEST, counters, difference
 from skerry.bench.verdict import check_perf, stolen
-from skerry.local.paths import PROJECT
 
-ENGINE = PROJECT / "bench" / "engine.py"
+ENGINE = Path(__file__).with_name("remote_engine.py")
 LIMITS_MS = (1, 2, 4, 8)
 SECONDS = 60  # what `check perf` takes
 NEIGHBOURS = ("", "pull", "random")
 CALM = 0.01  # of the CPU, that the hypervisor may take in a round that is compared
 CLIENT, PEER = "http://127.0.0.1:32379", "http://127.0.0.1:32380"
-WAL, COMMIT = "etcd_disk_wal_fsync_duration_seconds", "etcd_disk_backend_commit_duration_seconds"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-ENGINE = PROJECT / "bench" / "engine.py"
+ENGINE = PROJECT / "skerry" / "bench" / "remote_engine.py"
 Measure = Callable[..., dict[str, Any]]
 
 

@@ -21,7 +21,7 @@ from skerry.operations.files import write_script
 from skerry.remote import ssh
 from skerry.remote.inventory import Host
 
-ENGINE = PROJECT / "bench" / "engine.py"
+ENGINE = PROJECT / "skerry" / "bench" / "remote_engine.py"
 HEARTBEAT_SECONDS = 5
 SILENCE_SECONDS = 30  # the engine gives up when it hears nothing for so long, and so do we
 
