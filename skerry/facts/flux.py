@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from skerry.facts.script import ScriptFact
-from skerry.fleet.bootstrap import followed, version
+from skerry.model.flux import followed_location, installed_version
 from skerry.model.preparation.host_facts import sections
 
 
@@ -30,4 +30,4 @@ class Flux(ScriptFact[FluxState]):
         space, source, root = (json.loads("\n".join(lines) or "{}") for lines in sections(output).values())
         if not (space and source and root):
             return FluxState()
-        return FluxState(version(space), followed(source, root))
+        return FluxState(installed_version(space), followed_location(source, root))

@@ -6,61 +6,11 @@ import base64
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
 
-PUBLIC = {"github": "github.com", "gitlab": "gitlab.com", "gitea": "gitea.com"}
-TOKENS = {"github": "GITHUB_TOKEN", "gitlab": "GITLAB_TOKEN", "gitea": "GITEA_TOKEN"}
+from skerry.model.flux_target import Target
+
 CLAIM = "skerry/follows"  # an annotation
 TOKEN_USERS = {"github": "x-access-token", "gitlab": "oauth2", "gitea": "skerry"}
-
-
-@dataclass(frozen=True)
-class Target:
-    """The repository, branch and folder that a cluster follows."""
-
-    forge: str
-    repository: str
-    hostname: str
-    branch: str
-    path: str
-    private_key: str = ""
-    personal: bool = False
-    network_policy: bool = True
-    timeout_seconds: int = 600
-    known_hosts: str = ""
-    """The inventory's record of SSH host keys; Git looks there beside the user's own."""
-
-    @property
-    def host(self) -> str:
-        return self.hostname or PUBLIC.get(self.forge) or str(urlsplit(self.repository).hostname)
-
-    @property
-    def ssh_name(self) -> str:
-        """The Git server's name in a known_hosts file."""
-        port = urlsplit(self.repository).port if self.forge == "git" else None
-        return f"[{self.host}]:{port}" if port not in (None, 22) else self.host
-
-    @property
-    def remote(self) -> str:
-        """The URL for Git on this machine: HTTPS with the token at a forge, SSH otherwise."""
-        return self.repository if self.forge == "git" else f"https://{self.host}/{self.repository}.git"
-
-    @property
-    def token_name(self) -> str:
-        """The environment variable that flux reads the token from, "" where SSH needs none."""
-        return TOKENS.get(self.forge, "")
-
-    @property
-    def where(self) -> tuple[str, str, str]:
-        """Repository, branch and folder, to be compared with `followed`."""
-        return place(self.remote), self.branch, self.path
-
-    @property
-    def cluster(self) -> str:
-        """The cluster's name in the repository: the last part of its folder."""
-        return self.path.rpartition("/")[2]
 
 
 def command(flux: str, target: Target, kubeconfig: str, context: str) -> list[str]:
@@ -96,25 +46,6 @@ def git_environment(target: Target, token: str) -> dict[str, str]:
         "GIT_CONFIG_KEY_0": f"http.https://{target.host}/.extraHeader",
         "GIT_CONFIG_VALUE_0": f"Authorization: Basic {header}",
     }
-
-
-def place(url: str) -> str:
-    """A repository's URL without scheme, user, port and ".git": Flux turns HTTPS into SSH."""
-    match = re.fullmatch(r"(?:\w+://)?(?:[^/@]+@)?([^/:]+)(?::\d+)?[/:](.+?)(?:\.git)?/?", url)
-    return f"{match[1]}/{match[2]}".lower() if match else url
-
-
-def followed(source: dict[str, Any], root: dict[str, Any]) -> tuple[str, str, str]:
-    """Repository, branch and folder that Flux's own GitRepository and Kustomization name."""
-    spec = source["spec"]
-    path = str(root["spec"]["path"]).removeprefix("./").strip("/")
-    return place(spec["url"]), spec.get("ref", {}).get("branch", ""), path
-
-
-def version(namespace: dict[str, Any]) -> str:
-    """Of the Flux that lives in its namespace: "2.9.4"; "" when that says none."""
-    labels = namespace.get("metadata", {}).get("labels", {})
-    return str(labels.get("app.kubernetes.io/version", "")).removeprefix("v")
 
 
 def strange_keys(recorded: str, known: str) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from skerry.fleet.bootstrap import Target
 from skerry.model.errors import InputError
+from skerry.model.flux_target import Target
 
 TIMEOUT_SECONDS = 20
 MAINTAINER = 40  # https://docs.gitlab.com/api/access_requests/#valid-access-levels

@@ -1,6 +1,9 @@
-"""What Flux needs to be told, and which Kubernetes each of its versions takes."""
+"""Flux: checks of its settings, the Kubernetes versions it supports, and the repository it follows."""
 
 from __future__ import annotations
+
+import re
+from typing import Any
 
 from skerry.model.errors import InputError
 
@@ -35,3 +38,22 @@ def check_versions(flux: str, kubernetes: tuple[int, int]) -> None:
         raise InputError(
             f"Flux {flux} takes Kubernetes 1.{oldest} to 1.{newest}, the cluster runs 1.{kubernetes[1]}; {remedy}"
         )
+
+
+def repository_id(url: str) -> str:
+    """A repository's URL reduced to host and path, in lower case, because Flux rewrites HTTPS URLs as SSH."""
+    match = re.fullmatch(r"(?:\w+://)?(?:[^/@]+@)?([^/:]+)(?::\d+)?[/:](.+?)(?:\.git)?/?", url)
+    return f"{match[1]}/{match[2]}".lower() if match else url
+
+
+def followed_location(source: dict[str, Any], root: dict[str, Any]) -> tuple[str, str, str]:
+    """Repository, branch and folder that Flux's own GitRepository and Kustomization name."""
+    spec = source["spec"]
+    path = str(root["spec"]["path"]).removeprefix("./").strip("/")
+    return repository_id(spec["url"]), spec.get("ref", {}).get("branch", ""), path
+
+
+def installed_version(namespace: dict[str, Any]) -> str:
+    """Flux's version, such as "2.9.4", from the labels of its namespace; "" if they name none."""
+    labels = namespace.get("metadata", {}).get("labels", {})
+    return str(labels.get("app.kubernetes.io/version", "")).removeprefix("v")

@@ -12,6 +12,7 @@ from pyinfra.api.command import FunctionCommand
 from skerry.facts.batch import BatchedFact
 from skerry.facts.flux import Flux, FluxState
 from skerry.model.errors import InputError
+from skerry.model.flux_target import Target
 from skerry.operations import Commands, operation
 from skerry.phases.host_spec import host_specs, this_host_spec
 from skerry.remote import inventory as inventories
@@ -37,12 +38,12 @@ def _hand_over(found: BatchedFact[FluxState]) -> Commands:
 
     here = this_inventory()
     first = here.first_server
-    asked = handoff.target(first.settings, first.known_hosts)
+    asked = Target.from_settings(first.settings, first.known_hosts)
     try:
         version = handoff.client_version(tools.find("flux"))
     except (InputError, RuntimeError):
         version = ""  # the hand-off says why there is none
-    if found.current() == FluxState(version, asked.where):
+    if found.current() == FluxState(version, asked.location):
         host.noop("the cluster follows its repository")
     else:
         yield FunctionCommand(_follow, (here,), {})

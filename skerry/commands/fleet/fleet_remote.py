@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from skerry.fleet import bootstrap, keys, record, sops
-from skerry.fleet.bootstrap import Target
 from skerry.fleet.lint.run import lint
 from skerry.fleet.secrets import encrypted_files
 from skerry.model.errors import InputError
+from skerry.model.flux_target import Target
 
 GIT_SECONDS = 120
 

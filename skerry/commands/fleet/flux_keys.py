@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 from skerry.fleet import bootstrap
-from skerry.fleet.bootstrap import Target
 from skerry.local import tools
+from skerry.model.flux_target import Target
 from skerry.remote.kubernetes import Cluster
 
 
@@ -26,7 +26,7 @@ def place_key(cluster: Cluster, wanted: Target, private: str) -> bool:
 
 def claim(wanted: Target) -> str:
     """What a cluster's namespace says of its folder, so that a bootstrap that was cut off knows its own."""
-    return " ".join(wanted.where)
+    return " ".join(wanted.location)
 
 
 def claimed(cluster: Cluster) -> str:

@@ -17,12 +17,11 @@ from skerry.commands.fleet.fleet_remote import check_repository, clone, head
 from skerry.commands.fleet.flux_keys import claim, claimed, drop_deploy_key, has_key, pin_host_key, place_key
 from skerry.commands.fleet.flux_wait import wait
 from skerry.fleet import bootstrap, conditions, forges
-from skerry.fleet.bootstrap import Target
 from skerry.local import tools
 from skerry.local.journal import lock
 from skerry.model.errors import InputError
-from skerry.model.flux import check_versions
-from skerry.model.settings.settings import Settings
+from skerry.model.flux import check_versions, followed_location, installed_version
+from skerry.model.flux_target import TOKENS, Target
 from skerry.remote.inventory import Inventory
 from skerry.remote.kubernetes import Cluster, last_line, reach, tunnel
 
@@ -38,29 +37,9 @@ class Handoff:
     states: list[conditions.State]
 
 
-def target(settings: Settings, known_hosts: Path) -> Target:
-    """What the settings ask for. Raises InputError when they ask for no hand-off."""
-    if settings.flux_forge == "none":
-        raise InputError(
-            'flux_forge is "none"; set it, flux_repository and flux_path in the inventory\'s group_data'
-        )
-    return Target(
-        settings.flux_forge,
-        settings.flux_repository,
-        settings.flux_hostname,
-        settings.flux_branch,
-        settings.flux_path,
-        str(Path(settings.flux_private_key).expanduser()) if settings.flux_private_key else "",
-        settings.flux_personal,
-        settings.flux_network_policy,
-        settings.flux_timeout_seconds,
-        str(known_hosts),
-    )
-
-
 def ready(inventory: Inventory) -> str:
     """The forge's token, "" where SSH needs none. Raises InputError when that or a tool is missing."""
-    wanted = target(inventory.first_server.settings, inventory.first_server.known_hosts)
+    wanted = Target.from_settings(inventory.first_server.settings, inventory.first_server.known_hosts)
     for name in ("flux", "git", "sops", "age-keygen"):
         tools.find(name)
     return read_token(wanted)
@@ -84,7 +63,7 @@ def follow(
     pushed and nothing created, for whatever preflight finds; RuntimeError when Flux fails, or does not become
     Ready in time.
     """
-    wanted = target(inventory.first_server.settings, inventory.first_server.known_hosts)
+    wanted = Target.from_settings(inventory.first_server.settings, inventory.first_server.known_hosts)
     token = ready(inventory) if token is None else token
     flux = tools.find("flux")
     with reach(inventory) as cluster, tunnel(cluster, inventory.name) as kubeconfig:
@@ -173,18 +152,18 @@ def _check_place(cluster: Cluster, wanted: Target, copy: Path, adopt: bool) -> s
                 "give this cluster its own folder, or say --adopt"
             )
         return ""
-    repository, branch, path = found = bootstrap.followed(source, root)
-    if found != wanted.where:
+    repository, branch, path = found = followed_location(source, root)
+    if found != wanted.location:
         raise InputError(
             f"the cluster follows {path} on {branch} of {repository} already; "
             "correct the flux_ settings, or run `invoke flux-uninstall` first"
         )
-    return bootstrap.version(cluster.get("namespace", "flux-system"))
+    return installed_version(cluster.get("namespace", "flux-system"))
 
 
 def _bootstrap(command: list[str], wanted: Target, token: str, say: Say) -> bool:
     """Whether Flux saw its components, source and Kustomization become Ready, too. Raises RuntimeError else."""
-    environment = {name: value for name, value in os.environ.items() if name not in bootstrap.TOKENS.values()}
+    environment = {name: value for name, value in os.environ.items() if name not in TOKENS.values()}
     if wanted.token_name:
         environment[wanted.token_name] = token
     last = ""

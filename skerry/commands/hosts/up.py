@@ -17,11 +17,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from skerry.commands.fleet.handoff import ready, target
+from skerry.commands.fleet.handoff import ready
 from skerry.commands.hosts.verify import verify
 from skerry.local.journal import read
 from skerry.local.paths import PROJECT
 from skerry.model.errors import InputError
+from skerry.model.flux_target import Target
 from skerry.remote import trust
 from skerry.remote.inventory import Inventory, load
 from skerry.runner.shell_sockets import READY
@@ -135,7 +136,8 @@ def flux_token(inventory: Inventory, script: str) -> dict[str, str]:
     if Path(script).stem not in ("k3s", "flux") or first.settings.flux_forge == "none":
         return {}
     token = ready(inventory)
-    return {name: token} if (name := target(first.settings, first.known_hosts).token_name) else {}
+    name = Target.from_settings(first.settings, first.known_hosts).token_name
+    return {name: token} if name else {}
 
 
 def verify_stage(inventory: Inventory, extent: str, doors: Path | None = None) -> Stage:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from skerry.fleet import bootstrap, conditions, forges
-from skerry.fleet.bootstrap import Target, pinned_keys, place, strange_keys
+from skerry.fleet.bootstrap import pinned_keys, strange_keys
 from skerry.model.errors import InputError
-from skerry.model.flux import check_versions
+from skerry.model.flux import check_versions, repository_id
+from skerry.model.flux_target import Target
 from tests.unit.conftest import MakeSettings
 
 GITHUB = Target("github", "org/fleet", "", "main", "clusters/production")
@@ -56,7 +57,7 @@ def test_redaction() -> None:
     ["https://github.com/Org/fleet.git", "ssh://git@github.com/org/fleet", "git@github.com:org/fleet.git", "ssh://git@github.com:22/org/fleet/"],
 )  # fmt: skip
 def test_one_place_has_many_urls(url: str) -> None:
-    assert place(url) == "github.com/org/fleet"
+    assert repository_id(url) == "github.com/org/fleet"
 
 
 @pytest.mark.parametrize(
