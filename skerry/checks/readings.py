@@ -11,7 +11,8 @@ from skerry.model.files import File
 from skerry.model.hardening import catalogue
 from skerry.model.hardening.catalogue import HostContext
 from skerry.model.hardening.control import Check, Control
-from skerry.model.hardening.firewall import RULES, Ports, compose
+from skerry.model.hardening.firewall import Ports, compose
+from skerry.model.host_paths import FIREWALL_RULES
 
 CONTAINER = {"auditd", "apparmor", "skerry-shm"}  # what a container's kernel cannot have
 PERSISTED = (  # by name across folders, as systemd-sysctl reads them: the last word counts
@@ -63,7 +64,7 @@ def _found(host: Any, check: Check, own_kernel: bool, host_context: HostContext)
     if check.kind in ("module", "sysctl"):
         return {"module": _module, "sysctl": _sysctl}[check.kind](check, own_kernel, *answers)
     found = READINGS[check.kind](check, *answers)
-    if check.key == RULES and found:
+    if check.key == FIREWALL_RULES and found:
         return "as composed" if found == rules(host, host_context).state else "differs"
     return found
 
@@ -97,7 +98,7 @@ QUESTIONS: dict[str, Callable[[str], list[str]]] = {
     "line": lambda key: [f"grep -E '^{key.split()[1]}[[:space:]]' {key.split()[0]} | tail -n 1"],
     "firewall": lambda key: [
         "nft -s list table inet skerry",
-        f"unshare --net sh -c 'nft -f {RULES} && nft -s list table inet skerry'",
+        f"unshare --net sh -c 'nft -f {FIREWALL_RULES} && nft -s list table inet skerry'",
     ],
     "k3s": lambda key: ["cat /etc/rancher/k3s/config.yaml"],
 }

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 
 from skerry.facts.script import ScriptFact
+from skerry.model.fact_output import sections
 from skerry.model.flux import followed_location, installed_version
-from skerry.model.preparation.host_facts import sections
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from typing import Any
 import yaml
 
 from skerry.facts.script import ScriptFact, file_states
+from skerry.model.fact_output import sections
 from skerry.model.hardening.control import Kind, Place
 from skerry.model.hardening.sshd import HostKey
-from skerry.model.preparation.host_facts import CONTAINERS, sections
+from skerry.model.preparation.host_facts import CONTAINERS
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from skerry.facts.script import ScriptFact, file_states
-from skerry.model.preparation.host_facts import sections
+from skerry.model.fact_output import sections
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from skerry.facts.script import ScriptFact, file_states
+from skerry.model.fact_output import sections
 from skerry.model.k3s.paths import checksum_file
-from skerry.model.preparation.host_facts import sections
 
 
 @dataclass(frozen=True)

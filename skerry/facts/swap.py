@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from skerry.facts.script import ScriptFact
-from skerry.model.preparation.host_facts import CONTAINERS, sections
+from skerry.model.fact_output import sections
+from skerry.model.preparation.host_facts import CONTAINERS
 
 
 @dataclass(frozen=True)

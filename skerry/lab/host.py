@@ -11,7 +11,7 @@ FRESH = "fresh"  # the snapshot of a host as it was when it was new, where its b
 State = Literal["running", "stopped"]
 
 
-class LabError(Exception):
+class LabError(RuntimeError):
     """One plain line: what went wrong, why, what to do about it."""
 
 

@@ -8,14 +8,8 @@ from pathlib import Path
 
 from skerry.local.files import replace
 from skerry.local.paths import PROJECT
-from skerry.model.artifacts import (
-    Artifact,
-    Lock,
-    checksum_locations,
-    k3s_artifacts,
-    locations,
-    published_checksum,
-)
+from skerry.model.artifact_lock import Lock, published_checksum
+from skerry.model.artifacts import Artifact, checksum_locations, k3s_artifacts, locations
 from skerry.model.errors import InputError
 from skerry.model.settings.settings import Settings
 from skerry.operations.artifact import Source
@@ -23,7 +17,7 @@ from skerry.operations.artifact import Source
 TIMEOUT_SECONDS = 20
 
 
-class Unreachable(Exception):
+class Unreachable(RuntimeError):
     """A download did not answer. The message says what, why, and what to do instead."""
 
 

@@ -6,15 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 import yaml
 
+from skerry.model.artifacts import Artifact
 from skerry.model.errors import InputError
 from skerry.model.yaml_text import dump
-
-if TYPE_CHECKING:
-    from skerry.model.artifacts import Artifact
 
 LOCK_FILE = "artifacts.lock.yaml"
 

@@ -10,26 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from skerry.model.artifact_lock import LOCK_FILE, Lock, parse_checksums, published_checksum
 from skerry.model.errors import InputError
 
-__all__ = [
-    "LOCK_FILE",
-    "RELAY_PORT",
-    "TABLE",
-    "Artifact",
-    "Lock",
-    "Release",
-    "checksum_locations",
-    "k3s_artifacts",
-    "locations",
-    "parse_checksums",
-    "pinned_artifact",
-    "published_checksum",
-]
-
 ARCHITECTURES = ("amd64", "arm64")
-RELAY_PORT = 6440  # where a host gives artifacts to the others of its region, while they fetch them
 
 
 @dataclass(frozen=True)

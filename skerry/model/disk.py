@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from skerry.model.files import File
+from skerry.model.host_paths import DISK_RECORD
 
-PATH = "/var/lib/skerry/disk.json"
-DATASTORE = "/var/lib/rancher/k3s/server/db"
+NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb2", "fuseblk", "9p", "v9fs", "ceph"}
+"""Types of file systems, as findmnt names them, that need a network or another process: no place for a datastore."""
+
 REFUSED = ("FAIL", "SUSPECT")  # SUSPECT: what is synced may not survive a loss of power
 
 Answer = tuple[Literal["fine", "measure", "warn", "refuse"], str]
@@ -32,7 +34,7 @@ class DiskRecord:
 
     def file(self) -> File:
         """As it stands on the host."""
-        return File(PATH, json.dumps(asdict(self), indent=1) + "\n")
+        return File(DISK_RECORD, json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def parse(cls, text: str) -> DiskRecord | None:

@@ -8,10 +8,9 @@ import sys
 from pyinfra import inventory
 from pyinfra.api import Host, State
 
+from skerry.model.host_paths import STATE, UPGRADE_CORDON
 from skerry.model.k3s.paths import KUBECTL
 from skerry.operations import as_root, servers
-
-MARK = "/var/lib/skerry/upgrading"  # the node that an upgrade has cordoned here, and may therefore uncordon
 
 
 def drain(state: State, host: Host, node: str, seconds: int, cordoned: bool) -> bool:
@@ -20,7 +19,10 @@ def drain(state: State, host: Host, node: str, seconds: int, cordoned: bool) -> 
     `cordoned`: somebody else keeps pods from it already, and goes on to do so.
     """
     if not cordoned:
-        _run(host, f"mkdir -p {shlex.quote(MARK.rpartition('/')[0])} && echo {shlex.quote(node)} > {MARK}")
+        _run(
+            host,
+            f"mkdir -p {STATE} && echo {shlex.quote(node)} > {UPGRADE_CORDON}",
+        )
     command = f"drain {shlex.quote(node)} --ignore-daemonsets --delete-emptydir-data --timeout={seconds}s"
     fine, said = _kubectl(host, command)
     if fine:
@@ -36,12 +38,12 @@ def drain(state: State, host: Host, node: str, seconds: int, cordoned: bool) -> 
 
 def uncordon(state: State, host: Host) -> bool:
     """The node takes pods again, if it was an upgrade that kept them away."""
-    _, node = _run(host, f"cat {MARK} 2>/dev/null || true")
+    _, node = _run(host, f"cat {UPGRADE_CORDON} 2>/dev/null || true")
     if not node:
         return True
     fine, said = _kubectl(host, f"uncordon {shlex.quote(node)}")
     if fine:
-        return _run(host, f"rm -f {MARK}")[0]
+        return _run(host, f"rm -f {UPGRADE_CORDON}")[0]
     print(f"{host.name}: takes no new pods still ({said}); run it again", file=sys.stderr)
     return False
 

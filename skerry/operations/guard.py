@@ -13,9 +13,9 @@ from pyinfra.api.command import FunctionCommand
 from pyinfra.api.exceptions import ConnectError
 
 from skerry.model.files import File
+from skerry.model.host_paths import GUARD
 from skerry.operations import Commands, as_root
 from skerry.operations.files import write_script
-from skerry.phases.hardening_plan import GUARD
 
 PAUSE_SECONDS = 1.0  # between two attempts to log in
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pyinfra import host
 from pyinfra.api import StringCommand
 
-from skerry.model.artifacts import RELAY_PORT
+from skerry.model.ports import RELAY_PORT
 from skerry.operations import Commands, operation
 
 UNIT = "skerry-relay"

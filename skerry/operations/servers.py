@@ -16,7 +16,7 @@ from skerry.facts.script import FOLDER
 from skerry.model.files import File
 from skerry.model.k3s.etcd import EtcdReports, member_problem, quorum_blocker
 from skerry.model.k3s.paths import AGENT_TOKEN, FULL_TOKEN, TOKEN
-from skerry.model.k3s.reservations import Role
+from skerry.model.role import Role
 from skerry.operations import as_root
 from skerry.operations.files import write_script
 

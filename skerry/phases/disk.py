@@ -10,7 +10,8 @@ from pyinfra.api import StringCommand, deploy
 from pyinfra.api.exceptions import DeployError
 
 from skerry.facts.disk import Disk
-from skerry.model.disk import DATASTORE, Answer, DiskRecord, admit, refuse
+from skerry.model.disk import Answer, DiskRecord, admit, refuse
+from skerry.model.k3s.paths import DATASTORE
 from skerry.model.settings.settings import Settings
 from skerry.operations import Commands, operation
 from skerry.operations.files import write_script

@@ -7,7 +7,8 @@ from pyinfra.api import StringCommand, deploy
 
 from skerry.facts.batch import BatchedFact
 from skerry.facts.hardening import HardeningState
-from skerry.model.hardening.firewall import RULES, SERVICE, UNIT
+from skerry.model.hardening.firewall import SERVICE, UNIT
+from skerry.model.host_paths import FIREWALL_RULES
 from skerry.operations import Commands, operation
 from skerry.operations.guard import guarded
 from skerry.phases.hardening_context import backup_originals, host_context, planned, snapshot
@@ -84,7 +85,7 @@ def _load(found: BatchedFact[HardeningState]) -> Commands:
         "firewall",
         files,
         [],
-        f"nft -c -f {RULES}",
+        f"nft -c -f {FIREWALL_RULES}",
         follow,
         plan.host_context.settings.rollback_seconds,
         REMEDY,

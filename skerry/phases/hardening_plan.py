@@ -14,9 +14,9 @@ from skerry.model.files import File
 from skerry.model.hardening import catalogue, firewall, k3s_cis, kernel, sshd, system
 from skerry.model.hardening.catalogue import HostContext
 from skerry.model.hardening.control import Check, Control, Place
+from skerry.model.host_paths import FIREWALL_RULES, GUARD
 from skerry.model.settings.settings import Settings
 
-GUARD = "/usr/local/lib/skerry/guard"
 GUARD_FILES = (
     File(GUARD, templates.text("hardening/guard.sh"), "755"),
     File("/etc/systemd/system/skerry-guard.service", templates.text("hardening/skerry-guard.service")),
@@ -46,7 +46,7 @@ def places(mine: HostContext) -> list[str]:
     """What to look at, "kind key": every check of every control, and the files and users of the settings."""
     checks = [check for control in catalogue.controls(mine) for check in control.checks]
     wanted_places = {f"{check.kind} {_key(check)}" for check in checks if check.kind not in ("sshd", "k3s")}
-    paths = {sshd.DROP_IN, firewall.RULES, firewall.SERVICE.path, kernel.SYSCTL_FILE, kernel.MODULES_FILE}
+    paths = {sshd.DROP_IN, FIREWALL_RULES, firewall.SERVICE.path, kernel.SYSCTL_FILE, kernel.MODULES_FILE}
     paths |= {file.path for file in GUARD_FILES} | {k3s_cis.POLICIES}
     for name in mine.settings.users:
         paths |= {f"/etc/sudoers.d/90-skerry-{name}", keys_path(name)}
@@ -83,8 +83,8 @@ class Plan:
     def found(self) -> dict[Place, str]:
         """The checks' values. The rules depend on the host's SSH ports, so that they are compared here."""
         values = dict(self.state.found)
-        if state := values.get(("file", firewall.RULES)):
-            values["file", firewall.RULES] = "as composed" if state == self.rules.state else "differs"
+        if state := values.get(("file", FIREWALL_RULES)):
+            values["file", FIREWALL_RULES] = "as composed" if state == self.rules.state else "differs"
         return values
 
     @cached_property

@@ -12,8 +12,9 @@ from pyinfra_cli.exceptions import CliError
 
 from skerry.model.errors import InputError
 from skerry.model.hardening import catalogue
-from skerry.model.k3s.reservations import Role
-from skerry.model.settings.settings import Settings, check_inventory, parse_settings
+from skerry.model.role import Role
+from skerry.model.settings.inventory import check_inventory
+from skerry.model.settings.settings import Settings, parse_settings
 
 
 class BadInput(DeployError, CliError):

@@ -9,6 +9,7 @@ from pyinfra.api import StringCommand, deploy
 
 from skerry.facts.batch import BatchedFact
 from skerry.facts.packages import Packages, PackageState
+from skerry.model.host_paths import PACKAGES_RECORD, STATE
 from skerry.model.preparation.apt import WITH_APT_LOCK_RETRY, install
 from skerry.operations import Commands, operation
 from skerry.phases.host_spec import this_host_spec
@@ -18,9 +19,6 @@ from skerry.phases.host_spec import this_host_spec
 REQUIRED = ("ca-certificates", "conntrack", "curl", "ipset", "iptables", "kmod", "socat")
 # On Ubuntu 20.04 and Debian 11 and later, systemd-timesyncd is a package of its own.
 CLOCK = {"systemd-timesyncd": ("systemd-timesyncd",), "chrony": ("chrony",), "none": ()}
-
-RECORD = "/var/lib/skerry/packages"
-"""The packages that Skerry, and nobody else, brought to the host: one name on a line, for uninstall."""
 
 
 @deploy("Packages")
@@ -46,6 +44,6 @@ def install_script(missing: tuple[str, ...]) -> str:
     """Record first, install second: a run killed in between leaves a record that is too long, not too short."""
     names = shlex.join(missing)
     return (
-        f"umask 022 && mkdir -p {RECORD.rpartition('/')[0]} && printf '%s\\n' {names} >> {RECORD} && "
+        f"umask 022 && mkdir -p {STATE} && printf '%s\\n' {names} >> {PACKAGES_RECORD} && "
         f"{{ {install(names)}; }}"
     )

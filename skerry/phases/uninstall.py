@@ -10,13 +10,13 @@ from pyinfra.api.exceptions import DeployError
 
 from skerry.facts.batch import BatchedFact
 from skerry.facts.installed import Installed, InstalledState
+from skerry.model.host_paths import PACKAGES_RECORD
 from skerry.model.k3s.paths import KUBECTL
 from skerry.model.preparation.apt import REMOVE_UNNEEDED
 from skerry.operations import Commands, operation
 from skerry.operations.files import remove
 from skerry.phases.host_spec import this_host_spec
 from skerry.phases.kernel import FILES
-from skerry.phases.packages import RECORD
 
 DRAIN_SECONDS = 120
 
@@ -71,4 +71,6 @@ def _remove_packages(found: BatchedFact[InstalledState]) -> Commands:
     if not state.packages:
         host.noop("no packages of ours")
         return
-    yield StringCommand(f"{REMOVE_UNNEEDED}take_off remove {shlex.join(state.packages)} && rm -f {RECORD}")
+    yield StringCommand(
+        f"{REMOVE_UNNEEDED}take_off remove {shlex.join(state.packages)} && rm -f {PACKAGES_RECORD}"
+    )

@@ -12,7 +12,7 @@ from typing import Any
 
 from skerry.local.paths import PROJECT
 from skerry.model.errors import InputError
-from skerry.model.k3s.reservations import Role
+from skerry.model.role import Role
 from skerry.model.settings.settings import Settings, parse_settings
 
 

@@ -18,9 +18,6 @@ class Task(invoke.Task[Any]):
     """A task that ends plainly, also where invoke itself would not: on a number that is none, and on --help."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        from skerry.lab import LabError
-        from skerry.local.artifacts import Unreachable
-
         if "--help" in kwargs.values():  # invoke takes it for the argument that is missing
             sys.exit(subprocess.call([sys.executable, "-m", "invoke", "--help", self.name]))
         try:
@@ -29,7 +26,7 @@ class Task(invoke.Task[Any]):
         except InputError as error:
             print(error, file=sys.stderr)
             sys.exit(2)
-        except (LabError, RuntimeError, Unreachable) as error:
+        except RuntimeError as error:
             print(error, file=sys.stderr)
             sys.exit(1)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from skerry import lab
-from skerry.model.artifacts import Lock, k3s_artifacts
+from skerry.model.artifact_lock import Lock
+from skerry.model.artifacts import k3s_artifacts
 from tests.lab.conftest import Run, WriteInventory
 from tests.lab.mirror import Fault, Mirror
 from tests.lab.runs import VERSION

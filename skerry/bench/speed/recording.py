@@ -20,7 +20,7 @@ from pathlib import Path
 from pyinfra.api.command import FunctionCommand, StringCommand
 import skerry.operations.artifact as artifact
 import skerry.operations.files as files
-from skerry.phases.hardening_plan import GUARD
+from skerry.model.host_paths import GUARD
 
 def note(**fields):
     with Path({record!r}).open("a") as file:

@@ -19,9 +19,9 @@ from skerry.commands.cluster.servers import answering, servers, shell
 from skerry.fleet import keys, sops
 from skerry.local.paths import SKERRY
 from skerry.model.errors import InputError
+from skerry.model.fact_output import sections
 from skerry.model.k3s.backup import DATASTORE, MANIFEST, Manifest, archive_name
-from skerry.model.k3s.health import SNAPSHOTS
-from skerry.model.preparation.host_facts import sections
+from skerry.model.k3s.paths import SNAPSHOTS
 from skerry.remote import ssh
 from skerry.remote.inventory import Host, Inventory
 

@@ -15,13 +15,14 @@ from skerry.bench.metrics import COMMIT, WAL, Histogram, parse
 from skerry.bench.record import LIMITS_MS
 from skerry.model import disk
 from skerry.model.errors import InputError
+from skerry.model.host_paths import DISK_RECORD
 from skerry.remote import ssh
 from skerry.remote.inventory import Host, Inventory
 
 PARALLEL = 20
 MISSING = "echo 'curl is missing; apt install curl' >&2; exit 1"
 CURL = f"command -v curl > /dev/null || {{ {MISSING}; }}; curl -fsS --max-time 10"
-RECORD = f"cat {disk.PATH} 2>/dev/null; true"
+RECORD = f"cat {DISK_RECORD} 2>/dev/null; true"
 # etcd's histogram, the engine's series, and the bounds about the threshold of 10 or 25 ms, which etcd has not.
 SERIES = {"WAL fsync": (WAL, "sync", 8, 16), "backend commit": (COMMIT, "commit", 16, 32)}
 ALLOWED = 0.01

@@ -18,7 +18,8 @@ from skerry.commands.cluster.servers import servers, shell
 from skerry.commands.hosts.up import Stage, deploy
 from skerry.local.journal import lock
 from skerry.model.errors import InputError
-from skerry.model.k3s.backup import RESTORE, Manifest, check, place_of
+from skerry.model.host_paths import RESTORE
+from skerry.model.k3s.backup import Manifest, check, place_of
 from skerry.model.k3s.paths import FULL_TOKEN, KUBECTL, SERVER, TOKEN
 from skerry.operations.files import place_script
 from skerry.remote import ssh, trust
@@ -26,7 +27,7 @@ from skerry.remote.inventory import Host, Inventory, load
 
 AUTHORITY = f"sed -n 's/^K10\\([0-9a-f]*\\)::.*/\\1/p' {FULL_TOKEN} 2>/dev/null; true"
 ASIDE = (  # as K3s itself keeps what a restore replaces; its snapshots lie beside it and stay
-    "systemctl stop k3s 2>/dev/null; rm -rf /var/lib/skerry/restore; "
+    f"systemctl stop k3s 2>/dev/null; rm -rf {RESTORE}; "
     f"[ ! -e {SERVER}/db/etcd ] || mv {SERVER}/db/etcd {SERVER}/db/etcd-old-$(date +%s)"
 )
 

@@ -27,8 +27,8 @@ from skerry.facts.k3s import K3s, K3sState
 from skerry.model import disk
 from skerry.model.errors import InputError
 from skerry.model.k3s.etcd import EtcdReport, EtcdReports, member_problem
-from skerry.model.k3s.health import SNAPSHOTS, problems
-from skerry.model.k3s.paths import binary, unit
+from skerry.model.k3s.health import problems
+from skerry.model.k3s.paths import SNAPSHOTS, binary, unit
 from skerry.model.quantity import parse_memory
 from skerry.remote import ssh
 from skerry.remote.inventory import Host, Inventory

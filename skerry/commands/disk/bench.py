@@ -25,8 +25,8 @@ from skerry.bench.verdict import Judgement, Result, Verdict, loads
 from skerry.commands.disk import history
 from skerry.commands.disk.measure import Stopped, keep_record, measure
 from skerry.local.journal import INTERRUPTED
-from skerry.model.disk import DATASTORE
 from skerry.model.errors import InputError
+from skerry.model.k3s.paths import DATASTORE
 from skerry.remote.inventory import Host, Inventory
 
 COLOURS = {"PASS": "green", "INCONCLUSIVE": "yellow", "CPU-BOUND": "yellow", "SUSPECT": "red", "FAIL": "red"}

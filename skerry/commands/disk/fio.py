@@ -7,23 +7,23 @@ from typing import Any
 
 import fabric
 
+from skerry.model.host_paths import BENCH_PACKAGES_RECORD, STATE
 from skerry.model.preparation.apt import WITH_APT_LOCK_RETRY
 from skerry.remote import ssh
 from skerry.remote.inventory import Host
 
-RECORD = "/var/lib/skerry/bench-packages"
 """The packages that came with fio, and go again: written before they are installed."""
 
 _NEW = "apt-get -s install --no-install-recommends fio | sed -n 's/^Inst \\([^ ]*\\).*/\\1/p'"
 INSTALL = (
-    f"mkdir -p /var/lib/skerry; {WITH_APT_LOCK_RETRY}"
+    f"mkdir -p {STATE}; {WITH_APT_LOCK_RETRY}"
     f'[ -n "$({_NEW})" ] || patiently apt-get -q -o Acquire::Retries=3 update; '
-    f"{_NEW} >> {RECORD}.new; mv -f {RECORD}.new {RECORD}; "
+    f"{_NEW} >> {BENCH_PACKAGES_RECORD}.new; mv -f {BENCH_PACKAGES_RECORD}.new {BENCH_PACKAGES_RECORD}; "
     "patiently apt-get -q -y -o Acquire::Retries=3 install --no-install-recommends fio"
 )
 REMOVE = (
-    f"[ ! -e {RECORD} ] || {{ {WITH_APT_LOCK_RETRY} "
-    f"patiently apt-get -q -y purge $(cat {RECORD}) && rm -f {RECORD}; }}"
+    f"[ ! -e {BENCH_PACKAGES_RECORD} ] || {{ {WITH_APT_LOCK_RETRY} "
+    f"patiently apt-get -q -y purge $(cat {BENCH_PACKAGES_RECORD}) && rm -f {BENCH_PACKAGES_RECORD}; }}"
 )
 
 

@@ -14,10 +14,10 @@ from rich.table import Table
 from skerry.facts.hardening import Hardening
 from skerry.local.paths import SKERRY
 from skerry.model.errors import InputError
+from skerry.model.fact_output import sections
 from skerry.model.hardening import catalogue
 from skerry.model.hardening.control import Finding, judge
 from skerry.model.hardening.residency import Disk, Residence, residence
-from skerry.model.preparation.host_facts import sections
 from skerry.phases.hardening_plan import Plan, peer_networks, places
 from skerry.remote import ssh
 from skerry.remote.inventory import Host, Inventory

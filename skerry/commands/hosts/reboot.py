@@ -21,11 +21,11 @@ from skerry.commands.cluster.servers import (
 from skerry.local.journal import lock
 from skerry.local.paths import SKERRY
 from skerry.model.errors import InputError
+from skerry.model.host_paths import REBOOT_CORDON, STATE
 from skerry.model.k3s.etcd import member_problem, quorum_blocker
 from skerry.model.k3s.paths import unit
 from skerry.remote.inventory import Host, Inventory, load
 
-MARK = "/var/lib/skerry/cordoned"  # as in the reboot window: who is cordoned by us may be uncordoned by us
 BOOT = "cat /proc/sys/kernel/random/boot_id"
 
 
@@ -54,7 +54,7 @@ def reboot(inventory_path: str, only: str = "") -> None:
         before = _begun(record, hosts)
         for host in hosts:
             booted = shell(host, BOOT).strip() != before[host.name]
-            half_way = bool(shell(host, f"cat {MARK} 2>/dev/null || true").strip())
+            half_way = bool(shell(host, f"cat {REBOOT_CORDON} 2>/dev/null || true").strip())
             if not booted or (only and not half_way):
                 _roll(inventory, host)
             elif half_way:
@@ -106,7 +106,7 @@ def _drain(host: Host, server: Host, node: str) -> None:
     if not known[node]["spec"].get(
         "unschedulable"
     ):  # else somebody else's wish, or a former call's, marked then
-        shell(host, f"mkdir -p /var/lib/skerry && echo {node} > {MARK}")
+        shell(host, f"mkdir -p {STATE} && echo {node} > {REBOOT_CORDON}")
     _say(host, f"is drained, for up to {seconds} s")
     if why := drain(server, node, seconds):
         _let_back(server, host)
@@ -125,9 +125,9 @@ def _finish(inventory: Inventory, host: Host) -> None:
 
 def _let_back(server: Host, host: Host) -> None:
     """Uncordon the node if it was a roll that cordoned it."""
-    if node := shell(host, f"cat {MARK} 2>/dev/null || true").strip():
+    if node := shell(host, f"cat {REBOOT_CORDON} 2>/dev/null || true").strip():
         kubectl(server, "uncordon", node)
-        shell(host, f"rm -f {MARK}")
+        shell(host, f"rm -f {REBOOT_CORDON}")
 
 
 def _has_booted(host: Host, before: str) -> str:

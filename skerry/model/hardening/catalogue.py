@@ -8,7 +8,7 @@ from datetime import date
 
 from skerry.model.hardening import firewall, k3s_cis, kernel, sshd, system
 from skerry.model.hardening.control import Control, Waiver
-from skerry.model.k3s.reservations import Role
+from skerry.model.role import Role
 from skerry.model.settings.settings import Settings
 
 IDS = frozenset(

@@ -10,13 +10,13 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skerry.model.artifacts import RELAY_PORT
 from skerry.model.files import File
 from skerry.model.hardening.control import Check, Control
-from skerry.model.k3s.reservations import Role
+from skerry.model.host_paths import FIREWALL_RULES
+from skerry.model.ports import RELAY_PORT
+from skerry.model.role import Role
 from skerry.model.settings.settings import Settings
 
-RULES = "/etc/skerry/firewall.nft"
 UNIT = "skerry-firewall.service"
 SERVICE = File(
     f"/etc/systemd/system/{UNIT}",
@@ -60,7 +60,7 @@ class Ports:
 def controls(settings: Settings) -> list[Control]:
     """The controls of the firewall."""
     loaded = Check("firewall", "table inet skerry", "as written")
-    rules = Check("file", RULES, "as composed")
+    rules = Check("file", FIREWALL_RULES, "as composed")
     return [
         _control("FW-01", "What is not asked for does not come in", "3.5.2", "3.5.2",
                  "replies, pods and what kube-proxy redirects come in; nothing going out is filtered",
@@ -132,7 +132,7 @@ def compose(
         "}",
         "",
     ]  # fmt: skip
-    return File(RULES, "\n".join(lines), "600")
+    return File(FIREWALL_RULES, "\n".join(lines), "600")
 
 
 def _forward(settings: Settings, members: Sequence[str]) -> list[str]:

@@ -11,8 +11,8 @@ from skerry import templates
 from skerry.model.files import File
 from skerry.model.hardening.control import Check, Control, GdprArticle
 from skerry.model.k3s.paths import SERVER
-from skerry.model.k3s.reservations import Role
 from skerry.model.k3s.versions import K3sVersion
+from skerry.model.role import Role
 from skerry.model.settings.settings import Settings
 
 ADMISSION, AUDIT, AUDIT_LOG = f"{SERVER}/psa.yaml", f"{SERVER}/audit.yaml", f"{SERVER}/logs/audit.log"

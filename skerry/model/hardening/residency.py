@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from skerry.model.disk import NETWORK_FILE_SYSTEMS
 from skerry.model.settings.settings import Settings
 
-NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb2", "fuseblk", "9p", "v9fs", "ceph"}
 RELEASES = "github.com (K3s's releases)"
 
 

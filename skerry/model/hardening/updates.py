@@ -6,6 +6,7 @@ from string import Template
 
 from skerry import templates
 from skerry.model.files import File
+from skerry.model.host_paths import REBOOT_SCRIPT
 from skerry.model.settings.settings import Settings
 
 UPDATE_UNITS = ("apt-daily.timer", "apt-daily-upgrade.timer")
@@ -58,7 +59,7 @@ def reboot_files(settings: Settings, place: int) -> list[File]:
         for name in ("skerry-reboot.service", "skerry-uncordon.service")
     ]
     return [
-        File("/usr/local/lib/skerry/reboot", reboot, "755"),
+        File(REBOOT_SCRIPT, reboot, "755"),
         *units,
         File("/etc/systemd/system/skerry-reboot.timer", timer),
     ]

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from skerry.model.errors import InputError
+from skerry.model.host_paths import RESTORE
 from skerry.model.k3s.paths import SERVER
 from skerry.model.k3s.upgrade import skips
 from skerry.model.k3s.versions import K3sVersion
 
 FORMAT = 1
 MANIFEST, DATASTORE = "manifest.json", "datastore"
-RESTORE = "/var/lib/skerry/restore"  # on the first server: the datastore to be restored, and `wanted`, which says so
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from skerry.model.errors import InputError
 from skerry.model.hardening import k3s_cis
 from skerry.model.k3s import snapshots
 from skerry.model.k3s.config_keys import SERVER_ONLY
-from skerry.model.k3s.reservations import Reservations, Role, kubelet_args
+from skerry.model.k3s.reservations import Reservations, kubelet_args
+from skerry.model.ports import API_PORT
+from skerry.model.role import Role
 from skerry.model.settings.settings import Settings
 from skerry.model.yaml_text import dump
 
-PORT = 6443
 HEADER = "Written by Skerry; change the inventory's settings instead"
 
 
@@ -79,7 +80,7 @@ def _node(settings: Settings, reservations: Reservations) -> dict[str, object]:
 
 def endpoint(address: str) -> str:
     """Where K3s listens at an address: IPv6 needs brackets before the port."""
-    return f"[{address}]:{PORT}" if ":" in address else f"{address}:{PORT}"
+    return f"[{address}]:{API_PORT}" if ":" in address else f"{address}:{API_PORT}"
 
 
 def to_yaml(config: dict[str, object]) -> str:

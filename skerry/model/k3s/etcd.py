@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from skerry.model.preparation.host_facts import sections
+from skerry.model.fact_output import sections
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from skerry.model.k3s.reservations import Role
-from skerry.model.preparation.host_facts import sections
+from skerry.model.fact_output import sections
+from skerry.model.role import Role
 from skerry.model.settings.settings import Settings
 
 DAY_SECONDS, HOUR_SECONDS = 86400, 3600
 # K3s renews at its start what expires within 90 days, 120 since 1.33: nothing is this close unless it ran that long.
 # https://docs.k3s.io/cli/certificate
 CERTIFICATE_DAYS = 30
-SNAPSHOTS = "/var/lib/rancher/k3s/server/db/snapshots"
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from skerry.model.k3s.reservations import Role
+from skerry.model.role import Role
 
 KUBECTL = "/usr/local/bin/k3s kubectl"
 TOKEN, AGENT_TOKEN = "/etc/rancher/k3s/token", "/etc/rancher/k3s/agent-token"
 SERVER = "/var/lib/rancher/k3s/server"
+DATASTORE = f"{SERVER}/db"
+SNAPSHOTS = f"{DATASTORE}/snapshots"
 FULL_TOKEN = f"{SERVER}/token"  # TOKEN with the hash of the server's CA before it, as K3s writes it
 
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from skerry.model.errors import InputError
 from skerry.model.k3s.eviction import SIGNALS
 from skerry.model.quantity import KIB, MIB, format_cpu, format_memory, parse_cpu, parse_memory
-
-Role = Literal["server", "agent"]
+from skerry.model.role import Role
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from skerry.model.disk import DiskRecord
+from skerry.model.fact_output import sections
 
 
 @dataclass(frozen=True)
@@ -70,18 +70,6 @@ class HostFacts:
 
 
 CONTAINERS = {"systemd-nspawn", "lxc", "lxc-libvirt", "docker", "podman", "openvz", "container-other"}
-
-
-def sections(lines: Iterable[str]) -> dict[str, list[str]]:
-    """Split output in which a line "@name" opens each section. Lines before the first are dropped."""
-    found: dict[str, list[str]] = {}
-    current: list[str] = []
-    for line in lines:
-        if re.fullmatch(r"@[a-z0-9_]+", line):
-            current = found.setdefault(line[1:], [])
-        else:
-            current.append(line)
-    return found
 
 
 def parse(lines: Iterable[str]) -> HostFacts:

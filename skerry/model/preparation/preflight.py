@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from skerry.model.k3s.reservations import Role
+from skerry.model.disk import NETWORK_FILE_SYSTEMS
 from skerry.model.k3s.upgrade import skips
 from skerry.model.k3s.versions import K3sVersion, accepts_cgroup_v1
 from skerry.model.preparation.host_facts import HostFacts
+from skerry.model.role import Role
 from skerry.model.settings.settings import Settings
 
 # Ubuntu and Debian releases the project is for. What was run on which is in the README.
@@ -33,7 +34,6 @@ PORTS: dict[Role, frozenset[tuple[str, int]]] = {
 ETCD_PORTS = frozenset([("tcp", 2379), ("tcp", 2380), ("tcp", 2381), ("tcp", 2382)])
 OWN_UNITS = {"k3s.service", "k3s-agent.service"}
 OWN_DEVICES = {"cni0", "flannel.1", "flannel-wg"}
-NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb2", "fuseblk", "9p", "v9fs", "ceph"}
 
 # Kernel 4.19 carries all that the supported K3s versions need; Ubuntu 20.04 has 5.4, Debian 11 5.10.
 OLDEST_KERNEL = (4, 19)

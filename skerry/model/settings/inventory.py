@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from skerry.model.errors import InputError
 from skerry.model.k3s.config_keys import CRITICAL
-
-if TYPE_CHECKING:
-    from skerry.model.settings.settings import Settings
+from skerry.model.settings.settings import Settings
 
 # "Critical Configuration Values" in https://docs.k3s.io/cli/server, and what else makes servers one cluster.
 _ALIKE = (

@@ -15,10 +15,7 @@ from skerry.model.errors import InputError
 from skerry.model.flux import check_flux
 from skerry.model.k3s.versions import K3sVersion, check_supports
 from skerry.model.settings import setting_types
-from skerry.model.settings.inventory import check_inventory
 from skerry.model.settings.validation_messages import in_words
-
-__all__ = ["Settings", "check_inventory", "parse_settings"]
 
 
 class Settings(BaseModel):

@@ -21,11 +21,12 @@ from skerry.model.files import File
 from skerry.model.hardening import k3s_cis
 from skerry.model.k3s.eviction import memory_threshold
 from skerry.model.k3s.paths import AGENT_TOKEN, FULL_TOKEN, KUBECTL, SERVER, TOKEN
-from skerry.model.k3s.reservations import Role, allocatable
+from skerry.model.k3s.reservations import allocatable
 from skerry.model.k3s.snapshots import CREDENTIALS
 from skerry.model.k3s.upgrade import batches
 from skerry.model.preparation.host_facts import HostFacts
 from skerry.model.quantity import parse_cpu, parse_memory
+from skerry.model.role import Role
 from skerry.operations import Commands, drain, operation, relay, servers
 from skerry.operations.artifact import Source, install
 from skerry.operations.files import remove, write

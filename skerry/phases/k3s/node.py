@@ -19,10 +19,11 @@ from skerry.model.hardening import k3s_cis
 from skerry.model.k3s.config import compose, endpoint, to_yaml
 from skerry.model.k3s.eviction import memory_threshold
 from skerry.model.k3s.paths import AGENT_TOKEN, TOKEN, binary, images, unit
-from skerry.model.k3s.reservations import Reservations, Role, check_allocatable, reservations
+from skerry.model.k3s.reservations import Reservations, check_allocatable, reservations
 from skerry.model.k3s.snapshots import credentials
 from skerry.model.preparation.host_facts import HostFacts
 from skerry.model.preparation.preflight import ARCHITECTURES
+from skerry.model.role import Role
 from skerry.model.settings.settings import Settings
 from skerry.operations import servers
 from skerry.operations.artifact import Place, Source

@@ -5,7 +5,7 @@ K3s is the stand-in: its docstring says what of etcd it has.
 
 from __future__ import annotations
 
-from skerry.model.artifacts import RELAY_PORT
+from skerry.model.ports import RELAY_PORT
 from tests.lab.cluster.cluster import NAMES, SERVERS, START, SWITCHES, Cluster, Writer
 from tests.lab.conftest import OLDER
 from tests.lab.runs import Result

@@ -10,7 +10,8 @@ import time
 import pytest
 
 from skerry.facts.preflight import PreflightFacts
-from skerry.model.preparation.host_facts import Listener, parse, sections
+from skerry.model.fact_output import sections
+from skerry.model.preparation.host_facts import Listener, parse
 
 
 def run_survey(reach: str = "") -> list[str]:

@@ -6,16 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skerry.model.artifacts import (
-    TABLE,
-    Artifact,
-    Lock,
-    k3s_artifacts,
-    locations,
-    parse_checksums,
-    pinned_artifact,
-    published_checksum,
-)
+from skerry.model.artifact_lock import Lock, parse_checksums, published_checksum
+from skerry.model.artifacts import TABLE, Artifact, k3s_artifacts, locations, pinned_artifact
 from skerry.model.errors import InputError
 
 VERSION = "v1.36.3+k3s1"

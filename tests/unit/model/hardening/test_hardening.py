@@ -17,6 +17,7 @@ from skerry.model.hardening.catalogue import IDS, HostContext
 from skerry.model.hardening.control import Check, Control, Waiver, judge
 from skerry.model.hardening.residency import Disk, residence
 from skerry.model.hardening.updates import reboot_files, window
+from skerry.model.host_paths import FIREWALL_RULES
 from skerry.model.k3s.config import compose
 from skerry.model.k3s.reservations import reservations
 from skerry.phases.hardening_plan import Plan, addresses, peer_networks, places
@@ -317,7 +318,7 @@ def test_the_fact_is_read_into_places(host_context: HostContext) -> None:
     assert (state.openssh, state.include, state.ssh_ports, state.own_kernel) == ((8, 2), True, (22,), True)
     assert state.accounts["ada"].home == "/home/ada"
     plan = Plan(host_context, state)
-    assert plan.found["file", firewall.RULES] == "differs"
+    assert plan.found["file", FIREWALL_RULES] == "differs"
     assert ("line", "/etc/login.defs UMASK") in [check.place for check in plan.wrong]
 
 

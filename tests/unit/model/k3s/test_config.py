@@ -11,8 +11,9 @@ from pyinfra.connectors.ssh import connector_data_meta
 from skerry.model.errors import InputError
 from skerry.model.k3s.config import compose, from_yaml, to_yaml
 from skerry.model.k3s.config_keys import COMPOSED, SERVER_ONLY
-from skerry.model.k3s.reservations import RECIPE, Role
+from skerry.model.k3s.reservations import RECIPE
 from skerry.model.k3s.snapshots import CREDENTIALS, credentials
+from skerry.model.role import Role
 from skerry.model.settings.settings import Settings, parse_settings
 
 REFERENCE = Path(__file__).parents[4] / "inventories" / "group_data" / "all.py"

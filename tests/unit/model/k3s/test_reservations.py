@@ -14,13 +14,13 @@ from skerry.model.k3s.reservations import (
     STEP,
     Reservations,
     Reserve,
-    Role,
     allocatable,
     check_allocatable,
     kubelet_args,
     reservations,
 )
 from skerry.model.quantity import GIB, KIB, MIB
+from skerry.model.role import Role
 
 EVICTION = {
     "memory.available": "100Mi",

@@ -8,7 +8,8 @@ import pytest
 from pyinfra.connectors.ssh import connector_data_meta
 
 from skerry.model.errors import InputError
-from skerry.model.settings.settings import Settings, check_inventory, parse_settings
+from skerry.model.settings.inventory import check_inventory
+from skerry.model.settings.settings import Settings, parse_settings
 
 REFERENCE = Path(__file__).parents[4] / "inventories" / "group_data" / "all.py"
 DEFAULTS: dict[str, object] = {
