@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
@@ -18,10 +17,11 @@ from typing import Any, TextIO
 from pyinfra.api.state import BaseStateCallback
 from rich.console import Console
 
+from skerry.local.cluster_lock import cluster_lock
+from skerry.local.exit_codes import INTERRUPTED
 from skerry.local.paths import SKERRY
 from skerry.runner.keepalive import lost
 
-INTERRUPTED = 130  # as shells have it: 128 and the number of the signal
 SECRET = ("password", "token", "secret", "passphrase")
 
 
@@ -37,7 +37,7 @@ class Journal:
         cls, inventory_path: Path, deploy: Path, inventory: Any, changes: bool = True
     ) -> Iterator[Journal]:
         """The journal of a new run. Ends the process when it `changes` a cluster that another run is changing."""
-        with lock(inventory_path) if changes else nullcontext():
+        with cluster_lock(inventory_path) if changes else nullcontext():
             started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
             folder = SKERRY / "runs" / started
             folder.mkdir(parents=True, mode=0o700)
@@ -71,20 +71,6 @@ def read(inventory: Path, since: float) -> list[dict[str, Any]]:
         if lines[0]["inventory"] == str(inventory):
             return lines
     return []
-
-
-@contextmanager
-def lock(inventory: Path) -> Iterator[None]:
-    """Nobody else changes the cluster meanwhile. Ends the process when somebody does."""
-    folder = SKERRY / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / inventory.stem).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"another run is changing {inventory.stem}; wait for it to end", file=sys.stderr)
-            sys.exit(1)
-        yield
 
 
 def _secret(name: str) -> bool:

@@ -11,8 +11,6 @@ import invoke
 
 from skerry.model.errors import InputError
 
-NOT_AS_WANTED = 3  # the exit code of tasks that look, when what they find is not as wanted
-
 
 class Task(invoke.Task[Any]):
     """A task that ends plainly, also where invoke itself would not: on a number that is none, and on --help."""

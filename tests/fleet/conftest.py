@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from skerry.fleet import scaffold, secrets
-from skerry.local import journal, tools
+from skerry.local import cluster_lock, journal, tools
 from skerry.remote import inventory as inventories
 
 PROJECT = Path(__file__).parents[2]
@@ -281,7 +281,8 @@ def inventory(
     harbour: inventories.Inventory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> inventories.Inventory:
     """That cluster, locks and journals in the test's own folder."""
-    monkeypatch.setattr(journal, "SKERRY", tmp_path / "home")
+    for module in (journal, cluster_lock):
+        monkeypatch.setattr(module, "SKERRY", tmp_path / "home")
     return harbour
 
 

@@ -16,7 +16,7 @@ from skerry.commands.cluster.servers import (
     shell,
 )
 from skerry.commands.hosts.up import deploy, print_stages
-from skerry.local.journal import lock
+from skerry.local.cluster_lock import cluster_lock
 from skerry.model.errors import InputError
 from skerry.model.k3s.etcd import member_problem, quorum_blocker
 from skerry.model.k3s.node_removal import check, members_of, node_of
@@ -42,7 +42,7 @@ def remove(inventory_path: str, name: str, delete_volumes: bool, yes: bool) -> i
     if not yes and not trust.ask(f"Remove {node} from {inventory.name}, and K3s and its data from its host?"):
         raise InputError("nothing was removed; confirm at a terminal, or say --yes")
 
-    with lock(inventory.path):
+    with cluster_lock(inventory.path):
         if is_ready(known[node]):
             _drain(server, node, (host or server).settings.reboot_drain_seconds)
         stays = others if is_server and inventory.first_server.settings.k3s_datastore == "etcd" else []

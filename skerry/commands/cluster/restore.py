@@ -16,7 +16,7 @@ from skerry.commands.cluster import archive
 from skerry.commands.cluster.backup import NODE_PASSWORD, find, key_file
 from skerry.commands.cluster.servers import servers, shell
 from skerry.commands.hosts.up import Stage, deploy
-from skerry.local.journal import lock
+from skerry.local.cluster_lock import cluster_lock
 from skerry.model.errors import InputError
 from skerry.model.host_paths import RESTORE
 from skerry.model.k3s.backup import Manifest, check, place_of
@@ -103,7 +103,7 @@ def bring_back(inventory: Inventory, wish: Wish, manifest: Manifest) -> None:
     they held before the first one is touched, so that no majority can go on without it.
     """
     first, *others = servers(inventory)
-    with lock(inventory.path), ThreadPoolExecutor() as pool:
+    with cluster_lock(inventory.path), ThreadPoolExecutor() as pool:
         _say(f"stopping K3s on {', '.join(host.name for host in [first, *others])}")
         list(pool.map(lambda host: shell(host, ASIDE), others))
         _say(f"bringing {wish.path.name} to {first.name}")

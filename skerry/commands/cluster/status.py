@@ -24,6 +24,7 @@ from skerry.commands.hosts.drift import host_drift
 from skerry.facts.etcd import Etcd
 from skerry.facts.health import HostHealth
 from skerry.facts.k3s import K3s, K3sState
+from skerry.local.exit_codes import NOT_AS_WANTED
 from skerry.model import disk
 from skerry.model.errors import InputError
 from skerry.model.k3s.etcd import EtcdReport, EtcdReports, member_problem
@@ -32,7 +33,6 @@ from skerry.model.k3s.paths import SNAPSHOTS, binary, unit
 from skerry.model.quantity import parse_memory
 from skerry.remote import ssh
 from skerry.remote.inventory import Host, Inventory
-from skerry.tasks.cli import NOT_AS_WANTED
 
 PARALLEL = 20
 FINE, LOOK, DEGRADED, DOWN = range(4)  # how bad a host is; LOOK: it works, and a person should look at it

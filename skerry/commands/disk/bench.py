@@ -24,7 +24,7 @@ from skerry.bench.run import HostRun, Run
 from skerry.bench.verdict import Judgement, Result, Verdict, loads
 from skerry.commands.disk import history
 from skerry.commands.disk.measure import Stopped, keep_record, measure
-from skerry.local.journal import INTERRUPTED
+from skerry.local.exit_codes import INTERRUPTED
 from skerry.model.errors import InputError
 from skerry.model.k3s.paths import DATASTORE
 from skerry.remote.inventory import Host, Inventory

@@ -14,14 +14,13 @@ from skerry.fleet import keys, pull, scaffold, secrets
 from skerry.fleet.lint.__main__ import show
 from skerry.fleet.lint.run import lint as run_lint
 from skerry.fleet.record import Upgrades
+from skerry.local.exit_codes import NOT_AS_WANTED
 from skerry.local.paths import PROJECT
 from skerry.model.artifacts import PINNED
 from skerry.model.errors import InputError
 from skerry.model.k3s.upgrade import batches
 from skerry.model.k3s.versions import K3sVersion
 from skerry.remote.inventory import load
-
-NOT_AS_WANTED = 3
 
 
 def init(path: str, remote: str, inventory: str) -> None:

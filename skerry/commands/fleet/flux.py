@@ -13,12 +13,12 @@ from rich.table import Table
 from skerry.commands.fleet.handoff import Handoff, hand_over
 from skerry.fleet import conditions
 from skerry.local import tools
-from skerry.local.journal import lock
+from skerry.local.cluster_lock import cluster_lock
+from skerry.local.exit_codes import NOT_AS_WANTED
 from skerry.model.errors import InputError
 from skerry.remote import trust
 from skerry.remote.inventory import Inventory
 from skerry.remote.kubernetes import last_line, reach, tunnel
-from skerry.tasks.cli import NOT_AS_WANTED
 
 GONE_SECONDS = 120
 SWITCHED = ("Kustomization", "HelmRelease")
@@ -78,7 +78,7 @@ def short(revision: str) -> str:
 
 def switch(inventory: Inventory, suspended: bool) -> None:
     """Suspend or resume every Kustomization and HelmRelease; Flux's own first, so that it undoes nothing."""
-    with lock(inventory.path), reach(inventory) as cluster:
+    with cluster_lock(inventory.path), reach(inventory) as cluster:
         objects = [
             each
             for each in cluster.flux_objects()
@@ -98,7 +98,11 @@ def uninstall(inventory: Inventory, yes: bool) -> None:
     ):
         raise InputError("nothing was removed; confirm at a terminal, or say --yes")
     flux = tools.find("flux")
-    with lock(inventory.path), reach(inventory) as cluster, tunnel(cluster, inventory.name) as kubeconfig:
+    with (
+        cluster_lock(inventory.path),
+        reach(inventory) as cluster,
+        tunnel(cluster, inventory.name) as kubeconfig,
+    ):
         command = [flux, "uninstall", "--silent", f"--kubeconfig={kubeconfig}", f"--context={inventory.name}"]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode:

@@ -18,7 +18,7 @@ from skerry.commands.fleet.flux_keys import claim, claimed, drop_deploy_key, has
 from skerry.commands.fleet.flux_wait import wait
 from skerry.fleet import bootstrap, conditions, forges
 from skerry.local import tools
-from skerry.local.journal import lock
+from skerry.local.cluster_lock import cluster_lock
 from skerry.model.errors import InputError
 from skerry.model.flux import check_versions, followed_location, installed_version
 from skerry.model.flux_target import TOKENS, Target
@@ -49,7 +49,7 @@ def hand_over(
     inventory: Inventory, adopt: bool = False, again: bool = False, token: str | None = None, say: Say = print
 ) -> Handoff:
     """`follow`, while nobody else changes the cluster."""
-    with lock(inventory.path):
+    with cluster_lock(inventory.path):
         return follow(inventory, adopt, again, token, say)
 
 

@@ -14,11 +14,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from skerry.fleet import conditions
+from skerry.local.exit_codes import NOT_AS_WANTED
 from skerry.local.paths import PROJECT
 from skerry.model.errors import InputError
 from skerry.remote.inventory import Inventory
 from skerry.remote.kubernetes import reach
-from skerry.tasks.cli import NOT_AS_WANTED
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from skerry.commands.cluster.servers import (
     servers,
     shell,
 )
-from skerry.local.journal import lock
+from skerry.local.cluster_lock import cluster_lock
 from skerry.local.paths import SKERRY
 from skerry.model.errors import InputError
 from skerry.model.host_paths import REBOOT_CORDON, STATE
@@ -49,7 +49,7 @@ def reboot(inventory_path: str, only: str = "") -> None:
     if not hosts:
         names = ", ".join(host.name for host in inventory.hosts)
         raise InputError(f"{only}: is no host of {inventory_path}; there are {names}")
-    with lock(inventory.path):
+    with cluster_lock(inventory.path):
         record = SKERRY / "reboots" / f"{inventory.name}.json"
         before = _begun(record, hosts)
         for host in hosts:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from skerry.commands.hosts.up import Stage, phases
-from skerry.local import journal
+from skerry.local import cluster_lock, journal
 
 OSLO, BERGEN = Path("inventories/oslo.py"), Path("inventories/bergen.py")
 
@@ -28,7 +28,8 @@ class FakeData:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(journal, "SKERRY", tmp_path)
+    for module in (journal, cluster_lock):
+        monkeypatch.setattr(module, "SKERRY", tmp_path)
     return tmp_path
 
 

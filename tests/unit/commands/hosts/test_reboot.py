@@ -23,7 +23,7 @@ def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     done: list[str] = []
     monkeypatch.setattr(reboot, "SKERRY", tmp_path)
     monkeypatch.setattr(reboot, "load", lambda path: inventory)
-    monkeypatch.setattr(reboot, "lock", lambda path: nullcontext())
+    monkeypatch.setattr(reboot, "cluster_lock", lambda path: nullcontext())
     answers = {name: {reboot.BOOT: boot} for name, boot in BOOTS.items()}
     monkeypatch.setattr(
         reboot,

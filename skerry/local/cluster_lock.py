@@ -1,0 +1,29 @@
+"""The lock that lets one run at a time change a cluster."""
+
+from __future__ import annotations
+
+import fcntl
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from skerry.local.exit_codes import FAILED
+from skerry.local.paths import SKERRY
+
+
+@contextmanager
+def cluster_lock(inventory: Path) -> Iterator[None]:
+    """Hold the lock of the inventory's cluster. Ends the process if another process holds it.
+
+    The kernel releases the lock when this process ends, in whatever way.
+    """
+    folder = SKERRY / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / inventory.stem).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"another run is changing {inventory.stem}; wait for it to end", file=sys.stderr)
+            sys.exit(FAILED)
+        yield
