@@ -15,9 +15,8 @@ from testinfra.host import Host
 from skerry.checks.readings import questions
 from skerry.checks.shell import Shell
 from skerry.model.hardening import catalogue
-from skerry.model.hardening.catalogue import HostContext
+from skerry.model.hardening.host_context import HostContext
 from skerry.model.settings.settings import Settings, parse_settings
-from skerry.phases.hardening_plan import peer_networks
 
 DOORS = os.environ.get("SKERRY_VERIFY_DOORS", "")
 AT_ONCE = 10  # hosts that answer meanwhile
@@ -77,10 +76,12 @@ def host_context(name: str) -> HostContext:
 
 
 def _part(name: str) -> HostContext:
-    settings, others = _settings(name), {each: host["data"] for each, host in HOSTS.items() if each != name}
-    node_ips = {each: str(host["data"].get("k3s_node_ip", "")) for each, host in HOSTS.items()}
-    place, known = list(HOSTS).index(name), peer_networks(settings, node_ips, others)
-    return HostContext(HOSTS[name]["role"], settings, place, known)
+    return HostContext.from_inventory(
+        name,
+        HOSTS[name]["role"],
+        {host: _settings(host) for host in HOSTS},
+        {host: HOSTS[host]["data"].get("ssh_hostname") or "" for host in HOSTS},
+    )
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,9 @@ import yaml
 
 from skerry.model.files import File
 from skerry.model.hardening import catalogue
-from skerry.model.hardening.catalogue import HostContext
 from skerry.model.hardening.control import Check, Control
 from skerry.model.hardening.firewall import Ports, compose
+from skerry.model.hardening.host_context import HostContext
 from skerry.model.host_paths import FIREWALL_RULES
 
 CONTAINER = {"auditd", "apparmor", "skerry-shm"}  # what a container's kernel cannot have

@@ -7,7 +7,8 @@ import pytest
 
 from skerry.checks.readings import wrong
 from skerry.model.hardening import catalogue
-from skerry.model.hardening.catalogue import IDS, HostContext
+from skerry.model.hardening.catalogue import IDS
+from skerry.model.hardening.host_context import HostContext
 from skerry.model.settings.settings import Settings
 
 

@@ -11,9 +11,9 @@ from pyinfra.api import StringCommand
 from skerry import templates
 from skerry.facts.batch import BatchedFact
 from skerry.facts.hardening import Hardening, HardeningState
-from skerry.model.hardening.catalogue import HostContext
+from skerry.model.hardening.host_context import HostContext
 from skerry.operations import Commands
-from skerry.phases.hardening_plan import Plan, peer_networks, places
+from skerry.phases.hardening_plan import Plan, places
 from skerry.phases.host_spec import host_specs
 
 Key = tuple[int, str]  # an inventory and a host
@@ -29,14 +29,13 @@ def _key() -> Key:
 def host_context() -> HostContext:
     """The host_context of the host at hand in the inventory."""
     if _key() not in _parts:
-        everything = host_specs()
-        mine = everything[host.name]
-        others = {
-            each.name: each.data for each in inventory if each.name in everything and each.name != host.name
-        }
-        node_ips = {name: each.settings.k3s_node_ip for name, each in everything.items()}
-        known = peer_networks(mine.settings, node_ips, others)
-        _parts[_key()] = HostContext(mine.role, mine.settings, list(everything).index(host.name), known)
+        specs = host_specs()
+        _parts[_key()] = HostContext.from_inventory(
+            host.name,
+            specs[host.name].role,
+            {name: spec.settings for name, spec in specs.items()},
+            {name: inventory.get_host(name).data.get("ssh_hostname") or "" for name in specs},
+        )
     return _parts[_key()]
 
 

@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from skerry import templates
 from skerry.facts.hardening import HardeningState
 from skerry.model.files import File
 from skerry.model.hardening import catalogue, firewall, k3s_cis, kernel, sshd, system
-from skerry.model.hardening.catalogue import HostContext
 from skerry.model.hardening.control import Check, Control, Place
+from skerry.model.hardening.host_context import HostContext
 from skerry.model.host_paths import FIREWALL_RULES, GUARD
-from skerry.model.settings.settings import Settings
 
 GUARD_FILES = (
     File(GUARD, templates.text("hardening/guard.sh"), "755"),
     File("/etc/systemd/system/skerry-guard.service", templates.text("hardening/skerry-guard.service")),
 )
-
-
-def peer_networks(
-    settings: Settings, node_ips: Mapping[str, str], others: Mapping[str, Any]
-) -> tuple[str, ...]:
-    """The networks by which the cluster's other hosts come. `others`: their connection data, by name."""
-    named = {net for name, data in others.items() for net in addresses(node_ips[name], name, data)}
-    return tuple(sorted(named | {*settings.firewall_members}))
-
-
-def addresses(node_ip: str, name: str, data: Any) -> list[str]:
-    """The networks, of one address each, by which a host is known: to the firewalls of the others."""
-    found = []
-    for each in (node_ip, data.get("ssh_hostname") or "", name):
-        try:
-            found.append(str(ipaddress.ip_network(each)))
-        except ValueError:
-            continue  # a name: k3s_node_ip or firewall_members say the address
-    return found
 
 
 def places(mine: HostContext) -> list[str]:

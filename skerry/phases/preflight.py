@@ -15,11 +15,11 @@ from skerry.facts.batch import FactQuery, Unread, read
 from skerry.facts.preflight import PreflightFacts
 from skerry.local.paths import PROJECT
 from skerry.model.artifacts import checksum_locations, k3s_artifacts, locations
+from skerry.model.hardening.host_context import host_networks
 from skerry.model.k3s.paths import binary
 from skerry.model.preparation.host_facts import HostFacts
 from skerry.model.preparation.preflight import findings
 from skerry.model.settings.settings import Settings
-from skerry.phases.hardening_plan import addresses
 from skerry.phases.host_spec import host_specs
 
 _facts: dict[int, AsyncResult] = {}  # by inventory: the first host to come asks all of them
@@ -61,7 +61,8 @@ def _read_all() -> dict[str, HostFacts]:
     times = {name: during for name, (_, during) in answers.items()}
     everybody = [each for each in inventory if each.name in roles]
     named = {
-        each.name: addresses(settings[each.name].k3s_node_ip, each.name, each.data) for each in everybody
+        each.name: host_networks(each.name, settings[each.name], each.data.get("ssh_hostname") or "")
+        for each in everybody
     }
     found = findings(facts_by_host, settings, roles, times, named if len(named) > 1 else {})
     for finding in found:

@@ -37,7 +37,7 @@ from skerry.bench.speed.recording import PATCH, STAGE, Recording
 from skerry.facts.hardening import Hardening, parse
 from skerry.lab import place
 from skerry.model.errors import InputError
-from skerry.model.hardening.catalogue import HostContext
+from skerry.model.hardening.host_context import HostContext
 from skerry.phases.hardening_plan import Plan, places
 from skerry.remote.inventory import load
 from tests.doubles import make_artifacts

@@ -17,8 +17,9 @@ from skerry.model.errors import InputError
 from skerry.model.fact_output import sections
 from skerry.model.hardening import catalogue
 from skerry.model.hardening.control import Finding, judge
+from skerry.model.hardening.host_context import HostContext
 from skerry.model.hardening.residency import Disk, Residence, residence
-from skerry.phases.hardening_plan import Plan, peer_networks, places
+from skerry.phases.hardening_plan import Plan, places
 from skerry.remote import ssh
 from skerry.remote.inventory import Host, Inventory
 
@@ -66,12 +67,12 @@ def audit(inventory: Inventory, today: date | None = None) -> list[HostAudit]:
 
 
 def _audit(inventory: Inventory, host: Host, today: date) -> HostAudit:
-    others = {each.name: each.data for each in inventory.hosts if each.name != host.name}
-    known = peer_networks(
-        host.settings, {each.name: each.settings.k3s_node_ip for each in inventory.hosts}, others
+    host_context = HostContext.from_inventory(
+        host.name,
+        host.role,
+        {peer.name: peer.settings for peer in inventory.hosts},
+        {peer.name: peer.data.get("ssh_hostname") or "" for peer in inventory.hosts},
     )
-    names = [each.name for each in inventory.hosts]
-    host_context = catalogue.HostContext(host.role, host.settings, names.index(host.name), known)
     fact = Hardening()
     try:
         with ssh.connect(host) as connection:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 
 from skerry.model.hardening import firewall, k3s_cis, kernel, sshd, system
 from skerry.model.hardening.control import Control, Waiver
-from skerry.model.role import Role
+from skerry.model.hardening.host_context import HostContext
 from skerry.model.settings.settings import Settings
 
 IDS = frozenset(
@@ -17,19 +16,6 @@ IDS = frozenset(
     for number in range(1, count + 1)
 )
 OLDEST_OPENSSH = (8, 2)  # Ubuntu 20.04's
-
-
-@dataclass(frozen=True)
-class HostContext:
-    """What hardening must know of a host besides its facts.
-
-    `index`: its position in the inventory; `peer_networks`: networks of the cluster's other hosts.
-    """
-
-    role: Role
-    settings: Settings
-    index: int
-    peer_networks: tuple[str, ...]
 
 
 def controls(host_context: HostContext, openssh: tuple[int, int] = OLDEST_OPENSSH) -> list[Control]:

@@ -18,8 +18,8 @@ from skerry.checks.readings import CONTAINER, wrong_now
 from skerry.checks.shell import Shell
 from skerry.commands.hosts.verify import write_ssh_config
 from skerry.model.hardening import catalogue
-from skerry.model.hardening.catalogue import HostContext
 from skerry.model.hardening.control import Check, Control
+from skerry.model.hardening.host_context import HostContext
 from skerry.model.hardening.kernel import MODULES_FILE
 from skerry.remote.inventory import load
 from tests.lab.conftest import Run, WriteInventory
@@ -109,7 +109,7 @@ def cis_node(
     assert result.code == 0, result.stderr
     [wanted] = load(str(path)).hosts
     shell = Shell(host.name, str(write_ssh_config(folder, [wanted])))
-    host_context = catalogue.HostContext("server", wanted.settings, 0, ())
+    host_context = HostContext("server", wanted.settings, 0, ())
     controls = catalogue.active(catalogue.controls(host_context), wanted.settings.harden_exceptions)
     yield Host(shell), controls, host_context
     shell.close()

@@ -13,14 +13,15 @@ from skerry.commands.hosts.audit_page import page
 from skerry.facts.hardening import parse
 from skerry.model.errors import InputError
 from skerry.model.hardening import catalogue, firewall, k3s_cis, kernel, sshd
-from skerry.model.hardening.catalogue import IDS, HostContext
+from skerry.model.hardening.catalogue import IDS
 from skerry.model.hardening.control import Check, Control, Waiver, judge
+from skerry.model.hardening.host_context import HostContext, host_networks
 from skerry.model.hardening.residency import Disk, residence
 from skerry.model.hardening.updates import reboot_files, window
 from skerry.model.host_paths import FIREWALL_RULES
 from skerry.model.k3s.config import compose
 from skerry.model.k3s.reservations import reservations
-from skerry.phases.hardening_plan import Plan, addresses, peer_networks, places
+from skerry.phases.hardening_plan import Plan, places
 from skerry.phases.kernel import MODULES, SYSCTLS
 from tests.unit.conftest import MakeSettings
 
@@ -143,11 +144,17 @@ def test_a_reload_touches_no_table_but_ours(host_context: HostContext) -> None:
 
 
 def test_members_are_known_by_every_address_that_is_one(make_settings: MakeSettings) -> None:
-    settings = make_settings(firewall_members=["10.0.0.0/24"])
-    others = {"a": {"ssh_hostname": "192.0.2.1"}, "2001:db8::2": {}}
-    known = peer_networks(settings, {"a": "10.0.1.1", "2001:db8::2": ""}, others)
-    assert known == ("10.0.0.0/24", "10.0.1.1/32", "192.0.2.1/32", "2001:db8::2/128")
-    assert addresses("", "a.example", {"ssh_hostname": "b.example"}) == []
+    settings = {
+        "a": make_settings(k3s_node_ip="10.0.1.1"),
+        "b": make_settings(firewall_members=["10.0.0.0/24"]),
+        "2001:db8::2": make_settings(),
+    }
+    ssh_hostnames = {"a": "192.0.2.1", "b": "192.0.2.9", "2001:db8::2": ""}
+    context = HostContext.from_inventory("b", "agent", settings, ssh_hostnames)
+    assert context == HostContext(
+        "agent", settings["b"], 1, ("10.0.0.0/24", "10.0.1.1/32", "192.0.2.1/32", "2001:db8::2/128")
+    )
+    assert host_networks("a.example", make_settings(), "b.example") == []
 
 
 def test_sysctl_and_module_files_leave_out_what_is_waived() -> None:
