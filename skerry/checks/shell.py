@@ -12,6 +12,8 @@ from typing import Any
 
 from testinfra.backend.base import BaseBackend, CommandResult
 
+from skerry.model.root_shell import as_root
+
 TOGETHER = 32  # commands whose answers come together
 BEGIN = "d=$(mktemp -d) && trap 'rm -rf \"$d\"' EXIT || exit 1\n"
 
@@ -30,7 +32,7 @@ class Shell(BaseBackend):
             self._connection.connect(door)
         else:
             self._connection, far = socket.socketpair()
-            command = ["ssh", "-F", ssh_config, name, "sudo -n sh" if sudo else "sh"]
+            command = ["ssh", "-F", ssh_config, name, as_root("sh", sudo)]
             self._ssh = subprocess.Popen(command, stdin=far.fileno(), stdout=far.fileno())
             far.close()
         self._said = self._connection.makefile("rb")

@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from skerry.local import tools
+from skerry.local.files import private_folder
 from skerry.model.errors import InputError
 
 NO_KEY, MAC_MISMATCH, NOT_CHANGED = 128, 51, 200
@@ -109,16 +108,6 @@ def _keygen(*arguments: str, stdin: str | None = None) -> str:
     if done.returncode:
         raise InputError("that is no age key; restore the key file from your backup")
     return done.stdout
-
-
-@contextmanager
-def private_folder() -> Iterator[Path]:
-    """A folder in memory that only its owner can read, gone at the end. Raises InputError where there is none."""
-    memory = Path("/dev/shm")  # noqa: S108  tmpfs: what is put there never reaches a disk, short of swap
-    if not memory.is_dir():
-        raise InputError("there is no /dev/shm here to hold plaintext in memory; edit on a Linux machine")
-    with tempfile.TemporaryDirectory(prefix="skerry-", dir=memory) as folder:
-        yield Path(folder)
 
 
 def edit(root: Path, path: Path, keys: str, editor: Mapping[str, str]) -> str | None:

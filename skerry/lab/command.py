@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from skerry.lab.host import LabError
@@ -63,16 +62,6 @@ def run(
             f"`{_short(argv)}` failed ({done.returncode}): {last_line(done.stderr or done.stdout)}"
         )
     return done
-
-
-def until(ask: Callable[[], bool], seconds: float, every: float = 0.2) -> bool:
-    """Ask until the answer is yes (True) or the time is over (False)."""
-    deadline = time.monotonic() + seconds
-    while not ask():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(every)
-    return True
 
 
 def last_line(text: str) -> str:

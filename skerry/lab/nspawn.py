@@ -9,9 +9,10 @@ import os
 from pathlib import Path
 
 from skerry.lab import cgroup, network, processes, recipe, seed, tools
-from skerry.lab.command import as_root, run, until
+from skerry.lab.command import as_root, run
 from skerry.lab.host import LabError, Record, Spec
 from skerry.lab.place import Place
+from skerry.local.waiting import until
 
 _STATE = (
     "upper",

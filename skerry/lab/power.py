@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 from skerry.lab import access, backends, place, processes, ssh
-from skerry.lab.command import until
 from skerry.lab.host import FRESH, Host, LabError, Record
 from skerry.lab.identity import files
 from skerry.lab.place import Place
 from skerry.lab.processes import cut_power
+from skerry.local.waiting import until
 
 _SHUT_DOWN_SECONDS = 90  # as long as systemd gives a service to stop
 

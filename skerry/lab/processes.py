@@ -8,8 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from skerry.lab import cgroup
-from skerry.lab.command import as_root, run, until
+from skerry.lab.command import as_root, run
 from skerry.lab.host import LabError
+from skerry.local.waiting import until
 
 _PROC = Path("/proc")
 # Which programs carry the mark as an argument of their own.

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from skerry.lab import emulator, identity, ports, processes, qmp, recipe, seed, tools
-from skerry.lab.command import last_line, run, until
+from skerry.lab.command import last_line, run
 from skerry.lab.host import FRESH, LabError, Record, Spec
 from skerry.lab.place import Place
+from skerry.local.waiting import until
 
 _LAN = "10.214"  # hosts of a lab reach each other in one /24 of it
 _CONTROLLER = "10.0.2.2"  # this machine, as seen by a host

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 
-from skerry.lab.command import run, until
+from skerry.lab.command import run
 from skerry.lab.host import Host, LabError
+from skerry.local.waiting import until
 
 _UP = "test ! -e /run/nologin"  # until then PAM turns away everyone but root
 

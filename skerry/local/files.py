@@ -1,17 +1,22 @@
-"""Files of this machine: replaced in one rename, told apart by their checksum."""
+"""Files on the operator's machine: atomic writes, checksums, and a folder in memory for secrets."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+
+from skerry.model.errors import InputError
 
 BLOCK = 1 << 18
 
 
 def replace(path: Path, text: str, mode: int = 0o644) -> None:
-    """Give `path` its content and mode; whoever reads meanwhile sees the old file or the new one."""
+    """Write `path` atomically: a reader sees the old file or the new one, also after a crash."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
@@ -27,7 +32,7 @@ def replace(path: Path, text: str, mode: int = 0o644) -> None:
 
 
 def digest(path: Path) -> str:
-    """The file's sha256; one that has not changed since is not read again in this process."""
+    """The file's sha256, cached by inode, modification time and size."""
     status = path.stat()
     return _digest(path, status.st_ino, status.st_mtime_ns, status.st_size)
 
@@ -39,3 +44,13 @@ def _digest(path: Path, inode: int, mtime_ns: int, size: int) -> str:
         while block := file.read(BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+@contextmanager
+def private_folder() -> Iterator[Path]:
+    """A folder in memory (tmpfs, mode 0700) that is removed at the end. Raises InputError without /dev/shm."""
+    memory = Path("/dev/shm")  # noqa: S108  tmpfs: its content reaches no disk, swap aside
+    if not memory.is_dir():
+        raise InputError("there is no /dev/shm here to hold plaintext in memory; use a Linux machine")
+    with tempfile.TemporaryDirectory(prefix="skerry-", dir=memory) as folder:
+        yield Path(folder)

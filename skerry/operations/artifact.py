@@ -19,6 +19,7 @@ from pyinfra.api.command import PyinfraCommand
 
 from skerry.local.files import BLOCK, digest
 from skerry.model.k3s.paths import checksum_file as stamp_of
+from skerry.model.root_shell import root_shell
 from skerry.operations import Commands, operation
 
 LOCK = "exec 9> /run/lock/skerry-artifact && flock --timeout 900 9"
@@ -74,12 +75,11 @@ class Upload(PyinfraCommand):
 
     def execute(self, state: State, host: Host, connector_arguments: ConnectorArguments) -> bool:
         """Whether the script was content. Raises OSError when the connection is lost, of which pyinfra knows."""
-        sudo = "sudo -H -n " if host.data.get("_sudo") else ""
         client: Any = host.connector.client  # type: ignore[attr-defined]
         try:
             # not client.exec_command, whose stdin speaks once more when it is deleted, which nobody could catch
             channel = client.get_transport().open_session()
-            channel.exec_command(f"{sudo}sh -c {shlex.quote(self.script)}")
+            channel.exec_command(root_shell(self.script, bool(host.data.get("_sudo"))))
             self._send(channel, partial(_tell, state, host))
             code = channel.recv_exit_status()
         except EOFError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,12 +11,11 @@ from pyinfra.api import Host, State, StringCommand
 from pyinfra.api.command import FunctionCommand
 from pyinfra.api.exceptions import ConnectError
 
+from skerry.local.waiting import remaining_problem
 from skerry.model.files import File
 from skerry.model.host_paths import GUARD
 from skerry.operations import Commands, as_root
 from skerry.operations.files import write_script
-
-PAUSE_SECONDS = 1.0  # between two attempts to log in
 
 
 def guarded(
@@ -48,29 +46,25 @@ def guarded(
 
 def prove(state: State, host: Host, seconds: int, remedy: str) -> bool:
     """Disarm over a new connection. Where none comes to be, take the change back over the old one and say so."""
-    deadline = time.monotonic() + seconds / 2
-    reason = ""
-    while time.monotonic() < deadline:
-        try:
-            fine, reason = _over_new_connection(state, host, f"{GUARD} disarm")
-        except (ConnectError, OSError, EOFError) as error:
-            fine, reason = False, str(error)
-        if fine:
-            return True
-        time.sleep(PAUSE_SECONDS)
-    print(
-        f"{host.name}: nobody could log in any more after this change ({reason}); {remedy}", file=sys.stderr
-    )
-    _take_back(host, seconds)
-    return False
+    reason = remaining_problem(lambda: _login_problem(state, host, f"{GUARD} disarm"), seconds / 2)
+    if reason:
+        print(
+            f"{host.name}: nobody could log in any more after this change ({reason}); {remedy}",
+            file=sys.stderr,
+        )
+        _take_back(host, seconds)
+    return not reason
 
 
-def _over_new_connection(state: State, host: Host, command: str) -> tuple[bool, str]:
+def _login_problem(state: State, host: Host, command: str) -> str:
+    """Why `command` did not run over a new connection; "" if it did."""
     connector: Any = type(host.connector)(state, host)
-    connector.connect()
     try:
+        connector.connect()
         fine, output = connector.run_shell_command(StringCommand(command), _sudo=bool(host.data.get("_sudo")))
-        return fine, output.stderr
+        return "" if fine else output.stderr or "no reason given"
+    except (ConnectError, OSError, EOFError) as error:
+        return str(error) or type(error).__name__
     finally:
         if client := getattr(connector, "client", None):
             client.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Sequence
 
 import gevent
@@ -13,14 +12,13 @@ from pyinfra.context import ctx_host
 
 from skerry.facts.etcd import Etcd
 from skerry.facts.script import FOLDER
+from skerry.local.waiting import remaining_problem
 from skerry.model.files import File
 from skerry.model.k3s.etcd import EtcdReports, member_problem, quorum_blocker
 from skerry.model.k3s.paths import AGENT_TOKEN, FULL_TOKEN, TOKEN
 from skerry.model.role import Role
 from skerry.operations import as_root
 from skerry.operations.files import write_script
-
-PAUSE_SECONDS = 1.0
 
 _stopped: dict[int, str] = {}  # by inventory: the server that failed first; those after it only follow
 
@@ -82,17 +80,11 @@ def has_settled(state: State, host: Host, seconds: int) -> bool:
 
 def _until(host: Host, seconds: int, problem_of: Callable[[str, EtcdReports], str], go_on: str) -> bool:
     """Whether there is no problem any more within `seconds`; False at once when the host itself has gone away."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            problem = problem_of(host.name, reports(host))
-        except OSError as error:
-            return _say(host, f"could not be asked any more ({error}); run it again to go on")
-        if not problem:
-            return True
-        if time.monotonic() > end:
-            return _say(host, f"{problem}, also after {seconds} s; {go_on}")
-        time.sleep(PAUSE_SECONDS)
+    try:
+        problem = remaining_problem(lambda: problem_of(host.name, reports(host)), seconds)
+    except OSError as error:
+        return _say(host, f"could not be asked any more ({error}); run it again to go on")
+    return not problem or _say(host, f"{problem}, also after {seconds} s; {go_on}")
 
 
 def reports(mine: Host) -> EtcdReports:

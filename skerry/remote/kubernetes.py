@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import fabric
 import yaml
 
-from skerry.fleet.sops import private_folder
-from skerry.local.files import replace
+from skerry.local.files import private_folder, replace
 from skerry.model.k3s.kubeconfig import named
+from skerry.model.root_shell import root_shell
 from skerry.remote import ssh
 from skerry.remote.inventory import Host, Inventory
 
@@ -37,9 +37,8 @@ class Cluster:
 
     def kubectl(self, *arguments: str, stdin: str = "") -> str:
         """kubectl's standard output. Secrets belong into `stdin`. Raises RuntimeError with its last line."""
-        prefix = "sudo -n " if self.host.sudo else ""
         script = f"PATH=$PATH:/usr/local/bin exec k3s kubectl {shlex.join(arguments)}"
-        sent, received, errors = self.connection.client.exec_command(f"{prefix}sh -c {shlex.quote(script)}")
+        sent, received, errors = self.connection.client.exec_command(root_shell(script, self.host.sudo))
         sent.write(stdin)
         sent.channel.shutdown_write()
         output, error = str(received.read(), "utf-8"), str(errors.read(), "utf-8")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import shlex
 import shutil
 import socket
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import fabric
 import paramiko
 
 from skerry.model.errors import InputError
+from skerry.model.root_shell import root_shell
 from skerry.remote.inventory import Host
 
 TIMEOUT_SECONDS = 15
@@ -60,11 +60,8 @@ def _reason(host: Host, error: Exception) -> str:
 
 def run(connection: fabric.Connection, host: Host, command: str) -> str:
     """The command's standard output, run as root. Raises RuntimeError with its standard error, or when cut off."""
-    prefix = "sudo -n " if host.sudo else ""
     try:
-        result = connection.run(
-            f"{prefix}sh -c {shlex.quote(command)}", hide=True, warn=True, in_stream=False
-        )
+        result = connection.run(root_shell(command, host.sudo), hide=True, warn=True, in_stream=False)
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise RuntimeError(f"{host.name}: the connection was lost: {error}") from None
     if not result.ok:
@@ -92,9 +89,8 @@ def send(connection: fabric.Connection, host: Host, command: str, stream: IO[byt
 
 @contextmanager
 def _exec(connection: fabric.Connection, host: Host, command: str) -> Iterator[tuple[Any, Any, Any]]:
-    prefix = "sudo -n " if host.sudo else ""
     try:
-        streams = connection.client.exec_command(f"{prefix}sh -c {shlex.quote(command)}")
+        streams = connection.client.exec_command(root_shell(command, host.sudo))
         try:
             yield streams
         finally:

@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from skerry.model.root_shell import as_root
+
 READY = "ready"  # the file that says that they can be used
 BLOCK = 1 << 16
 
@@ -33,7 +35,7 @@ def _lead(host: Any, near: socket.socket, address: object) -> None:
     import gevent
 
     far = host.connector.client.get_transport().open_session()
-    far.exec_command("sudo -n sh" if host.data.get("_sudo") else "sh")
+    far.exec_command(as_root("sh", bool(host.data.get("_sudo"))))
     sending = gevent.spawn(_send, near, far)
     while data := far.recv(BLOCK):
         near.sendall(data)

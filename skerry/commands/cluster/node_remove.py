@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 
 from skerry.commands.cluster.servers import (
     answering,
@@ -17,6 +16,7 @@ from skerry.commands.cluster.servers import (
 )
 from skerry.commands.hosts.up import deploy, print_stages
 from skerry.local.cluster_lock import cluster_lock
+from skerry.local.waiting import remaining_problem
 from skerry.model.errors import InputError
 from skerry.model.k3s.etcd import member_problem, quorum_blocker
 from skerry.model.k3s.node_removal import check, members_of, node_of
@@ -118,11 +118,9 @@ def _await_settled(stays: list[Host], without: str = "") -> None:
 
     K3s may restart by itself meanwhile: when a leader of etcd goes, its lease as a controller may run out.
     """
-    end = time.monotonic() + max((host.settings.k3s_ready_timeout_seconds for host in stays), default=0)
-    while why := _unsettled(stays, without):
-        if time.monotonic() > end:
-            raise RuntimeError(f"{why}; see `journalctl -u k3s` there, mend it, then run it again")
-        time.sleep(1)
+    seconds = max((host.settings.k3s_ready_timeout_seconds for host in stays), default=0)
+    if problem := remaining_problem(lambda: _unsettled(stays, without), seconds):
+        raise RuntimeError(f"{problem}; see `journalctl -u k3s` there, mend it, then run it again")
 
 
 def _unsettled(stays: list[Host], without: str) -> str:

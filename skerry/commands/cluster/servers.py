@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from skerry.facts.etcd import Etcd
+from skerry.local.waiting import remaining_problem
 from skerry.model.errors import InputError
 from skerry.model.k3s.etcd import EtcdReport
 from skerry.model.k3s.paths import KUBECTL
@@ -49,20 +49,31 @@ def answering(hosts: Sequence[Host]) -> Host:
 
     Raises InputError when none is, with what the last one said.
     """
-    end = time.monotonic() + ELECTION_SECONDS
-    while True:
-        said, may_come = "there is no other server", False
+    ready: list[Host] = []
+
+    def problem() -> str:
+        """Why no server is ready; raises InputError if none can be reached."""
+        answer, reached = "there is no other server", False
         for host in hosts:
             try:
                 shell(host, f"timeout 15 {KUBECTL} get --raw /readyz")
-                return host
+                ready.append(host)
+                return ""
             except InputError as error:
-                said = str(error)
+                answer = str(error)
             except RuntimeError as error:
-                said, may_come = str(error), True
-        if not may_come or time.monotonic() > end:
-            raise InputError(f"no API server answers ({said}); nothing was changed")
-        time.sleep(1)
+                answer, reached = str(error), True
+        if not reached:
+            raise InputError(answer)
+        return answer
+
+    try:
+        why = remaining_problem(problem, ELECTION_SECONDS)
+    except InputError as error:
+        why = str(error)
+    if why:
+        raise InputError(f"no API server answers ({why}); nothing was changed")
+    return ready[0]
 
 
 def kubectl(server: Host, *words: str) -> str:

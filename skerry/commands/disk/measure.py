@@ -17,6 +17,7 @@ from skerry.commands.disk import fio
 from skerry.local.paths import PROJECT
 from skerry.model.errors import InputError
 from skerry.model.files import File
+from skerry.model.root_shell import as_root
 from skerry.operations.files import write_script
 from skerry.remote import ssh
 from skerry.remote.inventory import Host
@@ -71,9 +72,10 @@ def run_engine(
     assert transport is not None
     channel = transport.open_session(timeout=ssh.TIMEOUT_SECONDS)
     argument = json.dumps({**plan, "silence_seconds": SILENCE_SECONDS})
-    prefix = "sudo -n " if host.sudo else ""
     try:
-        channel.exec_command(f"{prefix}python3 -c {shlex.quote(LOADER)} {len(code)} {shlex.quote(argument)}")
+        channel.exec_command(
+            as_root(f"python3 -c {shlex.quote(LOADER)} {len(code)} {shlex.quote(argument)}", host.sudo)
+        )
         channel.settimeout(1)
         _send(channel, code)
         return _listen(channel, host, progress, stop)

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from rich.console import Console
 
 from skerry.fleet import conditions
+from skerry.local.waiting import until
 from skerry.remote.kubernetes import FLUX_KINDS, Cluster
 
 POLL_SECONDS = 2.0
@@ -25,14 +26,21 @@ def wait(
     states = conditions.read(cluster.flux_objects())
     _hurry(cluster, conditions.not_following(states, commit))
     with Console(stderr=True).status("") as status:
-        while (lagging := list(conditions.not_following(states, commit))) or not states:
-            names = ", ".join(f"{each.kind} {each.name}" for each in lagging) or "Flux's first objects"
-            status.update(f"Waiting for {names}")
-            if time.monotonic() > deadline or any(each.suspended for each in lagging):
-                why = _why(cluster, lagging, commit)
-                raise RuntimeError("\n".join([*why, "not Ready in time; mend it, push, and run it again"]))
-            time.sleep(POLL_SECONDS)
+
+        def settled() -> bool:
+            """Whether nothing lags behind, or what does is suspended, so that waiting would be in vain."""
+            nonlocal states
             states = conditions.read(cluster.flux_objects())
+            lagging = list(conditions.not_following(states, commit))
+            names = ", ".join(f"{state.kind} {state.name}" for state in lagging) or "Flux's first objects"
+            status.update(f"Waiting for {names}")
+            return bool(states) and (not lagging or any(state.suspended for state in lagging))
+
+        until(settled, deadline - time.monotonic(), POLL_SECONDS)
+    lagging = list(conditions.not_following(states, commit))
+    if lagging or not states:
+        why = _why(cluster, lagging, commit)
+        raise RuntimeError("\n".join([*why, "not Ready in time; mend it, push, and run it again"]))
     say(f"Ready: {len(states)} objects at {commit[:12]}")
     return states
 

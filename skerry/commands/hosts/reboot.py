@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from skerry.commands.cluster.servers import (
 )
 from skerry.local.cluster_lock import cluster_lock
 from skerry.local.paths import SKERRY
+from skerry.local.waiting import remaining_problem
 from skerry.model.errors import InputError
 from skerry.model.host_paths import REBOOT_CORDON, STATE
 from skerry.model.k3s.etcd import member_problem, quorum_blocker
@@ -147,18 +147,16 @@ def _problem(inventory: Inventory, host: Host) -> str:
 
 
 def _await(host: Host, seconds: int, problem: Callable[[], str]) -> None:
-    """Ask until nothing is missing. Raises Stopped after `seconds`."""
-    end, why = time.monotonic() + seconds, ""
-    while True:
+    """Wait until `problem` returns "". Raises Stopped after `seconds`."""
+
+    def check() -> str:
         try:
-            why = problem()
-        except (InputError, RuntimeError, OSError, EOFError, KeyError) as error:  # it is on its way
-            why = str(error)
-        if not why:
-            return
-        if time.monotonic() > end:
-            raise Stopped(host, f"{why}, also {seconds} s after its reboot")
-        time.sleep(1)
+            return problem()
+        except (InputError, RuntimeError, OSError, EOFError, KeyError) as error:  # still booting
+            return str(error) or type(error).__name__
+
+    if why := remaining_problem(check, seconds):
+        raise Stopped(host, f"{why}, {seconds} s after its reboot")
 
 
 def _say(host: Host, what: str) -> None:
