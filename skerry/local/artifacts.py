@@ -9,10 +9,9 @@ from pathlib import Path
 from skerry.local.files import replace
 from skerry.local.paths import PROJECT
 from skerry.model.artifact_lock import Lock, published_checksum
-from skerry.model.artifacts import Artifact, checksum_locations, k3s_artifacts, locations
+from skerry.model.artifacts import Artifact, ArtifactSource, checksum_locations, k3s_artifacts, locations
 from skerry.model.errors import InputError
 from skerry.model.settings.settings import Settings
-from skerry.operations.artifact import Source
 
 TIMEOUT_SECONDS = 20
 
@@ -21,7 +20,7 @@ class Unreachable(RuntimeError):
     """A download did not answer. The message says what, why, and what to do instead."""
 
 
-def sources(settings: Settings, arch: str) -> dict[str, Source]:
+def sources(settings: Settings, arch: str) -> dict[str, ArtifactSource]:
     """Where each K3s artifact of `arch` comes from, by its file name.
 
     Raises InputError when the air-gap folder lacks a file that must be pushed, and when a checksum contradicts
@@ -31,15 +30,15 @@ def sources(settings: Settings, arch: str) -> dict[str, Source]:
     return {artifact.filename: _source(artifact, settings) for artifact in wanted}
 
 
-def _source(artifact: Artifact, settings: Settings) -> Source:
+def _source(artifact: Artifact, settings: Settings) -> ArtifactSource:
     folder = PROJECT / settings.artifact_folder
     here, remote, *_ = locations(artifact, folder, settings.artifact_mirror)
     if settings.artifact_delivery == "push" and not Path(here).is_file():
         raise InputError(f"{here} is missing; run `invoke artifacts-fetch` where there is internet")
     sha256 = checksum(artifact, settings)
     if not Path(here).is_file():
-        return Source(remote, sha256)
-    return Source(Path(here), sha256)
+        return ArtifactSource(remote, sha256)
+    return ArtifactSource(Path(here), sha256)
 
 
 def checksum(artifact: Artifact, settings: Settings) -> str:

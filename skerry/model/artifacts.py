@@ -29,6 +29,20 @@ class Artifact:
 
 
 @dataclass(frozen=True)
+class ArtifactSource:
+    """Where a host gets an artifact from, and the checksum it must have.
+
+    `location` is a file on this machine, which is uploaded, or a URL, which the host downloads from.
+    """
+
+    location: Path | str
+    sha256: str
+
+    def __str__(self) -> str:
+        return str(self.location)
+
+
+@dataclass(frozen=True)
 class Release:
     """Where a publisher puts the files of a version: a folder, and names in it by architecture."""
 

@@ -5,18 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from skerry import templates
 from skerry.facts.hardening import HardeningState
 from skerry.model.files import File
 from skerry.model.hardening import catalogue, firewall, k3s_cis, kernel, sshd, system
 from skerry.model.hardening.control import Check, Control, Place
+from skerry.model.hardening.guard import GUARD_FILES
 from skerry.model.hardening.host_context import HostContext
-from skerry.model.host_paths import FIREWALL_RULES, GUARD
-
-GUARD_FILES = (
-    File(GUARD, templates.text("hardening/guard.sh"), "755"),
-    File("/etc/systemd/system/skerry-guard.service", templates.text("hardening/skerry-guard.service")),
-)
+from skerry.model.host_paths import FIREWALL_RULES
 
 
 def places(mine: HostContext) -> list[str]:

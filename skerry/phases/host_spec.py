@@ -6,21 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyinfra import host, inventory
-from pyinfra.api.exceptions import DeployError
 from pyinfra.connectors.ssh import connector_data_meta
-from pyinfra_cli.exceptions import CliError
 
 from skerry.model.errors import InputError
 from skerry.model.hardening import catalogue
 from skerry.model.role import Role
 from skerry.model.settings.inventory import check_inventory
 from skerry.model.settings.settings import Settings, parse_settings
-
-
-class BadInput(DeployError, CliError):
-    """A user's mistake. pyinfra prints the message without a traceback and ends with exit code 2."""
-
-    exit_code = 2
+from skerry.operations.errors import BadInput
 
 
 @dataclass(frozen=True)

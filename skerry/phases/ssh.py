@@ -11,13 +11,14 @@ from pyinfra.api.exceptions import DeployError
 from skerry.facts.batch import BatchedFact
 from skerry.facts.hardening import HardeningState
 from skerry.model.files import File
+from skerry.model.hardening.guard import GUARD_FILES
 from skerry.model.hardening.sshd import DROP_IN, RESTART, HostKey
 from skerry.model.hardening.system import SUDO
 from skerry.operations import Commands, operation
 from skerry.operations.files import write
 from skerry.operations.guard import guarded
 from skerry.phases.hardening_context import backup_originals, host_context, planned, refuse, snapshot
-from skerry.phases.hardening_plan import GUARD_FILES, Plan, keys_path
+from skerry.phases.hardening_plan import Plan, keys_path
 
 CHECK = "sshd -t && { ! command -v visudo > /dev/null || visudo -cq; }"
 REMEDY = "see users, sshd_extra, sshd_root_login and harden_exceptions"

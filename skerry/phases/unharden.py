@@ -9,13 +9,13 @@ from pyinfra.api.command import FunctionCommand
 from skerry import templates
 from skerry.facts.batch import BatchedFact
 from skerry.facts.hardening import HardeningState
+from skerry.model.hardening.guard import GUARD_FILES
 from skerry.model.hardening.sshd import RESTART
 from skerry.model.host_paths import GUARD
 from skerry.model.preparation.apt import REMOVE_UNNEEDED
 from skerry.operations import Commands, operation
 from skerry.operations.guard import prove
 from skerry.phases.hardening_context import host_context, snapshot
-from skerry.phases.hardening_plan import GUARD_FILES
 from skerry.phases.ssh import CHECK
 
 REMEDY = "what was there before Skerry's hardening lets nobody in"

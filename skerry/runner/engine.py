@@ -43,7 +43,8 @@ from pyinfra_cli.util import exec_file, load_deploy_file
 
 from skerry.local.journal import Journal, Recorder, end_when_interrupted
 from skerry.model.errors import InputError
-from skerry.phases.host_spec import BadInput, host_specs
+from skerry.operations.errors import BadInput
+from skerry.phases.host_spec import host_specs
 from skerry.runner import economy
 from skerry.runner import shell_sockets as doors
 from skerry.runner.keepalive import Patience

@@ -18,9 +18,9 @@ PATCH = """
 import json
 from pathlib import Path
 from pyinfra.api.command import FunctionCommand, StringCommand
-import skerry.operations.artifact as artifact
 import skerry.operations.files as files
 from skerry.model.host_paths import GUARD
+from skerry.operations.upload import Upload
 
 def note(**fields):
     with Path({record!r}).open("a") as file:
@@ -30,7 +30,7 @@ def run(self, state, host, arguments, execute=StringCommand.execute):
     note(run=self.get_raw_value(), stdin=str(self.connector_arguments.get("_stdin") or ""))
     return execute(self, state, host, arguments)
 
-def upload(self, state, host, arguments, execute=artifact.Upload.execute):
+def upload(self, state, host, arguments, execute=Upload.execute):
     note(upload=[str(self.src), self.dest], script=self.script)
     return execute(self, state, host, arguments)
 
@@ -43,7 +43,7 @@ def write_script(file, compose=files.write_script):
     note(file=[file.path, file.content, file.mode, file.owner])
     return compose(file)
 
-StringCommand.execute, artifact.Upload.execute, FunctionCommand.execute = run, upload, call
+StringCommand.execute, Upload.execute, FunctionCommand.execute = run, upload, call
 files.write_script = write_script
 """
 

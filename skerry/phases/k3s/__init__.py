@@ -17,6 +17,7 @@ from pyinfra.context import ctx_host
 from skerry import templates
 from skerry.facts.batch import BatchedFact
 from skerry.facts.k3s import K3s, K3sState
+from skerry.model.artifacts import ArtifactSource
 from skerry.model.files import File
 from skerry.model.hardening import k3s_cis
 from skerry.model.k3s.eviction import memory_threshold
@@ -28,7 +29,7 @@ from skerry.model.preparation.host_facts import HostFacts
 from skerry.model.quantity import parse_cpu, parse_memory
 from skerry.model.role import Role
 from skerry.operations import Commands, drain, operation, relay, servers
-from skerry.operations.artifact import Source, install
+from skerry.operations.artifact import install
 from skerry.operations.files import remove, write
 from skerry.phases.hardening_context import refuse
 from skerry.phases.host_spec import host_specs, this_host_spec
@@ -89,13 +90,13 @@ def k3s() -> None:
 
 def _bring(node: Node, filename: str) -> None:
     """The artifact stands at its place: from its source, or from the host of this region that gets it there."""
-    source, place, giver = node.sources[filename], node.place(filename), givers()[host.name]
+    source, place, giver = node.sources[filename], node.destination(filename), givers()[host.name]
     wanting = [name for name, gives in givers().items() if gives == host.name != name]
     have, mine = partial(_sha256, host.name, filename), giver == host.name
     install(
         name=f"Install {filename} {node.settings.k3s_version}",
         source=source if mine else None,
-        place=place,
+        destination=place,
         found_sha256=have,
     )
     if not any(gives != name for name, gives in givers().items()):
@@ -104,11 +105,11 @@ def _bring(node: Node, filename: str) -> None:
         partial(_lack, wanting, filename, source.sha256)
     )  # it is given as long as it was needed once
     relay.give(name=f"Give {filename}", path=place.path, sha256=source.sha256, needed=needed)
-    theirs = Source(relay.url(address(giver), source.sha256), source.sha256)
+    theirs = ArtifactSource(relay.url(address(giver), source.sha256), source.sha256)
     install(
         name=f"Take {filename} from the region's first host",
         source=None if mine else theirs,
-        place=place,
+        destination=place,
         found_sha256=have,
     )
     relay.stop(name=f"Give {filename} no more", needed=needed)

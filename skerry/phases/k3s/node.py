@@ -13,6 +13,7 @@ from pyinfra.api.exceptions import DeployError
 
 from skerry import templates
 from skerry.local.artifacts import Unreachable, sources
+from skerry.model.artifacts import ArtifactSource
 from skerry.model.errors import InputError
 from skerry.model.files import File
 from skerry.model.hardening import k3s_cis
@@ -26,8 +27,9 @@ from skerry.model.preparation.preflight import ARCHITECTURES
 from skerry.model.role import Role
 from skerry.model.settings.settings import Settings
 from skerry.operations import servers
-from skerry.operations.artifact import Place, Source
-from skerry.phases.host_spec import BadInput, HostSpec, host_specs
+from skerry.operations.artifact import Destination
+from skerry.operations.errors import BadInput
+from skerry.phases.host_spec import HostSpec, host_specs
 
 LINK = "/usr/local/bin/k3s"
 
@@ -39,7 +41,7 @@ class Node:
     role: Role
     settings: Settings
     reserved: Reservations
-    sources: dict[str, Source]
+    sources: dict[str, ArtifactSource]
     server_url: str | None = None  # of the cluster it joins; None: it starts the cluster
     credentials: tuple[File, ...] = field(default=(), repr=False)  # of the S3 that takes snapshots
 
@@ -80,9 +82,10 @@ class Node:
         """The archive of container images, "" where none is wanted."""
         return next((images(name) for name in self.sources if "images" in name), "")
 
-    def place(self, filename: str) -> Place:
-        """Where an artifact stands, and its mode."""
-        return Place(self.images, "644") if "images" in filename else Place(self.binary, "755")
+    def destination(self, filename: str) -> Destination:
+        if "images" in filename:
+            return Destination(self.images, "644")
+        return Destination(self.binary, "755")
 
     @cached_property
     def binary_sha256(self) -> str:

@@ -13,10 +13,11 @@ import pytest
 from skerry.facts.batch import join, split
 from skerry.facts.script import COMMON, file_states
 from skerry.facts.swap import Swap
+from skerry.model.artifacts import ArtifactSource
 from skerry.model.files import File
-from skerry.operations import artifact
+from skerry.operations import artifact, upload
 from skerry.operations import join as join_commands
-from skerry.operations.artifact import Place, Source, fetch_script, receive_script
+from skerry.operations.artifact import Destination, fetch_script, receive_script
 from skerry.operations.files import write_script
 from skerry.phases.swap import comment_out_script
 
@@ -61,52 +62,52 @@ def test_a_secret_is_never_readable_by_others_even_beside_a_leftover(tmp_path: P
 
 
 BINARY = b"a binary of some length"
-GOOD = Source("https://mirror.example/k3s", hashlib.sha256(BINARY).hexdigest())
+GOOD = ArtifactSource("https://mirror.example/k3s", hashlib.sha256(BINARY).hexdigest())
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Destination:
     monkeypatch.setattr(artifact, "LOCK", f"exec 9> {tmp_path}/lock && flock --timeout 9 9")
-    return Place(str(tmp_path / "v1" / "k3s"), "755")
+    return Destination(str(tmp_path / "v1" / "k3s"), "755")
 
 
-def left(place: Place) -> list[str]:
+def left(place: Destination) -> list[str]:
     """What there is in the artifact's folder."""
     return sorted(entry.name for entry in Path(place.path).parent.iterdir())
 
 
-def placed(place: Place) -> bool:
+def placed(place: Destination) -> bool:
     status = Path(place.path).stat()
     checksum_file = Path(f"{place.path}.sha256").read_text()
     whole = checksum_file == f"{GOOD.sha256} {status.st_ino} {len(BINARY)} {int(status.st_ctime)}\n"
     return whole and oct(status.st_mode & 0o777) == "0o755" and Path(place.path).read_bytes() == BINARY
 
 
-def test_an_artifact_with_its_checksum_is_placed_and_stamped(place: Place) -> None:
+def test_an_artifact_with_its_checksum_is_placed_and_stamped(place: Destination) -> None:
     fetch = f"printf %s {shlex.quote(BINARY.decode())} > {place.part(GOOD)}"
     assert shell(fetch_script(GOOD, place, fetch)).returncode == 0
     assert placed(place)
     assert left(place) == ["k3s", "k3s.sha256"]
 
 
-def test_a_tampered_artifact_leaves_nothing(place: Place) -> None:
+def test_a_tampered_artifact_leaves_nothing(place: Destination) -> None:
     result = shell(fetch_script(GOOD, place, f"echo tampered > {place.part(GOOD)}"))
     assert result.returncode != 0
     assert "https://mirror.example/k3s does not have the checksum" in result.stderr
     assert left(place) == []
 
 
-def test_a_failed_fetch_leaves_nothing(place: Place) -> None:
+def test_a_failed_fetch_leaves_nothing(place: Destination) -> None:
     assert shell(fetch_script(GOOD, place, f"echo x > {place.part(GOOD)}; false")).returncode != 0
     assert left(place) == []
 
 
-def received(place: Place, stdin: bytes) -> subprocess.CompletedProcess[bytes]:
+def received(place: Destination, stdin: bytes) -> subprocess.CompletedProcess[bytes]:
     script = receive_script(GOOD, place, len(BINARY))
     return subprocess.run(["sh", "-c", script], input=stdin, capture_output=True, check=False)
 
 
-def test_an_upload_is_placed_and_one_that_was_cut_goes_on_where_it_ended(place: Place) -> None:
+def test_an_upload_is_placed_and_one_that_was_cut_goes_on_where_it_ended(place: Destination) -> None:
     cut = received(place, b"0\n" + BINARY[:9])
     assert cut.returncode != 0
     assert b"run it again to go on" in cut.stderr
@@ -122,14 +123,14 @@ def test_an_upload_is_placed_and_one_that_was_cut_goes_on_where_it_ended(place: 
     assert left(place) == ["k3s", "k3s.sha256"]
 
 
-def test_an_upload_begins_anew_where_what_is_there_is_something_else(place: Place) -> None:
+def test_an_upload_begins_anew_where_what_is_there_is_something_else(place: Destination) -> None:
     Path(place.path).parent.mkdir()
     Path(place.part(GOOD)).write_bytes(b"something else")
     assert received(place, b"0\n" + BINARY).returncode == 0
     assert placed(place)
 
 
-def test_a_damaged_upload_leaves_nothing(place: Place) -> None:
+def test_a_damaged_upload_leaves_nothing(place: Destination) -> None:
     result = received(place, b"0\n" + BINARY[::-1])
     assert result.returncode != 0
     assert b"does not have the checksum" in result.stderr
@@ -142,7 +143,7 @@ def test_a_damaged_upload_leaves_nothing(place: Place) -> None:
 def test_what_need_not_be_sent_is_the_files_own_beginning(tmp_path: Path, there: bytes, offset: int) -> None:
     (tmp_path / "k3s").write_bytes(BINARY)
     with (tmp_path / "k3s").open("rb") as file:
-        assert artifact.resumable(file, len(there), hashlib.sha256(there).hexdigest()) == offset
+        assert upload.resume_offset(file, len(there), hashlib.sha256(there).hexdigest()) == offset
 
 
 def test_commands_that_go_together_end_with_the_first_that_fails(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from skerry.commands.hosts.artifacts import fetch_all
 from skerry.local.artifacts import Unreachable, checksum, sources
 from skerry.model.artifacts import k3s_artifacts
 from skerry.model.errors import InputError
-from skerry.operations.artifact import insist_on_checksum
-from skerry.phases.host_spec import BadInput
+from skerry.operations.artifact import require_checksum
+from skerry.operations.errors import BadInput
 from tests.unit.conftest import MakeSettings
 
 VERSION = "v1.36.3+k3s1"
@@ -90,7 +90,7 @@ def test_a_damaged_file_in_the_folder_is_refused(make: MakeSettings, tmp_path: P
     source = sources(make(), "amd64")["k3s"]
     assert isinstance(source.location, Path)
     with pytest.raises(BadInput, match="does not have the checksum"):
-        insist_on_checksum(source.location, source.sha256)
+        require_checksum(source.location, source.sha256)
 
 
 def test_a_file_that_must_be_pushed_and_is_not_there_is_told_with_the_remedy(

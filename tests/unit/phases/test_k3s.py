@@ -13,11 +13,11 @@ import pytest
 
 from skerry import templates
 from skerry.facts.k3s import K3s, K3sState
+from skerry.model.artifacts import ArtifactSource
 from skerry.model.files import File
 from skerry.model.k3s.reservations import RECIPE
 from skerry.model.preparation.host_facts import HostFacts
 from skerry.model.quantity import MIB
-from skerry.operations.artifact import Source
 from skerry.phases import k3s
 from skerry.phases.k3s import change_needed, compare, in_turn
 from skerry.phases.k3s.node import Node
@@ -40,7 +40,9 @@ def node_object(
 
 @pytest.fixture
 def wanted(make_settings: MakeSettings) -> Node:
-    return Node("server", make_settings(), RECIPE, {"k3s": Source("https://mirror.example/k3s", "a" * 64)})
+    return Node(
+        "server", make_settings(), RECIPE, {"k3s": ArtifactSource("https://mirror.example/k3s", "a" * 64)}
+    )
 
 
 @pytest.fixture
@@ -111,13 +113,13 @@ def test_the_digest_follows_every_change_of_configuration(
 def test_the_digest_follows_the_binary_and_not_what_k3s_never_sees(
     wanted: Node, make_settings: MakeSettings
 ) -> None:
-    other = {"k3s": Source("https://mirror.example/k3s", "b" * 64)}
+    other = {"k3s": ArtifactSource("https://mirror.example/k3s", "b" * 64)}
     assert replace(wanted, sources=other).digest != wanted.digest
     with_images = wanted.sources | {
-        "k3s-airgap-images-amd64.tar.zst": Source(Path("artifacts/images"), "c" * 64)
+        "k3s-airgap-images-amd64.tar.zst": ArtifactSource(Path("artifacts/images"), "c" * 64)
     }
     assert replace(wanted, sources=with_images).digest != wanted.digest  # K3s imports them at its start
-    elsewhere = {"k3s": Source(Path("artifacts/k3s"), "a" * 64)}
+    elsewhere = {"k3s": ArtifactSource(Path("artifacts/k3s"), "a" * 64)}
     same = make_settings(packages_extra=["htop"], country="NO", k3s_ready_timeout_seconds=9)
     assert replace(wanted, sources=elsewhere, settings=same).digest == wanted.digest
 

@@ -1,0 +1,12 @@
+"""Errors that end a run. Importing this module starts gevent (pyinfra_cli does); tasks must not import it."""
+
+from __future__ import annotations
+
+from pyinfra.api.exceptions import DeployError
+from pyinfra_cli.exceptions import CliError
+
+
+class BadInput(DeployError, CliError):
+    """A user's mistake: pyinfra prints the message without a traceback and exits with code 2."""
+
+    exit_code = 2
