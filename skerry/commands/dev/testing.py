@@ -64,6 +64,8 @@ LINT = (
     (str(BIN / "ruff"), "check", "."),
     (str(BIN / "ruff"), "format", "--check", "."),
     (str(BIN / "mypy"),),
+    (str(BIN / "lint-imports"), "--no-logo"),
+    (str(BIN / "codespell"),),
 )
 AT_ONCE = 2 * (os.cpu_count() or 1)  # a layer waits about as long as it computes
 APART = ("hardening", "cluster")  # below tests/lab, with hosts of their own

@@ -294,9 +294,9 @@ def test_an_extra_key_that_is_ours_or_no_flag_is_refused(key: str, value: object
     ("signal", "value", "problem"),
     [
         (
-            "memory.availible",
+            "memory.free",
             "1Gi",
-            "'memory.availible' is not an eviction signal; the signals are memory.available, "
+            "'memory.free' is not an eviction signal; the signals are memory.available, "
             "nodefs.available, "
             "nodefs.inodesFree, imagefs.available, imagefs.inodesFree, pid.available",
         ),
