@@ -6,6 +6,7 @@ import base64
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 from skerry.model.flux_target import Target
 
@@ -20,11 +21,16 @@ def command(flux: str, target: Target, kubeconfig: str, context: str) -> list[st
         f"--timeout={target.timeout_seconds}s", f"--network-policy={str(target.network_policy).lower()}",
     ]  # fmt: skip
     if target.forge == "git":
-        own = [f"--url={target.repository}", f"--private-key-file={target.private_key}", "--silent"]
+        own = [f"--url={target.repository}", f"--private-key-file={key_file(target)}", "--silent"]
         return [flux, "bootstrap", "git", *own, *common]
     owner, _, name = target.repository.rpartition("/")
     own = [f"--owner={owner}", f"--repository={name}", f"--hostname={target.host}"]
     return [flux, "bootstrap", target.forge, *own, f"--personal={str(target.personal).lower()}", *common]
+
+
+def key_file(target: Target) -> Path:
+    """The SSH key for plain Git on this machine."""
+    return Path(target.private_key).expanduser()
 
 
 def git_environment(target: Target, token: str) -> dict[str, str]:
@@ -36,7 +42,7 @@ def git_environment(target: Target, token: str) -> dict[str, str]:
         known = f"UserKnownHostsFile=~/.ssh/known_hosts {target.known_hosts}".strip()
         options = ("IdentitiesOnly=yes", "BatchMode=yes", "StrictHostKeyChecking=yes", known)
         ssh = shlex.join(
-            ["ssh", "-i", target.private_key, *(word for each in options for word in ("-o", each))]
+            ["ssh", "-i", str(key_file(target)), *(word for each in options for word in ("-o", each))]
         )
         return {"GIT_SSH_COMMAND": ssh, "GIT_TERMINAL_PROMPT": "0"}
     header = base64.b64encode(f"{TOKEN_USERS[target.forge]}:{token}".encode()).decode()

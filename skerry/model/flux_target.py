@@ -43,9 +43,7 @@ class Target:
             hostname=settings.flux_hostname,
             branch=settings.flux_branch,
             path=settings.flux_path,
-            private_key=str(Path(settings.flux_private_key).expanduser())
-            if settings.flux_private_key
-            else "",
+            private_key=settings.flux_private_key,
             personal=settings.flux_personal,
             network_policy=settings.flux_network_policy,
             timeout_seconds=settings.flux_timeout_seconds,

@@ -39,7 +39,7 @@ def has_key(cluster: Cluster, wanted: Target) -> bool:
     data = _secret(cluster, "flux-system")
     if wanted.token_name:
         return bool(data)
-    return data.get("identity") == Path(wanted.private_key).read_bytes()
+    return data.get("identity") == bootstrap.key_file(wanted).read_bytes()
 
 
 def drop_deploy_key(cluster: Cluster) -> None:

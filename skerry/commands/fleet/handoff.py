@@ -93,7 +93,7 @@ def follow(
 def read_token(wanted: Target) -> str:
     """The forge's token from its variable, or from a person. Raises InputError when there is neither."""
     if not wanted.token_name:
-        if not Path(wanted.private_key).is_file():
+        if not bootstrap.key_file(wanted).is_file():
             raise InputError(
                 f"flux_private_key: there is no file {wanted.private_key}; make it with ssh-keygen"
             )
