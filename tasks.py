@@ -51,7 +51,7 @@ def up(
 def verify(context: Context, inventory: str, extent: str = "k3s") -> None:
     """Run the acceptance checks of skerry/checks/ against the hosts."""
     from skerry.commands.hosts.verify import verify as run_checks
-    from skerry.remote.inventory import load
+    from skerry.commands.inventory import load
 
     outcome = run_checks(load(inventory), extent)
     print(f"{outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped")
@@ -61,8 +61,8 @@ def verify(context: Context, inventory: str, extent: str = "k3s") -> None:
 @task(help=INVENTORY)
 def trust(context: Context, inventory: str) -> None:
     """Record the hosts' SSH keys after a look at their fingerprints."""
+    from skerry.commands.inventory import load
     from skerry.remote import trust as first_contact
-    from skerry.remote.inventory import load
 
     added = first_contact.trust(load(inventory), first_contact.ask)
     print(f"{len(added)} host key(s) recorded. Next: invoke up {inventory}")
@@ -77,7 +77,7 @@ def kubeconfig(context: Context, inventory: str, context_name: str = "", file: s
     from pathlib import Path
 
     from skerry.commands.cluster import kubeconfig as access
-    from skerry.remote.inventory import load
+    from skerry.commands.inventory import load
 
     cluster, path = load(inventory), Path(file) if file else access.default_file()
     name = context_name or cluster.name
@@ -92,7 +92,7 @@ def audit(context: Context, inventory: str, json: bool = False) -> None:
     from rich.console import Console
 
     from skerry.commands.hosts import audit as cluster_audit
-    from skerry.remote.inventory import load
+    from skerry.commands.inventory import load
 
     cluster = load(inventory)
     found = cluster_audit.audit(cluster)
@@ -117,7 +117,7 @@ def unharden(context: Context, inventory: str, yes: bool = False) -> None:
 def artifacts_fetch(context: Context, inventory: str, arch: str = "amd64") -> None:
     """Fill the air-gap folder, where there is internet."""
     from skerry.commands.hosts.artifacts import fetch_all
-    from skerry.remote.inventory import load
+    from skerry.commands.inventory import load
 
     fetch_all(load(inventory).first_server.settings, arch)
 
@@ -126,7 +126,7 @@ def artifacts_fetch(context: Context, inventory: str, arch: str = "amd64") -> No
 def artifacts_lock(context: Context, inventory: str) -> None:
     """Record the publishers' checksums for this inventory's versions."""
     from skerry.commands.hosts.artifacts import lock_all
-    from skerry.remote.inventory import load
+    from skerry.commands.inventory import load
 
     lock_all(load(inventory).first_server.settings)
 
@@ -174,7 +174,7 @@ def bench_disk(
     """Measure whether the hosts' disks are fit for etcd; exit code 3 when one is not."""
     from skerry.commands.disk import bench
     from skerry.commands.disk.report import write
-    from skerry.remote.inventory import load
+    from skerry.commands.inventory import load
 
     options = bench.Options(
         profile, path, hosts, minutes, 1 if serial else parallel, fio, keep_fio, force, agents
@@ -199,7 +199,7 @@ def bench_compare(context: Context, before: str, after: str, json: bool = False)
 def bench_history(context: Context, inventory: str, host: str = "") -> None:
     """List an inventory's runs, host by host."""
     from skerry.commands.disk import history
-    from skerry.remote.inventory import load
+    from skerry.commands.inventory import load
 
     history.show(load(inventory).name, host)
 
@@ -210,7 +210,7 @@ def etcd_latency(
 ) -> None:
     """Set what K3s's etcd has seen of its disk against what was predicted; exit code 3 when it is too slow."""
     from skerry.commands.cluster.etcd_latency import show
-    from skerry.remote.inventory import load
+    from skerry.commands.inventory import load
 
     sys.exit(show(load(inventory), url, json))
 

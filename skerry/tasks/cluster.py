@@ -33,7 +33,7 @@ def status(
 ) -> None:
     """Show how the hosts of one or more clusters are, worst first; exit code 3 when one needs a person."""
     from skerry.commands.cluster import status as looking
-    from skerry.remote.inventory import load_all
+    from skerry.commands.inventory import load_all
 
     sys.exit(looking.show(load_all(inventory), json, watch, every, drift))
 
@@ -66,7 +66,7 @@ def node_remove(
 def backup(context: Context, inventory: str, json: bool = False) -> None:
     """Bring datastore, tokens and configuration here, in one encrypted archive that was read back."""
     from skerry.commands.cluster import backup as taking
-    from skerry.remote.inventory import load
+    from skerry.commands.inventory import load
 
     taking.show(taking.backup(load(inventory)), inventory, json)
 

@@ -111,7 +111,7 @@ def secrets_check(context: Context, path: str, json: bool = False) -> None:
 def flux_bootstrap(context: Context, inventory: str, adopt: bool = False) -> None:
     """Hand the cluster over to its Git repository, and wait until it follows."""
     from skerry.commands.fleet import flux
-    from skerry.remote.inventory import load
+    from skerry.commands.inventory import load
 
     flux.bootstrap(load(inventory), adopt)
 
@@ -120,7 +120,7 @@ def flux_bootstrap(context: Context, inventory: str, adopt: bool = False) -> Non
 def flux_status(context: Context, inventory: str, json: bool = False) -> None:
     """Show what follows Git and what does not; exit code 3 when something does not."""
     from skerry.commands.fleet import flux
-    from skerry.remote.inventory import load
+    from skerry.commands.inventory import load
 
     sys.exit(flux.status(load(inventory), json))
 
@@ -129,7 +129,7 @@ def flux_status(context: Context, inventory: str, json: bool = False) -> None:
 def flux_suspend(context: Context, inventory: str) -> None:
     """Stop applying changes from Git, for work by hand."""
     from skerry.commands.fleet import flux
-    from skerry.remote.inventory import load
+    from skerry.commands.inventory import load
 
     flux.switch(load(inventory), suspended=True)
 
@@ -138,7 +138,7 @@ def flux_suspend(context: Context, inventory: str) -> None:
 def flux_resume(context: Context, inventory: str) -> None:
     """Follow Git again."""
     from skerry.commands.fleet import flux
-    from skerry.remote.inventory import load
+    from skerry.commands.inventory import load
 
     flux.switch(load(inventory), suspended=False)
 
@@ -147,7 +147,7 @@ def flux_resume(context: Context, inventory: str) -> None:
 def flux_uninstall(context: Context, inventory: str, yes: bool = False) -> None:
     """Remove Flux; what it has applied stays."""
     from skerry.commands.fleet import flux
-    from skerry.remote.inventory import load
+    from skerry.commands.inventory import load
 
     flux.uninstall(load(inventory), yes)
 
@@ -156,7 +156,7 @@ def flux_uninstall(context: Context, inventory: str, yes: bool = False) -> None:
 def rotate_deploy_key(context: Context, inventory: str) -> None:
     """Give Flux a new key to its repository."""
     from skerry.commands.fleet import flux
-    from skerry.remote.inventory import load
+    from skerry.commands.inventory import load
 
     flux.rotate_deploy_key(load(inventory))
 
@@ -165,6 +165,6 @@ def rotate_deploy_key(context: Context, inventory: str) -> None:
 def drift(context: Context, inventory: str, deploy: str = "deploy/k3s.py", json: bool = False) -> None:
     """Tell what `invoke up` would change and what does not follow Git; exit code 3 when anything."""
     from skerry.commands.hosts import drift as looking
-    from skerry.remote.inventory import load_all
+    from skerry.commands.inventory import load_all
 
     sys.exit(looking.drift(load_all(inventory), deploy, json))

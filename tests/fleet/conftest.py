@@ -18,9 +18,10 @@ from typing import Any
 
 import pytest
 
+from skerry.commands.inventory import load
 from skerry.fleet import scaffold, secrets
 from skerry.local import cluster_lock, journal, tools
-from skerry.remote import inventory as inventories
+from skerry.remote.inventory import Inventory
 
 PROJECT = Path(__file__).parents[2]
 DOUBLES = PROJECT / "tests" / "doubles"
@@ -255,7 +256,7 @@ def pushed(fleet: Path, server: Server) -> Path:
 
 
 @pytest.fixture(scope="session")
-def harbour(machine: Server, tmp_path_factory: pytest.TempPathFactory) -> inventories.Inventory:
+def harbour(machine: Server, tmp_path_factory: pytest.TempPathFactory) -> Inventory:
     """A cluster whose one server is that SSH server, to be handed over by plain Git."""
     folder = tmp_path_factory.mktemp("inventories")
     (folder / "group_data").symlink_to(PROJECT / "inventories" / "group_data")
@@ -273,20 +274,18 @@ def harbour(machine: Server, tmp_path_factory: pytest.TempPathFactory) -> invent
     }
     path = folder / "harbour.py"
     path.write_text(f"servers = [('harbour-1', {data!r})]\n")
-    return inventories.load(str(path))
+    return load(str(path))
 
 
 @pytest.fixture
-def inventory(
-    harbour: inventories.Inventory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> inventories.Inventory:
+def inventory(harbour: Inventory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inventory:
     """That cluster, locks and journals in the test's own folder."""
     for module in (journal, cluster_lock):
         monkeypatch.setattr(module, "SKERRY", tmp_path / "home")
     return harbour
 
 
-def altered(inventory: inventories.Inventory, **settings: object) -> inventories.Inventory:
+def altered(inventory: Inventory, **settings: object) -> Inventory:
     """The same cluster with other settings; these are not validated again."""
     first = inventory.first_server
     changed = replace(first, settings=first.settings.model_copy(update=settings))

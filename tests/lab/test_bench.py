@@ -30,7 +30,7 @@ CONTROLLER = """
 import skerry.commands.disk.measure as m
 m.SILENCE_SECONDS, m.HEARTBEAT_SECONDS = 4, 1
 from skerry.commands.disk import bench
-from skerry.remote.inventory import load
+from skerry.commands.inventory import load
 bench.bench(load(sys.argv[1]), bench.Options("quick", fio=False))
 """
 

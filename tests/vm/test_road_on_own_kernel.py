@@ -21,9 +21,9 @@ from skerry import lab
 from skerry.checks.readings import wrong_now
 from skerry.checks.shell import Shell
 from skerry.commands.hosts.verify import write_ssh_config
+from skerry.commands.inventory import load
 from skerry.model.hardening import catalogue
 from skerry.model.hardening.host_context import HostContext
-from skerry.remote.inventory import load
 from tests.doubles import make_artifacts
 from tests.lab.runs import PROJECT, Result, Running, take_down, write_inventory
 

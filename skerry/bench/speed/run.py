@@ -38,8 +38,8 @@ from skerry.facts.hardening import Hardening, parse
 from skerry.lab import place
 from skerry.model.errors import InputError
 from skerry.model.hardening.host_context import HostContext
+from skerry.model.settings.settings import Settings, parse_settings
 from skerry.phases.hardening_plan import Plan, places
-from skerry.remote.inventory import load
 from tests.doubles import make_artifacts
 from tests.lab.runs import ENGINE, PROJECT, VERSION, take_down, write_hosts
 
@@ -122,14 +122,19 @@ class Scene:
         engine = [sys.executable, "-c", ENGINE.format(patch=patch), "run", *self.target(opened)]
         timed(engine, SKERRY_HOME=str(self.folder / "home"))
 
+    def settings(self) -> Settings:
+        """The lab host's settings, as the runner evaluates the inventory."""
+        show = [sys.executable, "-m", "skerry.runner.engine", "show", str(self.inventory([self.host]))]
+        shown = subprocess.run(show, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+        data = json.loads(shown)["hosts"][NAME]
+        return parse_settings(NAME, data, ignored=[key for key in data if key.startswith("ssh_")])
+
     def record(self) -> None:
         """Walk the road on the fresh host, noting what is done; then keep a fresh host that has packages at hand."""
         record = self.folder / "record.jsonl"
         self.walk(PATCH.format(record=str(record)))
         self.recording = Recording.read(record, lab.run(NAME, "sort -u /var/lib/skerry/packages").stdout)
-        host_context = HostContext(
-            "server", load(str(self.inventory([self.host]))).first_server.settings, 0, ()
-        )
+        host_context = HostContext("server", self.settings(), 0, ())
         output = lab.run(NAME, Hardening().command(places(host_context))).stdout.splitlines()
         self.plan = Plan(host_context, parse(output))
         keep = "tar -C / -c var/lib/apt/lists var/cache/apt/archives"

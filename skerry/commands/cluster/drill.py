@@ -13,10 +13,11 @@ from skerry.commands.cluster.backup import find, key_file
 from skerry.commands.cluster.restore import Wish, bring_back, examine
 from skerry.commands.cluster.servers import kubectl, nodes
 from skerry.commands.hosts.up import Stage, deploy, timed
+from skerry.commands.inventory import load
 from skerry.local.files import replace as write
 from skerry.local.paths import PROJECT, SKERRY
 from skerry.model.k3s.backup import Manifest
-from skerry.remote.inventory import Inventory, load
+from skerry.remote.inventory import Inventory
 
 NAME = "drill-1"
 # What the cluster's own settings must not do here: answer for it, write to its S3, change its Git, need its network.

@@ -15,6 +15,7 @@ from skerry.commands.cluster.servers import (
     shell,
 )
 from skerry.commands.hosts.up import deploy, print_stages
+from skerry.commands.inventory import load
 from skerry.local.cluster_lock import cluster_lock
 from skerry.local.waiting import remaining_problem
 from skerry.model.errors import InputError
@@ -22,7 +23,7 @@ from skerry.model.k3s.etcd import member_problem, quorum_blocker
 from skerry.model.k3s.node_removal import check, members_of, node_of
 from skerry.model.k3s.paths import unit
 from skerry.remote import ssh, trust
-from skerry.remote.inventory import Host, load
+from skerry.remote.inventory import Host
 
 
 def remove(inventory_path: str, name: str, delete_volumes: bool, yes: bool) -> int:

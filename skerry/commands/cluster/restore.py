@@ -16,6 +16,7 @@ from skerry.commands.cluster import archive
 from skerry.commands.cluster.backup import NODE_PASSWORD, find, key_file
 from skerry.commands.cluster.servers import servers, shell
 from skerry.commands.hosts.up import Stage, deploy
+from skerry.commands.inventory import load
 from skerry.local.cluster_lock import cluster_lock
 from skerry.model.errors import InputError
 from skerry.model.host_paths import RESTORE
@@ -23,7 +24,7 @@ from skerry.model.k3s.backup import Manifest, check, place_of
 from skerry.model.k3s.paths import FULL_TOKEN, KUBECTL, SERVER, TOKEN
 from skerry.operations.files import place_script
 from skerry.remote import ssh, trust
-from skerry.remote.inventory import Host, Inventory, load
+from skerry.remote.inventory import Host, Inventory
 
 AUTHORITY = f"sed -n 's/^K10\\([0-9a-f]*\\)::.*/\\1/p' {FULL_TOKEN} 2>/dev/null; true"
 ASIDE = (  # as K3s itself keeps what a restore replaces; its snapshots lie beside it and stay

@@ -11,6 +11,7 @@ from skerry.commands.cluster.backup import backup
 from skerry.commands.cluster.restore import restore
 from skerry.commands.cluster.servers import answering, is_ready, nodes, reports, servers, shell
 from skerry.commands.hosts.up import Stage, deploy
+from skerry.commands.inventory import load
 from skerry.local.files import replace
 from skerry.local.paths import SKERRY
 from skerry.model.errors import InputError
@@ -18,7 +19,7 @@ from skerry.model.k3s import upgrade as rules
 from skerry.model.k3s.etcd import member_problem, quorum_blocker
 from skerry.model.k3s.versions import K3sVersion, accepts_cgroup_v1, check_known
 from skerry.remote import trust
-from skerry.remote.inventory import Host, Inventory, load
+from skerry.remote.inventory import Host, Inventory
 
 
 @dataclass(frozen=True)

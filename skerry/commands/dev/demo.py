@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from skerry import lab
 from skerry.commands.hosts.up import Stage, deploy, timed, verify_stage
+from skerry.commands.inventory import load
 from skerry.local.artifacts import Unreachable, checksum
 from skerry.model.artifacts import k3s_artifacts
-from skerry.remote.inventory import load
 
 INVENTORY = "inventories/lab.py"
 WHOLE = ("deploy/k3s.py",)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from skerry.commands.inventory import load
 from skerry.fleet import keys, pull, scaffold, secrets
 from skerry.fleet.lint.__main__ import show
 from skerry.fleet.lint.run import lint as run_lint
@@ -20,7 +21,6 @@ from skerry.model.artifacts import PINNED
 from skerry.model.errors import InputError
 from skerry.model.k3s.upgrade import batches
 from skerry.model.k3s.versions import K3sVersion
-from skerry.remote.inventory import load
 
 
 def init(path: str, remote: str, inventory: str) -> None:

@@ -17,6 +17,7 @@ from skerry.commands.cluster.servers import (
     servers,
     shell,
 )
+from skerry.commands.inventory import load
 from skerry.local.cluster_lock import cluster_lock
 from skerry.local.paths import SKERRY
 from skerry.local.waiting import remaining_problem
@@ -24,7 +25,7 @@ from skerry.model.errors import InputError
 from skerry.model.host_paths import REBOOT_CORDON, STATE
 from skerry.model.k3s.etcd import member_problem, quorum_blocker
 from skerry.model.k3s.paths import unit
-from skerry.remote.inventory import Host, Inventory, load
+from skerry.remote.inventory import Host, Inventory
 
 BOOT = "cat /proc/sys/kernel/random/boot_id"
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from skerry.commands.hosts.up import deploy, print_stages
+from skerry.commands.inventory import load
 from skerry.model.errors import InputError
 from skerry.remote import trust
-from skerry.remote.inventory import load
 
 
 def uninstall(inventory_path: str, delete_volumes: bool, yes: bool) -> int:

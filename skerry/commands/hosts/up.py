@@ -19,12 +19,13 @@ from rich.table import Table
 
 from skerry.commands.fleet.handoff import ready
 from skerry.commands.hosts.verify import verify
+from skerry.commands.inventory import load
 from skerry.local.journal import read
 from skerry.local.paths import PROJECT
 from skerry.model.errors import InputError
 from skerry.model.flux_target import Target
 from skerry.remote import trust
-from skerry.remote.inventory import Inventory, load
+from skerry.remote.inventory import Inventory
 from skerry.runner.shell_sockets import READY
 
 Result = Literal["done", "unchanged", "skipped", "failed"]

@@ -17,11 +17,11 @@ from skerry import lab
 from skerry.checks.readings import CONTAINER, wrong_now
 from skerry.checks.shell import Shell
 from skerry.commands.hosts.verify import write_ssh_config
+from skerry.commands.inventory import load
 from skerry.model.hardening import catalogue
 from skerry.model.hardening.control import Check, Control
 from skerry.model.hardening.host_context import HostContext
 from skerry.model.hardening.kernel import MODULES_FILE
-from skerry.remote.inventory import load
 from tests.lab.conftest import Run, WriteInventory
 
 K3S = "/etc/rancher/k3s/config.yaml"

@@ -10,8 +10,9 @@ from typing import Any, cast
 import pytest
 
 from skerry.commands.hosts import drift
+from skerry.commands.inventory import load_all
 from skerry.model.errors import InputError
-from skerry.remote.inventory import Inventory, load_all
+from skerry.remote.inventory import Inventory
 
 
 def inventory(name: str) -> Inventory:
@@ -56,7 +57,7 @@ def test_a_cluster_that_is_away_does_not_hide_the_others(
 
 
 def test_inventories_are_named_and_none_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("skerry.remote.inventory.load", lambda path: inventory(Path(path).stem))
+    monkeypatch.setattr("skerry.commands.inventory.load", lambda path: inventory(Path(path).stem))
     assert [each.name for each in load_all("a/oslo.py, b/bergen.py")] == ["oslo", "bergen"]
     with pytest.raises(InputError, match="oslo: is named twice"):
         load_all("a/oslo.py,b/oslo.py")

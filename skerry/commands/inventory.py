@@ -1,0 +1,51 @@
+"""Read inventory files: a process of the runner evaluates them, because that needs pyinfra."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from skerry.local.paths import PROJECT
+from skerry.model.errors import InputError
+from skerry.model.role import Role
+from skerry.model.settings.settings import Settings, parse_settings
+from skerry.remote.inventory import Host, Inventory
+
+ROLES: dict[str, Role] = {"servers": "server", "agents": "agent"}
+
+
+def load(path: str, **override: Any) -> Inventory:
+    """The inventory at `path`, with the settings in `override`. Raises InputError for any mistake in it."""
+    command = [sys.executable, "-m", "skerry.runner.engine", "show", path, "--data", json.dumps(override)]
+    runner = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    if runner.returncode != 0:
+        raise InputError(runner.stderr.strip() or f"{path}: cannot be read")
+    output = json.loads(runner.stdout)
+    hosts = tuple(
+        Host(name, role, _settings(name, output["hosts"][name]), output["hosts"][name])
+        for group, role in ROLES.items()
+        for name in output["groups"][group]
+    )
+    return Inventory(Path(path).stem, Path(path), hosts)
+
+
+def _settings(host: str, data: dict[str, Any]) -> Settings:
+    return parse_settings(host, data, ignored=[key for key in data if key.startswith("ssh_")])
+
+
+def load_all(paths: str) -> list[Inventory]:
+    """The inventories at comma-separated paths. Raises InputError for any mistake in one, or if two share a name."""
+    names = [path.strip() for path in paths.split(",") if path.strip()]
+    if not names:
+        raise InputError("name at least one inventory file, such as inventories/oslo.py")
+    with ThreadPoolExecutor() as pool:
+        inventories = list(pool.map(load, names))
+    clusters = Counter(inventory.name for inventory in inventories)
+    if twice := [name for name, count in clusters.items() if count > 1]:
+        raise InputError(f"{min(twice)}: is named twice; a cluster has the name of its inventory file")
+    return inventories
