@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -36,6 +35,7 @@ from rich.table import Table
 from skerry.bench.metrics import COMMIT, WAL, Histogram, parse
 from skerry.bench.remote_engine import LONGEST, counters, difference
 from skerry.bench.verdict import check_perf, stolen
+from skerry.local.http_client import Unreachable, download
 
 ENGINE = Path(__file__).with_name("remote_engine.py")
 LIMITS_MS = (1, 2, 4, 8)
@@ -174,15 +174,14 @@ def _until_healthy(etcd: subprocess.Popen[bytes]) -> None:
         try:
             get("health")
             return
-        except OSError:
+        except Unreachable:
             continue
     raise SystemExit("etcd did not start within 10 s")
 
 
 def get(page: str) -> str:
-    with urllib.request.urlopen(f"{CLIENT}/{page}", timeout=10) as answer:  # noqa: S310  our own etcd
-        body: bytes = answer.read()
-    return body.decode()
+    with download(f"{CLIENT}/{page}") as response:
+        return response.read().decode()
 
 
 def in_turns(folder: Path, neighbour: str, seconds: float, etcd_first: bool) -> Round:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
+from skerry.local import http_client
 from skerry.model.errors import InputError
 from skerry.model.flux_target import Target
 
-TIMEOUT_SECONDS = 20
 MAINTAINER = 40  # https://docs.gitlab.com/api/access_requests/#valid-access-levels
 Get = Callable[[str], tuple[int, Any]]
 """Status and parsed JSON (None if there is none) of a GET for an API path."""
@@ -94,18 +91,16 @@ def client(target: Target, token: str, scheme: str = "https") -> Get:
         "gitea": f"{target.host}/api/v1",
     }
     base = "api.github.com" if target.host == "github.com" else place[target.forge]
-    header = ("PRIVATE-TOKEN", token) if target.forge == "gitlab" else ("Authorization", f"token {token}")
+    token_header = (
+        {"PRIVATE-TOKEN": token} if target.forge == "gitlab" else {"Authorization": f"token {token}"}
+    )
 
     def get(path: str) -> tuple[int, Any]:
-        request = urllib.request.Request(f"{scheme}://{base}/{path}", headers=dict([header]))  # noqa: S310
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310  scheme is ours
-                return answer.status, json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            return error.code, None
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"{base} cannot be asked: {getattr(error, 'reason', error)}; see flux_hostname"
-            ) from None
+            with http_client.get(f"{scheme}://{base}/{path}", token_header) as response:
+                response.read()
+                return response.status_code, response.json() if response.is_success else None
+        except (http_client.Unreachable, ValueError) as error:
+            raise InputError(f"{error}; see flux_hostname") from None
 
     return get

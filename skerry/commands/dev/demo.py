@@ -5,7 +5,8 @@ from __future__ import annotations
 from skerry import lab
 from skerry.commands.hosts.up import Stage, deploy, timed, verify_stage
 from skerry.commands.inventory import load
-from skerry.local.artifacts import Unreachable, checksum
+from skerry.local.artifacts import checksum
+from skerry.local.http_client import Unreachable
 from skerry.model.artifacts import k3s_artifacts
 
 INVENTORY = "inventories/lab.py"

@@ -1,14 +1,14 @@
-"""Fill the air-gap folder and the lock, where there is internet."""
+"""Fill the air-gap folder and the lock, on a machine with internet access."""
 
 from __future__ import annotations
 
-import urllib.request
 from pathlib import Path
 
 from rich.progress import Progress
 
-from skerry.local.artifacts import TIMEOUT_SECONDS, Unreachable, checksum, checksums_text
+from skerry.local.artifacts import checksum, checksums_text
 from skerry.local.files import digest, replace
+from skerry.local.http_client import download
 from skerry.local.paths import PROJECT
 from skerry.model.artifacts import (
     ARCHITECTURES,
@@ -25,21 +25,21 @@ from skerry.model.settings.settings import Settings
 BLOCK = 1 << 20
 
 
-def wanted(settings: Settings, arch: str) -> list[Artifact]:
-    """K3s, and for a hand-over to Flux the operator's tools for it."""
+def artifacts(settings: Settings, arch: str) -> list[Artifact]:
+    """The artifacts that the settings call for: K3s, and with Flux the tools for the hand-off."""
     tools = [] if settings.flux_forge == "none" else [pinned_artifact(name, arch) for name in PINNED]
     return [*k3s_artifacts(settings.k3s_version, arch, images=True), *tools]
 
 
 def fetch_all(settings: Settings, arch: str) -> None:
-    """Download what the settings call for into the air-gap folder, each file checked before it gets its name.
+    """Download what the settings call for into the air-gap folder; a file gets its name once its checksum is right.
 
-    Raises InputError for a wrong checksum (the file is deleted), Unreachable when a download fails.
+    Raises InputError for a wrong checksum (the file is deleted), RuntimeError if a download fails.
     """
-    for artifact in wanted(settings, arch):
+    for artifact in artifacts(settings, arch):
         sha256 = checksum(artifact, settings)
-        here, remote, *_ = locations(artifact, PROJECT / settings.artifact_folder, settings.artifact_mirror)
-        path = Path(here)
+        local, remote, *_ = locations(artifact, PROJECT / settings.artifact_folder, settings.artifact_mirror)
+        path = Path(local)
         path.parent.mkdir(parents=True, exist_ok=True)
         sums = checksum_locations(artifact, PROJECT / settings.artifact_folder, "")[0]
         replace(Path(sums), checksums_text(artifact, settings))
@@ -51,22 +51,24 @@ def fetch_all(settings: Settings, arch: str) -> None:
 
 
 def _download(url: str, path: Path, sha256: str) -> None:
+    """Raises InputError for another checksum, RuntimeError if the download fails or cannot be written."""
     part = path.with_name(f".{path.name}.part")
     try:
         with (
-            urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer,  # noqa: S310  http(s) only, by the settings
+            download(url) as response,
             part.open("wb") as file,
             Progress(transient=True) as progress,
         ):
-            task = progress.add_task(path.name, total=int(answer.headers.get("Content-Length") or 0) or None)
-            while block := answer.read(BLOCK):
+            total = int(response.headers.get("Content-Length") or 0) or None
+            task = progress.add_task(path.name, total=total)
+            for block in response.iter_raw(BLOCK):
                 file.write(block)
                 progress.update(task, advance=len(block))
-        if (found := digest(part)) != sha256:
-            raise InputError(f"{url} has the checksum {found}, not {sha256}; it was deleted")
+        if (actual := digest(part)) != sha256:
+            raise InputError(f"{url} has the checksum {actual}, not {sha256}; it was deleted")
         part.replace(path)
     except OSError as error:
-        raise Unreachable(f"{url} cannot be fetched: {getattr(error, 'reason', error)}") from error
+        raise RuntimeError(f"{path} cannot be written: {error}; make room, or correct its folder") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -74,6 +76,6 @@ def _download(url: str, path: Path, sha256: str) -> None:
 def lock_all(settings: Settings) -> None:
     """Record the checksums of everything the settings call for, for both architectures."""
     for arch in ARCHITECTURES:
-        for artifact in wanted(settings, arch):
+        for artifact in artifacts(settings, arch):
             print(f"{artifact.filename} {artifact.version} {arch}: {checksum(artifact, settings)}")
     print(f"Next: commit {settings.artifact_lock}")

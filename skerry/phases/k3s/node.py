@@ -12,7 +12,8 @@ from pyinfra import host, inventory
 from pyinfra.api.exceptions import DeployError
 
 from skerry import templates
-from skerry.local.artifacts import Unreachable, sources
+from skerry.local.artifacts import sources
+from skerry.local.http_client import Unreachable
 from skerry.model.artifacts import ArtifactSource
 from skerry.model.errors import InputError
 from skerry.model.files import File

@@ -209,7 +209,7 @@ def test_the_forge_is_asked_with_the_token_in_a_header(forge: str, base: str) ->
         with pytest.raises(InputError, match="has expired or is mistyped"):
             forges.check(target, forges.client(target, "another", "http"))
         server.shutdown()
-    with pytest.raises(InputError, match=r"cannot be asked: .*; see flux_hostname") as refusal:
+    with pytest.raises(InputError, match=r"cannot be reached: .*; see flux_hostname") as refusal:
         forges.client(target, TOKEN, "http")("x")
     assert TOKEN not in str(refusal.value)
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from skerry.commands.hosts.artifacts import fetch_all
-from skerry.local.artifacts import Unreachable, checksum, sources
+from skerry.local.artifacts import checksum, sources
+from skerry.local.http_client import Unreachable
 from skerry.model.artifacts import k3s_artifacts
 from skerry.model.errors import InputError
 from skerry.operations.artifact import require_checksum
