@@ -65,9 +65,10 @@ REFUSED = {
 
 
 def check_extra(extra: Mapping[str, object]) -> None:
-    """Raises InputError unless every key may be added to ours and every value can stand for a flag's.
+    """Mapping of keys of K3s's config.yaml to texts, numbers, True, False or lists of these.
 
-    One-letter aliases are refused with all other odd forms, so that "t" cannot pass for "token".
+    Raises InputError for a key that other settings compose, and for malformed keys and values. One-letter aliases
+    count as malformed, so that "t" cannot stand for "token".
     """
     for key, value in extra.items():
         name = key.removesuffix("+")  # "key+" appends to what other files say

@@ -24,9 +24,10 @@ _COUNTED = ("nodefs.inodesFree", "imagefs.inodesFree", "pid.available")  # not i
 
 
 def check_eviction(thresholds: Mapping[str, str]) -> None:
-    """Raises InputError unless every signal is there, with an amount or a percentage.
+    """Mapping of every eviction signal to an amount or a percentage.
 
-    Every signal, because the kubelet's own default of a signal is lost as soon as one other is set.
+    Raises InputError if a signal is missing, unknown or malformed. All are needed, because the kubelet drops its
+    default of every signal as soon as one is set.
     """
     for signal in thresholds:
         if signal not in SIGNALS:

@@ -1,4 +1,4 @@
-"""Country codes: ISO 3166-1 alpha-2, as tzdata's iso3166.tab has them."""
+"""Country codes of ISO 3166-1 alpha-2, from tzdata's iso3166.tab."""
 
 _TEXT = """
 AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS

@@ -1,4 +1,4 @@
-"""What must hold for the hosts of an inventory together."""
+"""Checks of an inventory's hosts together: the groups, the number of servers, and what servers must share."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from skerry.model.errors import InputError
 from skerry.model.k3s.config_keys import CRITICAL
 from skerry.model.settings.settings import Settings
 
-# "Critical Configuration Values" in https://docs.k3s.io/cli/server, and what else makes servers one cluster.
-_ALIKE = (
+# Settings that all servers must share: "Critical Configuration Values" in https://docs.k3s.io/cli/server, the version
+# and the datastore.
+_SHARED = (
     "k3s_version",
     "k3s_datastore",
     "k3s_cluster_cidr",
@@ -22,9 +23,9 @@ _ALIKE = (
 
 
 def check_inventory(servers: Sequence[str], agents: Sequence[str], settings: Mapping[str, Settings]) -> None:
-    """Raises InputError, a line for each problem, unless the hosts can form a cluster.
+    """Raises InputError, one line for each problem, unless the hosts can form a cluster.
 
-    `settings` holds those of every server.
+    `settings`: those of every server, by host.
     """
     problems = [*_groups(servers, agents), *_datastore(servers, settings), *_differences(servers, settings)]
     if problems:
@@ -33,14 +34,14 @@ def check_inventory(servers: Sequence[str], agents: Sequence[str], settings: Map
 
 def _groups(servers: Sequence[str], agents: Sequence[str]) -> Iterator[str]:
     if not servers:
-        yield "group servers: is empty; put the host that is to initialise the cluster into it"
+        yield "group servers: is empty; list the host that shall initialise the cluster"
     for group, hosts in (("servers", servers), ("agents", agents)):
         for host, count in Counter(hosts).items():
             if count > 1:
                 yield f"group {group}: {host} is listed {count} times; keep one"
     for host in dict.fromkeys(servers):
         if host in agents:
-            yield f"{host}: is in both groups; a server runs pods too, so take it out of agents"
+            yield f"{host}: is in both groups; remove it from agents, because a server runs pods too"
 
 
 def _datastore(servers: Sequence[str], settings: Mapping[str, Settings]) -> Iterator[str]:
@@ -51,10 +52,10 @@ def _datastore(servers: Sequence[str], settings: Mapping[str, Settings]) -> Iter
         if count > 1:
             yield f'group servers: {count} servers cannot share sqlite; set k3s_datastore = "etcd" or keep 1'
     elif count % 2 == 0:
-        spare = count // 2 - 1
+        quorum = count // 2 + 1
         yield (
-            f"group servers: {count} servers with etcd survive the loss of {spare or 'none'}, no more than "
-            f"{count - 1} would, because {count // 2 + 1} must agree; use {count - 1} or {count + 1}"
+            f"group servers: {count} servers with etcd tolerate the loss of {count - quorum}, "
+            f"no more than {count - 1} do, because {quorum} must agree; use {count - 1} or {count + 1}"
         )
 
 
@@ -62,17 +63,17 @@ def _differences(servers: Sequence[str], settings: Mapping[str, Settings]) -> It
     remedy = "set it once, in the inventory's group data"
     for host in dict.fromkeys(servers[1:]):
         first, other = _shared(settings[servers[0]]), _shared(settings[host])
-        for name in first:
-            if first[name] != other[name]:
-                what = (
-                    f"is {other[name]!r}, on {servers[0]} {first[name]!r}, but must be alike on all servers"
+        for name, value in first.items():
+            if other[name] != value:
+                problem = (
+                    f"is {other[name]!r}, but {value!r} on {servers[0]}, and all servers must have the same"
                 )
-                yield f"{host}: setting {name}: {what}; {remedy}"
+                yield f"{host}: setting {name}: {problem}; {remedy}"
 
 
 def _shared(settings: Settings) -> dict[str, object]:
-    """What must be alike on all servers, by name; the order of a list does not matter."""
-    values = {name: getattr(settings, name) for name in _ALIKE}
+    """The values that all servers must share, by name; the order of a list does not matter."""
+    values = {name: getattr(settings, name) for name in _SHARED}
     values["k3s_disable"] = sorted(settings.k3s_disable)
     extra = {f"k3s_config_extra[{key!r}]": settings.k3s_config_extra.get(key) for key in CRITICAL}
     return {**values, **extra}

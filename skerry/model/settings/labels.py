@@ -1,4 +1,4 @@
-"""The form of node labels and taints.
+"""Checks of node labels and taints.
 
 https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 """
@@ -11,7 +11,7 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _PREFIX = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
-# The labels in Kubernetes' own name space that a kubelet may give its node; with any other it does not start.
+# The labels in Kubernetes' own namespaces that a kubelet may set on its node; with any other it does not start.
 # kubernetes/kubernetes, staging/src/k8s.io/kubelet/pkg/apis/well_known_labels.go
 _ALLOWED = """
 beta.kubernetes.io/arch beta.kubernetes.io/instance-type beta.kubernetes.io/os
@@ -20,29 +20,35 @@ kubernetes.io/arch kubernetes.io/hostname kubernetes.io/os
 node.kubernetes.io/instance-type topology.kubernetes.io/region topology.kubernetes.io/zone
 """
 _KUBELET_LABELS = frozenset(_ALLOWED.split())
-_KUBELET_SPACES = ("kubelet.kubernetes.io", "node.kubernetes.io")
-_KUBERNETES_SPACES = ("kubernetes.io", "k8s.io")
+_KUBELET_NAMESPACES = ("kubelet.kubernetes.io", "node.kubernetes.io")
+_KUBERNETES_NAMESPACES = ("kubernetes.io", "k8s.io")
 
 
 def check_label(label: str) -> None:
-    """Raises InputError unless it is "key=value" and a kubelet may set it on its own node."""
+    """Label of a node, such as "disk=ssd".
+
+    Raises InputError for any other form, and for a label that a kubelet may not set on its own node.
+    """
     key, equals, value = label.partition("=")
     if not (equals and _is_key(key) and _is_value(value)):
         raise InputError(f"{label!r} is not a label; write it as 'key=value' or 'example.org/key=value'")
-    space = key.rpartition("/")[0]
+    namespace = key.rpartition("/")[0]
     if (
-        _within(space, _KUBERNETES_SPACES)
+        _within(namespace, _KUBERNETES_NAMESPACES)
         and key not in _KUBELET_LABELS
-        and not _within(space, _KUBELET_SPACES)
+        and not _within(namespace, _KUBELET_NAMESPACES)
     ):
         raise InputError(
-            f"{label!r}: a kubelet may not give itself {key!r} and would not start; "
+            f"{label!r}: a kubelet may not set {key!r} on its own node and would not start; "
             "use a key of your own, or `kubectl label` once the node has joined"
         )
 
 
 def check_taint(taint: str) -> None:
-    """Raises InputError unless it is "key=value:Effect" or "key:Effect"."""
+    """Taint of a node, such as "dedicated=db:NoSchedule" or "gpu:NoExecute".
+
+    Raises InputError for any other form.
+    """
     pair, colon, effect = taint.rpartition(":")
     key, _, value = pair.partition("=")
     if not (colon and _is_key(key) and _is_value(value)):
@@ -60,5 +66,5 @@ def _is_value(value: str) -> bool:
     return not value or bool(_NAME.fullmatch(value))
 
 
-def _within(space: str, spaces: tuple[str, ...]) -> bool:
-    return any(space == known or space.endswith(f".{known}") for known in spaces)
+def _within(namespace: str, parents: tuple[str, ...]) -> bool:
+    return any(namespace == parent or namespace.endswith(f".{parent}") for parent in parents)

@@ -1,6 +1,7 @@
 """A host's settings, validated before the host is touched.
 
-Their meanings and defaults are in inventories/group_data/all.py.
+Their meanings and defaults are in inventories/group_data/all.py, in the same order; docs/reference/settings.md is
+generated from both files.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from skerry.model.errors import InputError
 from skerry.model.flux import check_flux
 from skerry.model.k3s.versions import K3sVersion, check_supports
 from skerry.model.settings import setting_types
-from skerry.model.settings.validation_messages import in_words
+from skerry.model.settings.validation_messages import message
 
 
 class Settings(BaseModel):
-    """One host's settings. No defaults here: all.py is the one place for them."""
+    """One host's settings. Their defaults stand in inventories/group_data/all.py alone."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -42,7 +43,7 @@ class Settings(BaseModel):
     reboot_timeout_seconds: setting_types.Positive
 
     harden: bool
-    harden_exceptions: setting_types.Exceptions
+    harden_exceptions: setting_types.Waivers
     rollback_seconds: setting_types.RollbackSeconds
     users: setting_types.Users
     sshd_root_login: Literal["prohibit-password", "no"]
@@ -54,8 +55,12 @@ class Settings(BaseModel):
     firewall_takeover: bool
     login_banner: setting_types.Text
     journal_max_mib: setting_types.Positive
-    reboot_window: setting_types.Window
+    reboot_window: setting_types.RebootWindow
     reboot_drain_seconds: setting_types.Positive
+
+    disk_gate: Literal["refuse", "warn"]
+    disk_measure: bool
+    disk_dedicated: bool
 
     k3s_version: setting_types.Version
     k3s_downgrade: bool
@@ -95,12 +100,9 @@ class Settings(BaseModel):
     artifact_relay: bool
     k3s_airgap_images: bool
 
-    disk_gate: Literal["refuse", "warn"]
-    disk_measure: bool
-    disk_dedicated: bool
     flux_forge: Literal["none", "github", "gitlab", "gitea", "git"]
     flux_repository: setting_types.Repository
-    flux_hostname: setting_types.HostName
+    flux_hostname: setting_types.ForgeHost
     flux_personal: bool
     flux_branch: setting_types.Branch
     flux_path: setting_types.FleetPath
@@ -110,16 +112,16 @@ class Settings(BaseModel):
 
     uninstall_delete_volumes: bool
 
-    # These see the settings above their own, less those that are wrong themselves.
+    # A validator sees the valid ones of the settings above its own.
 
     @field_validator("k3s_service_cidr")
     @classmethod
-    def _apart_from_pods(cls, text: str, info: ValidationInfo) -> str:
+    def _outside_pod_network(cls, text: str, info: ValidationInfo) -> str:
         if pods_text := info.data.get("k3s_cluster_cidr"):
             pods, services = ipaddress.ip_network(pods_text), ipaddress.ip_network(text)
             if pods.version != services.version:
                 raise InputError(
-                    f"{text!r} is not of the family of k3s_cluster_cidr {pods_text!r}; use one family"
+                    f"{text!r} and k3s_cluster_cidr {pods_text!r} are not both IPv4 or both IPv6; use one family"
                 )
             if pods.overlaps(services):
                 raise InputError(f"{text!r} overlaps k3s_cluster_cidr {pods_text!r}; choose another network")
@@ -127,13 +129,13 @@ class Settings(BaseModel):
 
     @field_validator("flux_repository", "flux_path", "flux_private_key")
     @classmethod
-    def _complete_for_the_forge(cls, value: str, info: ValidationInfo) -> str:
+    def _check_forge(cls, value: str, info: ValidationInfo) -> str:
         check_flux(str(info.data.get("flux_forge", "none")), str(info.field_name), value)
         return value
 
     @field_validator("k3s_flannel_backend", "k3s_config_extra")
     @classmethod
-    def _known_to_the_version(cls, value: str | dict[str, object], info: ValidationInfo) -> object:
+    def _supported_by_k3s_version(cls, value: str | dict[str, object], info: ValidationInfo) -> object:
         if text := info.data.get("k3s_version"):
             for feature in [value] if isinstance(value, str) else value:
                 check_supports(K3sVersion.parse(text), feature.removesuffix("+"))
@@ -143,8 +145,9 @@ class Settings(BaseModel):
 def parse_settings(host: str, data: Mapping[str, object], *, ignored: Collection[str] = ()) -> Settings:
     """The settings in pyinfra's data of `host`.
 
-    Names that start with "_" and those in `ignored`, the connector's own, are left out. Raises InputError
-    with one line for each problem, "HOST: setting NAME: what is wrong; how to mend it", unknown names first.
+    Names that start with "_" and those in `ignored`, which belong to pyinfra's connector, are left out. Raises
+    InputError with one line for each problem, "HOST: setting NAME: what is wrong; how to correct it", unknown names
+    first.
     """
     left_out = set(ignored) - set(Settings.model_fields)
     given = {name: value for name, value in data.items() if not name.startswith("_") and name not in left_out}
@@ -153,4 +156,4 @@ def parse_settings(host: str, data: Mapping[str, object], *, ignored: Collection
     except ValidationError as error:
         details = sorted(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
         known = [*Settings.model_fields, *ignored, "_sudo"]
-        raise InputError("\n".join(f"{host}: {in_words(detail, known)}" for detail in details)) from None
+        raise InputError("\n".join(f"{host}: {message(detail, known)}" for detail in details)) from None

@@ -51,7 +51,7 @@ def test_data_on_the_command_line_overrides_the_inventory() -> None:
         ('servers = [("a", {"k3s_verison": "v1.36.3+k3s1"})]', "did you mean k3s_version?"),
         ('servers = [("a", {"k3s_version": "1.36"})]', "a: setting k3s_version: "),
         ('servers = [("a", {"k3s_version": "v1.99.0+k3s1"})]', "outside the known Kubernetes"),
-        ('servers = [("a", {"max_pods": "110"})]', "max_pods: should be a whole number, is '110'"),
+        ('servers = [("a", {"max_pods": "110"})]', "max_pods: must be a whole number, is '110'"),
         ('servers = [("a", {"ssh_key": "/nowhere/key"})]', "there is no file /nowhere/key"),
         ('raise SystemExit("no lab host is running")', "no lab host is running"),
         (

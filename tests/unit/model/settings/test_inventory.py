@@ -40,14 +40,12 @@ def test_an_odd_number_of_servers_is_a_cluster(servers: list[str]) -> None:
     [
         (
             ["a", "b"],
-            "group servers: 2 servers with etcd survive the loss of none, no more than 1 would, "
-            "because 2 must "
-            "agree; use 1 or 3",
+            "group servers: 2 servers with etcd tolerate the loss of 0, no more than 1 do, because 2 must agree; "
+            "use 1 or 3",
         ),
         (
             ["a", "b", "c", "d"],
-            "group servers: 4 servers with etcd survive the loss of 1, no more than 3 would, because 3 "
-            "must agree; "
+            "group servers: 4 servers with etcd tolerate the loss of 1, no more than 3 do, because 3 must agree; "
             "use 3 or 5",
         ),
     ],
@@ -59,14 +57,12 @@ def test_an_even_number_of_servers_with_etcd_is_refused_with_the_reason(
 
 
 def test_an_inventory_needs_a_server() -> None:
-    assert problems([], ["x"]) == [
-        "group servers: is empty; put the host that is to initialise the cluster into it"
-    ]
+    assert problems([], ["x"]) == ["group servers: is empty; list the host that shall initialise the cluster"]
 
 
 def test_a_host_has_one_role() -> None:
     assert problems(["a"], ["x", "a"]) == [
-        "a: is in both groups; a server runs pods too, so take it out of agents"
+        "a: is in both groups; remove it from agents, because a server runs pods too"
     ]
 
 
@@ -87,13 +83,13 @@ def test_sqlite_is_for_one_server() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "shown"),
     [
-        ("k3s_version", "v1.35.1+k3s1", "'v1.35.1+k3s1', on a 'v1.36.3+k3s1'"),
-        ("k3s_datastore", "sqlite", "'sqlite', on a 'etcd'"),
-        ("k3s_cluster_cidr", "10.52.0.0/16", "'10.52.0.0/16', on a '10.42.0.0/16'"),
-        ("k3s_service_cidr", "10.53.0.0/16", "'10.53.0.0/16', on a '10.43.0.0/16'"),
-        ("k3s_flannel_backend", "host-gw", "'host-gw', on a 'vxlan'"),
-        ("k3s_disable", ["traefik"], "['traefik'], on a []"),
-        ("k3s_secrets_encryption", False, "False, on a True"),
+        ("k3s_version", "v1.35.1+k3s1", "'v1.35.1+k3s1', but 'v1.36.3+k3s1' on a"),
+        ("k3s_datastore", "sqlite", "'sqlite', but 'etcd' on a"),
+        ("k3s_cluster_cidr", "10.52.0.0/16", "'10.52.0.0/16', but '10.42.0.0/16' on a"),
+        ("k3s_service_cidr", "10.53.0.0/16", "'10.53.0.0/16', but '10.43.0.0/16' on a"),
+        ("k3s_flannel_backend", "host-gw", "'host-gw', but 'vxlan' on a"),
+        ("k3s_disable", ["traefik"], "['traefik'], but [] on a"),
+        ("k3s_secrets_encryption", False, "False, but True on a"),
     ],
 )
 def test_a_server_that_differs_is_named_with_the_setting(name: str, value: object, shown: str) -> None:
@@ -101,7 +97,7 @@ def test_a_server_that_differs_is_named_with_the_setting(name: str, value: objec
     with pytest.raises(InputError) as caught:
         check_inventory(["a", "b", "c"], [], everyone)
     assert str(caught.value) == (
-        f"c: setting {name}: is {shown}, but must be alike on all servers; "
+        f"c: setting {name}: is {shown}, and all servers must have the same; "
         "set it once, in the inventory's group data"
     )
 
@@ -111,8 +107,8 @@ def test_extra_keys_that_k3s_wants_alike_are_compared_too() -> None:
     with pytest.raises(InputError) as caught:
         check_inventory(["a", "b", "c"], [], {"a": settings(), "b": settings(), "c": odd})
     assert str(caught.value) == (
-        "c: setting k3s_config_extra['cluster-domain']: is 'oslo.local', on a None, but must be alike on all "
-        "servers; set it once, in the inventory's group data"
+        "c: setting k3s_config_extra['cluster-domain']: is 'oslo.local', but None on a, and all servers "
+        "must have the same; set it once, in the inventory's group data"
     )
 
 

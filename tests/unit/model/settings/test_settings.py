@@ -95,26 +95,26 @@ def test_a_mirror_needs_no_slash_at_its_end() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
-        ("max_pods", "512", f"should be a whole number, is '512'; {SHOWN}"),
-        ("max_pods", 110.0, f"should be a whole number, is 110.0; {SHOWN}"),
-        ("max_pods", True, f"should be a whole number, is True; {SHOWN}"),
-        ("max_pods", 0, "should be at least 1, is 0; raise it"),
-        ("clock_sync_required", "yes", f"should be True or False, is 'yes'; {SHOWN}"),
-        ("clock_sync_required", 1, f"should be True or False, is 1; {SHOWN}"),
-        ("region", 5, f"should be a text, is 5; {SHOWN}"),
-        ("region", None, f"should be a text, is None; {SHOWN}"),
-        ("k3s_disable", "traefik", f"should be a list, is 'traefik'; {SHOWN}"),
-        ("eviction_hard", "100Mi", f"should be a mapping, is '100Mi'; {SHOWN}"),
+        ("max_pods", "512", f"must be a whole number, is '512'; {SHOWN}"),
+        ("max_pods", 110.0, f"must be a whole number, is 110.0; {SHOWN}"),
+        ("max_pods", True, f"must be a whole number, is True; {SHOWN}"),
+        ("max_pods", 0, "must be at least 1, is 0; raise it"),
+        ("clock_sync_required", "yes", f"must be True or False, is 'yes'; {SHOWN}"),
+        ("clock_sync_required", 1, f"must be True or False, is 1; {SHOWN}"),
+        ("region", 5, f"must be a string, is 5; {SHOWN}"),
+        ("region", None, f"must be a string, is None; {SHOWN}"),
+        ("k3s_disable", "traefik", f"must be a list, is 'traefik'; {SHOWN}"),
+        ("eviction_hard", "100Mi", f"must be a mapping, is '100Mi'; {SHOWN}"),
         (
             "time_sync",
             "ntpd",
-            "should be 'systemd-timesyncd', 'chrony' or 'none', is 'ntpd'; choose one of them",
+            "must be 'systemd-timesyncd', 'chrony' or 'none', is 'ntpd'; choose one of them",
         ),
-        ("cgroup_v1", "keep", "should be 'switch' or 'refuse', is 'keep'; choose one of them"),
+        ("cgroup_v1", "keep", "must be 'switch' or 'refuse', is 'keep'; choose one of them"),
         (
             "country",
             "UK",
-            "'UK' is not a country's code; write two letters of ISO 3166-1 such as 'NO', or ''",
+            "'UK' is not a country code; write two letters of ISO 3166-1 such as 'NO', or ''",
         ),
         (
             "ssh_fingerprint",
@@ -129,11 +129,11 @@ def test_a_mirror_needs_no_slash_at_its_end() -> None:
             "its release "
             "notes and extend the range in skerry/model/k3s/versions.py",
         ),
-        ("k3s_cluster_cidr", "10.42.0.0", "'10.42.0.0' has no length; write it as '10.42.0.0/16'"),
+        ("k3s_cluster_cidr", "10.42.0.0", "'10.42.0.0' has no prefix length; write it as '10.42.0.0/16'"),
         (
             "k3s_cluster_cidr",
             "10.42.0.1/16",
-            "'10.42.0.1/16' is not the network itself; write '10.42.0.0/16'",
+            "'10.42.0.1/16' is an address inside a network; write the network, '10.42.0.0/16'",
         ),
         ("k3s_cluster_cidr", "ten", "'ten' is not a network; write it as '10.42.0.0/16'"),
         (
@@ -144,7 +144,7 @@ def test_a_mirror_needs_no_slash_at_its_end() -> None:
         (
             "k3s_service_cidr",
             "fd00::/108",
-            "'fd00::/108' is not of the family of k3s_cluster_cidr '10.42.0.0/16'; use one family",
+            "'fd00::/108' and k3s_cluster_cidr '10.42.0.0/16' are not both IPv4 or both IPv6; use one family",
         ),
         (
             "k3s_node_ip",
@@ -164,7 +164,7 @@ def test_a_mirror_needs_no_slash_at_its_end() -> None:
         (
             "k3s_api_endpoint",
             "a b:6443",
-            "'a b' is neither a host's name nor an address; write it without scheme and port",
+            "'a b' is neither a host name nor an address; write it without scheme and port",
         ),
         ("artifact_folder", " ", "is empty; write a path, relative to the project"),
         (
@@ -175,7 +175,7 @@ def test_a_mirror_needs_no_slash_at_its_end() -> None:
         (
             "artifact_mirror",
             "https://me:secret@mirror.example",
-            "may not hold '@', '?' or '#'; write it as 'https://mirror.example/k3s'",
+            "may not contain '@', '?' or '#'; write it as 'https://mirror.example/k3s'",
         ),
         (
             "reserve",
@@ -206,17 +206,17 @@ def test_a_bad_value_is_one_line(name: str, value: object, problem: str) -> None
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
-        ("packages_extra", 5, f"should be a text, is 5; {SHOWN}"),
-        ("packages_extra", "Htop", "'Htop' is not a package's name; write it as `apt-cache search` shows it"),
+        ("packages_extra", 5, f"must be a string, is 5; {SHOWN}"),
+        ("packages_extra", "Htop", "'Htop' is not a package name; write it as `apt-cache search` shows it"),
         (
             "ntp_servers",
             "ntp.example.org:123",
-            "'ntp.example.org:123' is neither a host's name nor an address; write it without scheme and port",
+            "'ntp.example.org:123' is neither a host name nor an address; write it without scheme and port",
         ),
         (
             "k3s_disable",
             "traefik,servicelb",
-            "'traefik,servicelb' is not a component's name; write one name for each, such as 'traefik'",
+            "'traefik,servicelb' is not the name of a component; write one name for each, such as 'traefik'",
         ),
         (
             "k3s_node_labels",
@@ -231,9 +231,9 @@ def test_a_bad_value_is_one_line(name: str, value: object, problem: str) -> None
         (
             "k3s_node_labels",
             "node-role.kubernetes.io/worker=true",
-            "'node-role.kubernetes.io/worker=true': a kubelet may not give itself "
+            "'node-role.kubernetes.io/worker=true': a kubelet may not set "
             "'node-role.kubernetes.io/worker' "
-            "and would not start; use a key of your own, or `kubectl label` once the node has joined",
+            "on its own node and would not start; use a key of your own, or `kubectl label` once the node has joined",
         ),
         (
             "k3s_node_taints",
@@ -360,8 +360,8 @@ def test_all_problems_are_told_at_once_unknown_names_first() -> None:
     lines = refusal(max_pods="512", k3s_datastore="mysql", ssh_usr="me").splitlines()
     assert lines == [
         "oslo1: setting ssh_usr: is unknown; did you mean ssh_user?",
-        "oslo1: setting k3s_datastore: should be 'etcd' or 'sqlite', is 'mysql'; choose one of them",
-        f"oslo1: setting max_pods: should be a whole number, is '512'; {SHOWN}",
+        "oslo1: setting k3s_datastore: must be 'etcd' or 'sqlite', is 'mysql'; choose one of them",
+        f"oslo1: setting max_pods: must be a whole number, is '512'; {SHOWN}",
     ]
 
 
@@ -381,9 +381,9 @@ def test_pyinfras_own_data_is_left_out() -> None:
         ("snapshot_schedule", "12:00", "'12:00' is not a schedule; write it as '0 */12 * * *'"),
         ("snapshot_s3", {"folder": "k3s"}, "names no bucket"),
         ("snapshot_s3", {"bucket": "b", "secret_key": "s3cr3t"}, "does not know 'secret_key'"),
-        ("snapshot_s3", {"bucket": "b", "secret_key_variable": "s3cr3t/x"}, "is not a variable's name"),
+        ("snapshot_s3", {"bucket": "b", "secret_key_variable": "s3cr3t/x"}, "is not the name of a variable"),
         ("backup_recipients", ["AGE-SECRET-KEY-1s3cr3t"], "is not an age recipient"),
-        ("upgrade_batch_percent", 0, "should be at least 1"),
+        ("upgrade_batch_percent", 0, "must be at least 1"),
     ],
 )
 def test_backups_settings_are_refused_without_repeating_what_may_be_secret(
