@@ -68,9 +68,9 @@ def test_one_place_has_many_urls(url: str) -> None:
         ({"flux_path": ""}, "flux_path: is empty"),
         ({"flux_path": "../x"}, "is not a cluster's folder"),
         ({"flux_path": "clusters/Production"}, "is not a cluster's folder"),
-        ({"flux_branch": "a..b"}, "is not a branch"),
+        ({"flux_branch": "a..b"}, "is not the name of a branch"),
         ({"flux_forge": "git"}, "does not go with flux_forge 'git'"),
-        ({"flux_repository": "https://me:secret@github.com/org/fleet"}, "holds a password; take it out"),
+        ({"flux_repository": "https://me:secret@github.com/org/fleet"}, "contains a password; remove it"),
     ],
 )
 def test_settings_are_refused_in_one_line(
