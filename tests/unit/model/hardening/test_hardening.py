@@ -239,7 +239,10 @@ def test_the_plain_profile_adds_nothing(make_settings: MakeSettings) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"harden_exceptions": {"SSH-1": {"reason": "a", "until": "2026-01-01"}}}, "is not the id of a control"),
+        (
+            {"harden_exceptions": {"SSH-1": {"reason": "a", "until": "2026-01-01"}}},
+            "is not the id of a control",
+        ),
         ({"harden_exceptions": {"SSH-01": {"reason": "", "until": "2026-01-01"}}}, "needs a reason"),
         ({"harden_exceptions": {"SSH-01": {"reason": "a", "until": "soon"}}}, "not a date"),
         ({"users": {"Ada": {"keys": []}}}, "is not a user name"),
