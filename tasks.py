@@ -299,6 +299,16 @@ def lint(context: Context) -> None:
     sys.exit(run_lint())
 
 
+@task
+def docs(context: Context) -> None:
+    """Build the documentation into docs/_build/html; exit code 1 when a reference leads nowhere."""
+    from skerry.commands.dev.docs import OUTPUT, build
+
+    code = build()
+    print(f"Next: open {OUTPUT / 'index.html'}" if code == 0 else "mend the warnings above")
+    sys.exit(code)
+
+
 @task(
     help={
         "only": "one layer: lint, unit, bench, fleet, lab, backend, cluster, harden, vm or e2e (default: all)"

@@ -1,0 +1,74 @@
+"""Sphinx configuration of Skerry's documentation: `invoke docs` builds it into docs/_build/html."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import sys
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+PROJECT = Path(__file__).parent.parent
+# Pages whose text is a file elsewhere in the repository, where people look for it first.
+ELSEWHERE = {
+    "contributing": "CONTRIBUTING.md",
+    "security": "SECURITY.md",
+    "changelog": "CHANGELOG.md",
+    "tests": "tests/README.md",
+}
+sys.path.insert(0, str(PROJECT))
+
+from skerry.commands.dev import reference  # noqa: E402  needs the path above
+
+project = "Skerry"
+author = "Skerry's contributors"
+release = reference.version()
+
+extensions = ["myst_parser"]
+exclude_patterns = ["_build", "reference/generated"]
+myst_heading_anchors = 3
+# A reference that leads nowhere is a warning, and `invoke docs` turns warnings into errors (-n -W).
+nitpicky = True
+smartquotes = False
+
+html_theme = "furo"
+html_title = f"Skerry {release}"
+html_static_path = ["_static"]
+html_css_files = ["skerry.css"]
+html_copy_source = False
+html_show_sphinx = False
+pygments_style = "friendly"
+pygments_dark_style = "github-dark"
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#0b5c7a", "color-brand-content": "#0b6a8d"},
+    "dark_css_variables": {"color-brand-primary": "#7cc7e3", "color-brand-content": "#7cc7e3"},
+}
+
+# `sphinx-build -b linkcheck` asks the network; builds do not.
+linkcheck_timeout = 15
+linkcheck_retries = 2
+
+reference.write(Path(__file__).parent / "reference" / "generated")
+
+
+def read_elsewhere(app: Sphinx, name: str, source: list[str]) -> None:
+    """Give the pages in ELSEWHERE their text, with links as they have to be in docs/."""
+    if path := ELSEWHERE.get(name):
+        app.env.note_dependency(str(PROJECT / path))
+        folder = posixpath.dirname(path)
+        source[0] = re.sub(
+            r"\]\((?!\w+:|#)([^)#]+)",
+            lambda link: f"]({page(posixpath.normpath(posixpath.join(folder, link[1])))}",
+            (PROJECT / path).read_text(),
+        )
+
+
+def page(path: str) -> str:
+    """The path in docs/ of a file of the repository."""
+    pages = {file: f"{name}.md" for name, file in ELSEWHERE.items()}
+    return pages.get(path) or posixpath.relpath(path, "docs")
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("source-read", read_elsewhere)
