@@ -10,7 +10,7 @@ if not _hosts:
     raise SystemExit("no lab host is running; run `invoke lab-up` first")
 
 
-def _data(host: _lab.Host) -> dict[str, object]:
+def _data(host: _lab.LabHost) -> dict[str, object]:
     """How to reach a lab host, and what a lab cannot have: a time server, a good disk, in a container a kernel."""
     data: dict[str, object] = {
         "ssh_hostname": host.address,

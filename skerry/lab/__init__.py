@@ -1,15 +1,15 @@
-"""Throw-away hosts to try Skerry and to test it on, by emulation (qemu) or in containers (nspawn)."""
+"""Throw-away hosts to try Skerry and to test it on: virtual machines (qemu) or containers (nspawn)."""
 
 from skerry.lab.access import cut, hosts, logs, mend, run, ssh_command
 from skerry.lab.creation import up
-from skerry.lab.host import Host, LabError
+from skerry.lab.host import LabError, LabHost
+from skerry.lab.host_snapshots import restore, share, snapshot
 from skerry.lab.power import power_off, reboot, reset, start
 from skerry.lab.removal import down
-from skerry.lab.snapshots import restore, share, snapshot
 
 __all__ = [
-    "Host",
     "LabError",
+    "LabHost",
     "cut",
     "down",
     "hosts",

@@ -1,86 +1,85 @@
-"""Getting at lab hosts: the list of them, SSH, the console, the network cable."""
+"""Access to lab hosts: the list of hosts, SSH, the console, the network cable."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 
-from skerry.lab import backends, command, place, processes, ssh
-from skerry.lab.host import Host, LabError, Record
-from skerry.lab.place import Place
+from skerry.lab import backends, host_ssh, processes
+from skerry.lab.command import last_line
+from skerry.lab.folder import LabFolder, current_lab
+from skerry.lab.host import HostRecord, LabError, LabHost
 
 _ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>c])|[\x00-\x08\x0b-\x1f]")
 
 
-def hosts() -> list[Host]:
+def hosts() -> list[LabHost]:
     """All hosts of this lab, running or stopped, in the order of their creation."""
-    here = place.current()
-    return [host(here, record) for record in here.records()]
+    lab = current_lab()
+    return [host_of(lab, record) for record in lab.records()]
 
 
 def ssh_command(name: str) -> list[str]:
-    """The argv of `ssh` to a host; append a remote command or run it as it is."""
-    return ssh.command(_host(name))
+    """The argv of `ssh` to a host. Append a remote command, or run it as it is for a shell."""
+    return host_ssh.command(_host(name))
 
 
 def run(name: str, command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run a shell command on a host as root; with `check`, failure raises LabError with its last line."""
-    argv = [*ssh.command(_host(name)), command]
-    done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
+    """Run a shell command on a host as root. With `check`, raises LabError if it fails."""
+    done = subprocess.run(
+        [*ssh_command(name), command], capture_output=True, text=True, errors="replace", check=False
+    )
     if check and done.returncode:
-        raise LabError(f"{name}: `{command}` failed ({done.returncode}): {_reason(done)}")
+        reason = last_line(done.stderr or done.stdout)
+        raise LabError(f"{name}: `{command}` failed ({done.returncode}): {reason}")
     return done
 
 
 def logs(name: str, lines: int = 50) -> str:
     """The last lines of a host's console, without escape sequences."""
-    here = place.current()
-    return console(here, here.record(name), lines)
+    lab = current_lab()
+    return console(lab, lab.record(name), lines)
 
 
 def cut(name: str) -> None:
-    """Cut the host's network: packets vanish both ways, until `mend`."""
+    """Disconnect the host from the network: packets are lost in both directions until `mend`."""
     _connect(name, False)
 
 
 def mend(name: str) -> None:
-    """Undo `cut`."""
+    """Reconnect a host after `cut`."""
     _connect(name, True)
 
 
-def host(here: Place, record: Record) -> Host:
-    """The host of a record, as it is now."""
-    pid = processes.main(record.machine)
-    return Host(
+def host_of(lab: LabFolder, record: HostRecord) -> LabHost:
+    """The host of a record with its present state."""
+    pid = processes.main_pid(record.machine)
+    return LabHost(
         name=record.name, backend=record.backend, address=record.address, port=record.port, user="root",
-        key=here.keys / "client", known_hosts=here.host(record.name) / "known_hosts",
+        key=lab.keys / "client", known_hosts=lab.host_folder(record.name) / "known_hosts",
         state="stopped" if pid is None else "running", pid=pid, cpus=record.cpus,
         memory_mib=record.memory_mib, api_port=record.api_port, lan_address=record.lan_address or None,
     )  # fmt: skip
 
 
-def console(here: Place, record: Record, lines: int) -> str:
+def console(lab: LabFolder, record: HostRecord, lines: int) -> str:
     """The last lines of the console log of the present or last boot."""
-    file = here.host(record.name) / "console.log"
-    if not file.exists():
+    path = lab.host_folder(record.name) / "console.log"
+    if not path.exists():
         return ""
-    text = _ESCAPES.sub("", file.read_text(errors="replace"))
-    said = [line.rstrip() for line in text.splitlines() if line.strip()]
-    return "\n".join(said[-lines:])
+    text = _ESCAPES.sub("", path.read_text(errors="replace"))
+    written = [line.rstrip() for line in text.splitlines() if line.strip()]
+    return "\n".join(written[-lines:])
 
 
-def _host(name: str) -> Host:
-    here = place.current()
-    return host(here, here.record(name))
+def _host(name: str) -> LabHost:
+    lab = current_lab()
+    return host_of(lab, lab.record(name))
 
 
 def _connect(name: str, connected: bool) -> None:
-    here = place.current()
-    record = here.record(name)
-    if processes.main(record.machine) is None:
-        raise LabError(f"{name} is stopped, it has no network to cut or mend; start it first")
-    backends.get(record.backend).connect(here, record, connected)
-
-
-def _reason(done: subprocess.CompletedProcess[str]) -> str:
-    return command.last_line(done.stderr or done.stdout)
+    lab = current_lab()
+    record = lab.record(name)
+    if processes.main_pid(record.machine) is None:
+        raise LabError(f"{name} is stopped and has no network to cut or mend; start it first")
+    backends.get(record.backend).connect(lab, record, connected)

@@ -1,4 +1,4 @@
-"""Bringing hosts up: those that are missing are made, those that are stopped are started."""
+"""Bring hosts up: create the missing ones, start the stopped ones."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from rich.console import Console
+from skerry.lab import backends, images, power, processes
+from skerry.lab.command import remove_trees
+from skerry.lab.folder import LabFolder, current_lab
+from skerry.lab.host import HostRecord, LabError, LabHost, Spec
+from skerry.lab.identity import identity_files
+from skerry.local import console
 
-from skerry.lab import backends, image, place, power, processes
-from skerry.lab.command import as_root, run
-from skerry.lab.host import Host, LabError, Record, Spec
-from skerry.lab.identity import files
-from skerry.lab.place import Place
-
-Report = Callable[[str], None]
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -29,77 +27,77 @@ def up(
     cpus: int = 2,
     disk_gib: int = 20,
     kernel_args: str = "",
-    report: Report | None = None,
-) -> list[Host]:
-    """The hosts PREFIX-1 to PREFIX-COUNT (or `names`) run and answer SSH; what is there is kept.
+    report: Callable[[str], None] = console.report,
+) -> list[LabHost]:
+    """Bring up the hosts PREFIX-1 to PREFIX-COUNT (or `names`) and wait until they answer SSH.
 
-    LabError if one cannot be made, does not boot, or exists as something else than asked for.
+    Hosts that exist are kept. Raises LabError if a host cannot be created, does not boot, or exists with another
+    backend or other kernel arguments.
     """
-    say = report or _print
-    here = place.current()
-    wanted = names if names is not None else [f"{prefix}-{number + 1}" for number in range(count)]
-    specs = [Spec(name, backend, memory_mib, cpus, disk_gib, kernel_args) for name in wanted]
-    check(specs, here.records())
-    with here.lock(lambda: say("waiting: another lab command is at work")):
-        present = {record.name for record in here.records()}
-        missing = [spec for spec in specs if spec.name not in present]
-        new = {spec.name for spec in missing}
+    lab = current_lab()
+    if names is None:
+        names = [f"{prefix}-{number + 1}" for number in range(count)]
+    specs = [Spec(name, backend, memory_mib, cpus, disk_gib, kernel_args) for name in names]
+    check(specs, lab.records())
+    with lab.lock(lambda: report("waiting: another lab command is at work")):
+        existing = {record.name for record in lab.records()}
+        missing = [spec for spec in specs if spec.name not in existing]
         if missing:
-            _create(here, missing, say)
-        began = time.monotonic()
-        records = [power.boot(here, name) for name in wanted]
+            _create(lab, missing, report)
+        started = time.monotonic()
+        records = [power.boot(lab, name) for name in names]
 
-    def answer(record: Record) -> Host:
-        host = (power.settle if record.name in new else power.await_boot)(here, record)
-        where = f"{host.backend}, {host.address}:{host.port}"
-        say(f"{host.name}: up after {time.monotonic() - began:.1f} s, {where}")
+    def await_host(record: HostRecord) -> LabHost:
+        await_boot = power.await_boot if record.name in existing else power.await_first_boot
+        host = await_boot(lab, record)
+        seconds = time.monotonic() - started
+        report(f"{host.name}: up after {seconds:.1f} s, {host.backend}, {host.address}:{host.port}")
         return host
 
     with ThreadPoolExecutor(max_workers=max(1, len(records))) as pool:
-        return list(pool.map(answer, records))
+        return list(pool.map(await_host, records))
 
 
-def check(specs: list[Spec], records: list[Record]) -> None:
-    """LabError if the hosts asked for cannot be, or are there as something else."""
-    present = {record.name: record for record in records}
+def check(specs: list[Spec], records: list[HostRecord]) -> None:
+    """Raise LabError if a host cannot be created, or exists with another backend or other kernel arguments."""
+    existing = {record.name: record for record in records}
     if not specs or len({spec.name for spec in specs}) < len(specs):
         raise LabError("ask for at least one host, each name once")
     for spec in specs:
         if not _NAME.fullmatch(spec.name):
             raise LabError(f"{spec.name!r} cannot be a host name; use a-z, 0-9 and '-', at most 40")
         backends.get(spec.backend).check(spec)
-        known = present.get(spec.name)
-        if known is None:
-            continue
-        for field in ("backend", "kernel_args"):
-            has, wants = getattr(known, field), getattr(spec, field)
-            if has != wants:
-                remedy = "take it down first or choose another name"
-                raise LabError(f"{spec.name} is there with {field}={has!r}, not {wants!r}; {remedy}")
+        if spec.name in existing:
+            _check_unchanged(spec, existing[spec.name])
+
+
+def _check_unchanged(spec: Spec, record: HostRecord) -> None:
+    for field in ("backend", "kernel_args"):
+        present, asked = getattr(record, field), getattr(spec, field)
+        if present != asked:
+            remedy = "take it down first or choose another name"
+            raise LabError(f"{spec.name} exists with {field}={present!r}, not {asked!r}; {remedy}")
 
 
 def free_index(taken: set[int]) -> int:
-    """The lowest free host number."""
+    """The lowest free host index. Raises LabError if all 99 are taken."""
     for index in range(1, 100):
         if index not in taken:
             return index
     raise LabError("a lab holds at most 99 hosts; take some down")
 
 
-def _create(here: Place, specs: list[Spec], say: Report) -> None:
-    base = image.ensure(here, specs[0].backend, say)
+def _create(lab: LabFolder, specs: list[Spec], report: Callable[[str], None]) -> None:
+    image = images.ensure(lab, specs[0].backend, report)
     for spec in specs:
-        numbers = (machine.rpartition("-")[2] for machine in processes.machines(here.mark))
+        backend = backends.get(spec.backend)
+        numbers = (machine.rpartition("-")[2] for machine in processes.machines(lab.resource_prefix))
         running = {int(number) for number in numbers if number.isdigit()}
-        index = free_index({record.index for record in here.records()} | running)
-        record = backends.get(spec.backend).describe(here, spec, index, base.name)
-        folder = here.host(spec.name)
-        if folder.exists():  # half-made: it has no record
-            run(as_root(["rm", "-rf", "--one-file-system", str(folder)]), timeout=300)
+        index = free_index({record.index for record in lab.records()} | running)
+        record = backend.describe(lab, spec, index, image.name)
+        folder = lab.host_folder(spec.name)
+        if folder.exists():  # an interrupted creation left it without a record
+            remove_trees(folder)
         folder.mkdir(parents=True)
-        backends.get(spec.backend).prepare(here, record, files(here, record))
-        here.keep(record)
-
-
-def _print(message: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False)
+        backend.prepare(lab, record, identity_files(lab, record))
+        lab.save(record)

@@ -1,4 +1,4 @@
-"""A lab host: what is kept about it on disk, and what callers see of it."""
+"""A lab host: the request for it, its record on disk, and its state as callers see it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-FRESH = "fresh"  # the snapshot of a host as it was when it was new, where its backend takes one
+FRESH = "fresh"
+"""The label of the snapshot that a qemu host gets after its first boot."""
+
 State = Literal["running", "stopped"]
 
 
 class LabError(RuntimeError):
-    """One plain line: what went wrong, why, what to do about it."""
+    """The lab could not do something; one line with the reason and the remedy."""
 
 
 @dataclass(frozen=True)
-class Host:
-    """A lab host as callers see it; `state` and `pid` were true when it was asked for."""
+class LabHost:
+    """A lab host as callers see it. `state` and `pid` are those of the moment of the call."""
 
     name: str
     backend: str
@@ -30,13 +32,15 @@ class Host:
     pid: int | None
     cpus: int
     memory_mib: int
-    api_port: int | None = None  # where the host's port 6443 answers on this machine (qemu only)
-    lan_address: str | None = None  # where other lab hosts of the same backend reach it
+    api_port: int | None = None
+    """The port of this machine that is forwarded to the host's port 6443 (qemu only)."""
+    lan_address: str | None = None
+    """The host's address for other lab hosts of the same backend."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """What a new host shall be."""
+    """The properties of a host to be created."""
 
     name: str
     backend: str
@@ -47,14 +51,17 @@ class Spec:
 
 
 @dataclass(frozen=True)
-class Record:
-    """What is kept about a host in `host.json`, from its creation to its removal."""
+class HostRecord:
+    """The content of a host's `host.json`, from its creation to its removal."""
 
     name: str
     backend: str
-    index: int  # 1 to 99, unique in this lab: part of the machine name and of the address
-    machine: str  # marks the host's processes, cgroups and interfaces
-    image: str  # directory name below images/
+    index: int
+    """1 to 99, unique in the lab: part of the machine name and of the address."""
+    machine: str
+    """The lab's resource prefix and the index: names the host's processes, cgroups and interfaces."""
+    image: str
+    """The image's directory below images/."""
     address: str
     port: int
     lan_address: str
@@ -69,6 +76,6 @@ class Record:
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
 
     @classmethod
-    def parse(cls, text: str) -> Record:
-        """Read what `text` wrote; raises ValueError or TypeError when it is something else."""
+    def parse(cls, text: str) -> HostRecord:
+        """Parse the content of `host.json`. Raises ValueError or TypeError if it is malformed."""
         return cls(**json.loads(text))

@@ -1,6 +1,7 @@
-"""The nspawn backend: hosts at native speed, as many as memory holds, on this machine's kernel.
+"""The nspawn backend: containers at native speed, as many as fit into memory, on this machine's kernel.
 
-Modules, swap and sysctls outside net.* therefore belong to the machine; its clock is out of their reach.
+Kernel modules, swap and the sysctls outside net.* are the machine's, and hosts can change them. They cannot set
+its clock.
 """
 
 from __future__ import annotations
@@ -8,21 +9,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from skerry.lab import cgroup, network, processes, recipe, seed, tools
-from skerry.lab.command import as_root, run
-from skerry.lab.host import LabError, Record, Spec
-from skerry.lab.place import Place
+from skerry.lab import host_cgroups, network, processes, recipe, seed
+from skerry.lab.command import as_root, copy_trees, remove_trees, run
+from skerry.lab.folder import LabFolder
+from skerry.lab.host import HostRecord, LabError, Spec
+from skerry.lab.programs import require
+from skerry.lab.seed import SeedFile
 from skerry.local.waiting import until
 
-_STATE = (
-    "upper",
-    "work",
-    "root",
-    "var-lib",
-    "shared",
-    "seeded",
-)  # what a host has written, and its mount point
-# udev would replay the machine's devices, and networkd waits for udev's word about an interface.
+# The parts of a host's folder that hold what the host has written: the layers of its overlay (upper, work) or a
+# copy of the image (root), /var/lib, the /var/lib of a shared snapshot, and a flag that the seed is unpacked.
+_STATE = ("upper", "work", "root", "var-lib", "shared", "seeded")
+# udev would replay the machine's device events, and networkd waits until udev has announced an interface.
 _MASKED = (
     "systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket",
     "systemd-udev-trigger.service", "systemd-udev-settle.service", "systemd-networkd.service",
@@ -31,128 +29,118 @@ _MASKED = (
 
 
 def check(spec: Spec) -> None:
-    """LabError if this backend cannot make such a host."""
+    """Raise LabError if this backend cannot create such a host."""
     if spec.kernel_args:
         raise LabError("nspawn hosts share this machine's kernel and take no kernel_args; use backend qemu")
-    tools.need("systemd-nspawn", "setpriv", "unshare", "ssh", "ip", "iptables")
+    require("systemd-nspawn", "setpriv", "unshare", "ssh", "ip", "iptables")
 
 
 def boot_seconds() -> float:
-    """How long a host may take to boot: 20 at once on two cores; one alone takes a few seconds."""
+    """The time limit of a boot: enough for 20 hosts at once on two cores; one alone takes a few seconds."""
     return 180
 
 
-def describe(place: Place, spec: Spec, index: int, image: str) -> Record:
-    """The record of a new host; its memory and cores are the machine's."""
-    address = network.address(place, index)
+def describe(lab: LabFolder, spec: Spec, index: int, image: str) -> HostRecord:
+    """The record of a new host. Its memory and cores are the machine's."""
+    address = network.address(lab, index)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2
-    return Record(
-        spec.name, "nspawn", index, f"{place.mark}-{index}", image, address, 22, address,
+    return HostRecord(
+        spec.name, "nspawn", index, f"{lab.resource_prefix}-{index}", image, address, 22, address,
         os.cpu_count() or 1, memory, disk_gib=0,
     )  # fmt: skip
 
 
-def prepare(place: Place, record: Record, identity: list[seed.File]) -> None:
-    """Make the host fresh: an empty layer over the image, or a copy of it where there is no overlayfs."""
-    folder, tree = place.host(record.name), _tree(place, record)
-    remove(place, record)
-    run(as_root(["install", "-d", "-m", "755", *(str(folder / part) for part in ("upper", "work", "root"))]))
+def prepare(lab: LabFolder, record: HostRecord, identity: list[SeedFile]) -> None:
+    """Create or reset the host's files: an empty overlay over the image, or a copy where overlayfs does not work."""
+    folder, tree = lab.host_folder(record.name), _tree(lab, record)
+    layers = [folder / part for part in ("upper", "work", "root")]
+    _remove_state(lab, record)
+    run(as_root(["install", "-d", "-m", "755", *map(str, layers)]))
     if not _overlay_works(folder, tree):
-        run(as_root(["rm", "-rf", *(str(folder / part) for part in ("upper", "work", "root"))]))
-        copy = ["cp", "-a", "--reflink=auto", str(tree), str(folder / "root")]
-        run(as_root(copy), timeout=300)
-    seed.write(folder / "seed.tar", [*identity, *_files(place, record)])
+        remove_trees(*layers)
+        copy_trees(tree, target=folder / "root")
+    seed.write(folder / "seed.tar", [*identity, *_files(lab, record)])
 
 
-def start(place: Place, record: Record) -> Record:
-    """Boot the host; returns when it has been launched."""
-    network.up(place)
-    folder = place.host(record.name)
-    groups = [] if cgroup.managed() else [str(group) for group in cgroup.groups(record.machine)]
-    cell = ["sh", str(recipe.LAUNCH / "cell.sh"), str(folder), str(_tree(place, record)), *groups]
-    boot = command(record, folder, cgroup.managed())
-    run(as_root(["setsid", "--fork", "unshare", "--mount", *cell, "--", *boot]), timeout=20)
+def start(lab: LabFolder, record: HostRecord) -> HostRecord:
+    """Launch the host."""
+    network.up(lab)
+    folder = lab.host_folder(record.name)
+    managed = host_cgroups.systemd_manages()
+    groups = [] if managed else [str(group) for group in host_cgroups.host_groups(record.machine)]
+    launcher = ["sh", str(recipe.LAUNCH / "cell.sh"), str(folder), str(_tree(lab, record)), *groups]
+    nspawn = nspawn_command(record, folder, managed)
+    run(as_root(["setsid", "--fork", "unshare", "--mount", *launcher, "--", *nspawn]), timeout=20)
     return record
 
 
-def shut_down(place: Place, record: Record) -> None:
-    """Ask the host to power off; returns at once."""
-    pid = processes.main(record.machine)
+def shut_down(lab: LabFolder, record: HostRecord) -> None:
+    """Ask the host to power off, without waiting for it."""
+    pid = processes.main_pid(record.machine)
     if pid is not None:
         run(as_root(["kill", "-TERM", str(pid)]), check=False)
 
 
-def remove(place: Place, record: Record) -> None:
-    """Remove what the host has written; it must not run."""
-    found = [str(path) for part in _STATE if (path := place.host(record.name) / part).exists()]
-    if found:
-        run(as_root(["rm", "-rf", "--one-file-system", *found]), timeout=300)
-
-
-def snapshots(place: Place, record: Record) -> list[str]:
+def snapshots(lab: LabFolder, record: HostRecord) -> list[str]:
     """The labels of the host's snapshots."""
-    return sorted(path.name for path in _snapshot(place, record, "").glob("*"))
+    return sorted(path.name for path in _snapshots(lab, record).glob("*"))
 
 
-def save(place: Place, record: Record, label: str) -> None:
-    """Keep what the host has written under a label; a running host is shut down and booted for it."""
-    runs = processes.main(record.machine) is not None
-    if runs:
-        shut_down(place, record)
-        until(lambda: processes.main(record.machine) is None, seconds=90)
+def save(lab: LabFolder, record: HostRecord, label: str) -> None:
+    """Keep the host's files under a label. A running host is shut down for it and booted again."""
+    was_running = processes.main_pid(record.machine) is not None
+    if was_running:
+        shut_down(lab, record)
+        until(lambda: processes.main_pid(record.machine) is None, seconds=90)
     processes.cut_power(record.machine)
-    target = _snapshot(place, record, label)
-    run(as_root(["rm", "-rf", "--one-file-system", str(target)]), timeout=300)
+    target = _snapshots(lab, record) / label
+    remove_trees(target)
     target.mkdir(parents=True)
-    parts = [str(path) for part in _STATE if (path := place.host(record.name) / part).exists()]
-    run(as_root(["cp", "-a", "--reflink=auto", *parts, str(target)]), timeout=600)
-    if runs:
-        start(place, record)
+    folder = lab.host_folder(record.name)
+    copy_trees(*(folder / part for part in _STATE if (folder / part).exists()), target=target)
+    if was_running:
+        start(lab, record)
 
 
-def load(place: Place, record: Record, label: str) -> bool:
-    """Put back what `save` kept; False, as the host is off now."""
+def load(lab: LabFolder, record: HostRecord, label: str) -> bool:
+    """Restore what `save` kept. Returns False: the host is off then."""
     processes.cut_power(record.machine)
-    remove(place, record)
-    copy = [
-        "cp",
-        "-a",
-        "--reflink=auto",
-        f"{_snapshot(place, record, label)}/.",
-        str(place.host(record.name)),
-    ]
-    run(as_root(copy), timeout=600)
+    _remove_state(lab, record)
+    copy_trees(f"{_snapshots(lab, record) / label}/.", target=lab.host_folder(record.name))
     return False
 
 
-def share(place: Place, record: Record, label: str, other: Record) -> None:
-    """Give another host a snapshot, less what makes the first who it is: its seed comes over it at the next boot."""
-    source, target = _snapshot(place, record, label), _snapshot(place, other, label)
+def share(lab: LabFolder, record: HostRecord, label: str, recipient: HostRecord) -> None:
+    """Copy a snapshot to another host without the identity of the first.
+
+    The other host's seed is unpacked over it at its next boot.
+    """
+    source, target = _snapshots(lab, record) / label, _snapshots(lab, recipient) / label
     target.mkdir(parents=True)
-    run(as_root(["cp", "-a", "--reflink=auto", f"{source}/.", str(target)]), timeout=600)
+    copy_trees(f"{source}/.", target=target)
     identity = [target / "seeded", *(target / part / "etc/machine-id" for part in ("upper", "root"))]
     run(as_root(["rm", "-f", *map(str, identity)]))
-    if (target / "var-lib").exists():  # what was given before has "shared" already
+    if (target / "var-lib").exists():  # else `source` is a shared snapshot that has not been booted
         run(as_root(["mv", str(target / "var-lib"), str(target / "shared")]))
 
 
-def settled(place: Place, record: Record) -> None:
-    """A new host is up: nothing to do, booting anew takes only seconds."""
+def after_first_boot(lab: LabFolder, record: HostRecord) -> None:
+    """Do nothing: `reset` boots a host within seconds, without a snapshot."""
 
 
-def connect(place: Place, record: Record, connected: bool) -> None:
-    """Plug or pull the host's network cable."""
-    network.connect(place, record.machine, connected)
+def connect(lab: LabFolder, record: HostRecord, connected: bool) -> None:
+    """Connect the host to the network, or disconnect it."""
+    network.connect(lab, record.machine, connected)
 
 
-def command(record: Record, folder: Path, managed: bool) -> list[str]:
-    """The systemd-nspawn command of a host; `managed`: this machine's systemd gives it a scope."""
+def nspawn_command(record: HostRecord, folder: Path, managed: bool) -> list[str]:
+    """The systemd-nspawn command of a host. `managed`: this machine's systemd puts it into a scope."""
     scope = ["--property=DevicePolicy=auto"] if managed else ["--keep-unit"]
     return [
         "env", "SYSTEMD_NSPAWN_API_VFS_WRITABLE=1",  # the kubelet sets kernel.panic and others
         "systemd-nspawn", "--quiet", "--boot", "--register=no", *scope, "--console=read-only",
         f"--directory={folder}/root", f"--machine={record.machine}", f"--hostname={record.name}",
-        f"--bind={folder}/var-lib:/var/lib",  # a real file system: containerd and etcd want none of overlayfs
+        f"--bind={folder}/var-lib:/var/lib",  # a real file system: containerd and etcd do not work on overlayfs
         "--network-bridge=" + record.machine.rpartition("-")[0],
         "--resolv-conf=off", "--timezone=off", "--link-journal=no",
         "--capability=all", "--drop-capability=CAP_SYS_TIME", "--bind=/dev/kmsg",
@@ -160,27 +148,31 @@ def command(record: Record, folder: Path, managed: bool) -> list[str]:
     ]  # fmt: skip
 
 
-def _files(place: Place, record: Record) -> list[seed.File]:
-    """What an nspawn host has beside its identity: its network, and no udev."""
+def _files(lab: LabFolder, record: HostRecord) -> list[SeedFile]:
+    """The seed files of an nspawn host beside its identity: its network, no udev, apt settings."""
     units = "etc/systemd/system"
-    cell = f"ADDRESS={record.address}\nGATEWAY={network.gateway(place)}\nMTU={network.uplink_mtu()}\n"
+    settings = f"ADDRESS={record.address}\nGATEWAY={network.gateway(lab)}\nMTU={network.uplink_mtu()}\n"
     return [
-        seed.File("etc/lab-cell", cell),
-        seed.File("usr/local/sbin/lab-cell", (recipe.GUEST / "lab-cell.sh").read_text(), 0o755),
-        seed.File(f"{units}/lab-cell.service", (recipe.GUEST / "lab-cell.service").read_text()),
-        seed.File(f"{units}/sysinit.target.wants/lab-cell.service", target=f"/{units}/lab-cell.service"),
-        *(seed.File(f"{units}/{unit}", target="/dev/null") for unit in _MASKED),
-        seed.File("etc/resolv.conf", network.nameservers()),
-        *seed.apt(seed.apt_dump(), network.gateway(place)),
+        SeedFile("etc/lab-cell", settings),
+        SeedFile("usr/local/sbin/lab-cell", (recipe.GUEST / "lab-cell.sh").read_text(), 0o755),
+        SeedFile(f"{units}/lab-cell.service", (recipe.GUEST / "lab-cell.service").read_text()),
+        SeedFile(f"{units}/sysinit.target.wants/lab-cell.service", target=f"/{units}/lab-cell.service"),
+        *(SeedFile(f"{units}/{unit}", target="/dev/null") for unit in _MASKED),
+        SeedFile("etc/resolv.conf", network.nameservers()),
+        *seed.apt_files(seed.apt_dump(), network.gateway(lab)),
     ]
 
 
-def _tree(place: Place, record: Record) -> Path:
-    return place.images / record.image / "rootfs"
+def _tree(lab: LabFolder, record: HostRecord) -> Path:
+    return lab.images / record.image / "rootfs"
 
 
-def _snapshot(place: Place, record: Record, label: str) -> Path:
-    return place.host(record.name) / "snapshots" / label
+def _snapshots(lab: LabFolder, record: HostRecord) -> Path:
+    return lab.host_folder(record.name) / "snapshots"
+
+
+def _remove_state(lab: LabFolder, record: HostRecord) -> None:
+    remove_trees(*(lab.host_folder(record.name) / part for part in _STATE))
 
 
 def _overlay_works(folder: Path, tree: Path) -> bool:

@@ -1,98 +1,101 @@
-"""Starting, stopping, rebooting and resetting hosts."""
+"""Start, stop, reboot and reset hosts."""
 
 from __future__ import annotations
 
 import time
 
-from skerry.lab import access, backends, place, processes, ssh
-from skerry.lab.host import FRESH, Host, LabError, Record
-from skerry.lab.identity import files
-from skerry.lab.place import Place
-from skerry.lab.processes import cut_power
+from skerry.lab import access, backends, host_ssh, processes
+from skerry.lab.folder import LabFolder, current_lab
+from skerry.lab.host import FRESH, HostRecord, LabError, LabHost
+from skerry.lab.identity import identity_files
 from skerry.local.waiting import until
 
-_SHUT_DOWN_SECONDS = 90  # as long as systemd gives a service to stop
+_SHUT_DOWN_SECONDS = 90  # systemd's default timeout for stopping a service
 
 
-def start(name: str) -> Host:
-    """The host runs and SSH answers; LabError with the console's last lines if it does not boot."""
-    here = place.current()
-    return await_boot(here, boot(here, name))
+def start(name: str) -> LabHost:
+    """Start the host if it is stopped, and wait until it answers SSH. Raises LabError if it does not."""
+    lab = current_lab()
+    return await_boot(lab, boot(lab, name))
 
 
 def power_off(name: str, hard: bool = True) -> None:
-    """The host is off: `hard` as by a power cut, else shut down (and cut off if that takes too long)."""
-    here = place.current()
-    with here.lock():
-        record = here.record(name)
-        if not hard and processes.main(record.machine) is not None:
-            backends.get(record.backend).shut_down(here, record)
-            until(lambda: processes.main(record.machine) is None, _SHUT_DOWN_SECONDS)
-        cut_power(record.machine)
+    """Switch the host off: `hard` like a power cut, else by a shutdown, with a power cut after 90 s."""
+    lab = current_lab()
+    with lab.lock():
+        record = lab.record(name)
+        if not hard and processes.main_pid(record.machine) is not None:
+            backends.get(record.backend).shut_down(lab, record)
+            until(lambda: processes.main_pid(record.machine) is None, _SHUT_DOWN_SECONDS)
+        processes.cut_power(record.machine)
 
 
-def reboot(name: str) -> Host:
-    """The host has booted anew, from inside where SSH answers, else by a power cut."""
-    here = place.current()
-    record = here.record(name)
-    before = ssh.boot_id(access.host(here, record))
-    if before:
-        ssh.attempt(access.host(here, record), "systemctl reboot")
+def reboot(name: str) -> LabHost:
+    """Reboot the host, with a power cut if SSH does not answer, and wait until it answers SSH again."""
+    lab = current_lab()
+    record = lab.record(name)
+    host = access.host_of(lab, record)
+    previous_boot = host_ssh.boot_id(host)
+    if previous_boot:
+        host_ssh.attempt(host, "systemctl reboot")
     else:
         power_off(name)
-        boot(here, name)
-    return await_boot(here, here.record(name), unlike_boot=before)
+        boot(lab, name)
+    return await_boot(lab, lab.record(name), previous_boot)
 
 
-def reset(name: str) -> Host:
-    """The host is as it was when it was new: same name, address and keys, nothing else kept."""
-    here = place.current()
-    with here.lock():
-        record = here.record(name)
+def reset(name: str) -> LabHost:
+    """Return the host to its state after creation: same name, address and keys, nothing else kept."""
+    lab = current_lab()
+    with lab.lock():
+        record = lab.record(name)
         backend = backends.get(record.backend)
-        if FRESH in backend.snapshots(here, record):
-            return rewind(here, record, FRESH)
+        if FRESH in backend.snapshots(lab, record):
+            return load_snapshot(lab, record, FRESH)
         power_off(name)
-        backend.prepare(here, record, files(here, record))
-        boot(here, name)
-    return settle(here, here.record(name))
+        backend.prepare(lab, record, identity_files(lab, record))
+        boot(lab, name)
+    return await_first_boot(lab, lab.record(name))
 
 
-def rewind(here: Place, record: Record, label: str) -> Host:
-    """The host runs, with the disk and clock it should have, from one of its snapshots on."""
-    with here.lock():
-        runs_on = backends.get(record.backend).load(here, record, label)
-        record = boot(here, record.name)
-    host = await_boot(here, record)
-    if runs_on:  # its clock stood still
-        ssh.attempt(host, f"date --set=@{time.time():.2f}")
+def load_snapshot(lab: LabFolder, record: HostRecord, label: str) -> LabHost:
+    """Run the host from one of its snapshots, with the right time, and wait until it answers SSH."""
+    with lab.lock():
+        with_memory = backends.get(record.backend).load(lab, record, label)
+        record = boot(lab, record.name)
+    host = await_boot(lab, record)
+    if with_memory:  # its clock continued from the time of the snapshot
+        host_ssh.attempt(host, f"date --set=@{time.time():.2f}")
     return host
 
 
-def settle(here: Place, record: Record) -> Host:
-    """A new host has booted to the end."""
-    host = await_boot(here, record)
-    ssh.attempt(host, "systemctl is-system-running --wait", timeout=120)
-    backends.get(record.backend).settled(here, record)
+def await_first_boot(lab: LabFolder, record: HostRecord) -> LabHost:
+    """Wait until a new host answers SSH and all its services have started."""
+    host = await_boot(lab, record)
+    host_ssh.attempt(host, "systemctl is-system-running --wait", timeout=120)
+    backends.get(record.backend).after_first_boot(lab, record)
     return host
 
 
-def boot(here: Place, name: str) -> Record:
-    """Launch the host if it is not running; its record, whose ports may have changed."""
-    with here.lock():
-        record = here.record(name)
-        if processes.main(record.machine) is None:
-            cut_power(record.machine)  # whatever is left of a container whose manager died
-            record = backends.get(record.backend).start(here, record)
+def boot(lab: LabFolder, name: str) -> HostRecord:
+    """Launch the host if it is not running. Returns its record, whose ports may have changed."""
+    with lab.lock():
+        record = lab.record(name)
+        if processes.main_pid(record.machine) is None:
+            processes.cut_power(record.machine)  # a container outlives its manager
+            record = backends.get(record.backend).start(lab, record)
         return record
 
 
-def await_boot(here: Place, record: Record, unlike_boot: str = "") -> Host:
-    """Wait until SSH answers with the right host key; LabError with the console's last lines if not."""
+def await_boot(lab: LabFolder, record: HostRecord, previous_boot: str = "") -> LabHost:
+    """Wait until the host answers SSH with the right host key, in another boot than `previous_boot` if given.
+
+    Raises LabError with the last lines of the console if it does not.
+    """
     seconds = backends.get(record.backend).boot_seconds()
-    began = time.monotonic()
-    if not ssh.wait(access.host(here, record), seconds, unlike_boot):
-        said = access.console(here, record, 8).replace("\n", " | ") or "nothing"
-        waited = time.monotonic() - began
-        raise LabError(f"{record.name} did not answer SSH within {waited:.0f} s; its console says: {said}")
-    return access.host(here, record)
+    started = time.monotonic()
+    if not host_ssh.wait(access.host_of(lab, record), seconds, previous_boot):
+        output = access.console(lab, record, 8).replace("\n", " | ") or "nothing"
+        waited = time.monotonic() - started
+        raise LabError(f"{record.name} did not answer SSH within {waited:.0f} s; its console says: {output}")
+    return access.host_of(lab, record)

@@ -1,4 +1,4 @@
-"""A lab's processes, found by their mark: no pid file can be stale, no stranger can be hit."""
+"""A lab's processes, found by machine name in their arguments or cgroup: no pid file that could be stale."""
 
 from __future__ import annotations
 
@@ -7,64 +7,64 @@ from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
-from skerry.lab import cgroup
+from skerry.lab import host_cgroups
 from skerry.lab.command import as_root, run
 from skerry.lab.host import LabError
 from skerry.local.waiting import until
 
 _PROC = Path("/proc")
-# Which programs carry the mark as an argument of their own.
 _RUNNERS = ("qemu-system-x86_64", "systemd-nspawn")
+# The programs that get the machine name as an argument.
 _PROGRAMS = (*_RUNNERS, "env", "setsid", "sh", "sudo", "unshare")
 
 
-def main(machine: str) -> int | None:
-    """The process that runs this machine: its emulator or container manager, between two boots its launcher."""
-    marked = {pid: args for pid, args in _commands() if is_marked(args, machine)}
-    runners = {pid for pid, args in marked.items() if Path(args[0]).name in _RUNNERS} or set(marked)
-    return min((pid for pid in runners if _parent(pid) not in runners), default=None)  # no fork of it
+def main_pid(machine: str) -> int | None:
+    """The process that runs the machine: qemu or systemd-nspawn, between two boots its launcher; None if stopped."""
+    processes = {pid: args for pid, args in _command_lines() if names_machine(args, machine)}
+    runners = {pid for pid, args in processes.items() if Path(args[0]).name in _RUNNERS} or set(processes)
+    return min((pid for pid in runners if _parent(pid) not in runners), default=None)  # without its forks
 
 
 def all_of(machine: str) -> set[int]:
-    """Every process of a machine: who runs it, and who is in its cgroup."""
-    found = {pid for pid, args in _commands() if is_marked(args, machine)}
-    return found | {pid for pid in _pids() if in_cgroup(_read(pid, "cgroup"), machine)}
+    """Every process of a machine: those that run it and those in its cgroup."""
+    outside = {pid for pid, args in _command_lines() if names_machine(args, machine)}
+    return outside | {pid for pid in _pids() if in_cgroup(_read(pid, "cgroup"), machine)}
 
 
-def machines(mark: str) -> set[str]:
-    """Machines of a lab that run now, whether or not there is a record of them."""
-    words = (word for _, args in _commands() for word in args if is_marked(args, _machine(word)))
-    return {machine for word in words if (machine := _machine(word)).startswith(f"{mark}-")}
+def machines(resource_prefix: str) -> set[str]:
+    """The machine names of a lab's running hosts, whether or not they have a record."""
+    words = (word for _, args in _command_lines() for word in args if names_machine(args, _machine(word)))
+    return {machine for word in words if (machine := _machine(word)).startswith(f"{resource_prefix}-")}
 
 
 def kill(machine: str) -> None:
-    """Kill every process of a machine at once, as a power cut would; LabError if one stays."""
+    """Kill every process of a machine at once, like a power cut. Raises LabError if one remains."""
 
-    def gone() -> bool:
-        left = all_of(machine)
-        if left:
-            _signal(left)
-        return not left
+    def all_ended() -> bool:
+        remaining = all_of(machine)
+        if remaining:
+            _kill(remaining)
+        return not remaining
 
-    if not until(gone, seconds=20):
-        raise LabError(f"{machine} does not end: processes {sorted(all_of(machine))} stay after SIGKILL")
+    if not until(all_ended, seconds=20):
+        raise LabError(f"{machine} does not end: processes {sorted(all_of(machine))} remain after SIGKILL")
 
 
 def cut_power(machine: str) -> None:
-    """End every process of a machine and remove its cgroups."""
+    """Kill every process of a machine and remove its cgroups."""
     kill(machine)
-    until(lambda: not cgroup.remove(machine), seconds=10)
+    until(lambda: not host_cgroups.remove(machine), seconds=10)
 
 
-def is_marked(args: list[str], machine: str) -> bool:
-    """Whether a command line is that of a machine: `-name MACHINE` or `--machine=MACHINE`."""
+def names_machine(args: list[str], machine: str) -> bool:
+    """Whether a command line runs this machine: it has `-name MACHINE` or `--machine=MACHINE`."""
     if not machine or not args or Path(args[0]).name not in _PROGRAMS:
         return False
     return f"--machine={machine}" in args or ("-name", machine) in pairwise(args)
 
 
 def in_cgroup(content: bytes, machine: str) -> bool:
-    """Whether /proc/PID/cgroup names the machine's own group, or its scope under systemd."""
+    """Whether /proc/PID/cgroup names the machine's cgroup, or its scope under systemd."""
     unescaped = content.decode(errors="replace").replace("\\x2d", "-")
     groups = (part for line in unescaped.splitlines() for part in line.split(":", 2)[-1].split("/"))
     return any(part in (machine, f"machine-{machine}.scope") for part in groups)
@@ -74,16 +74,12 @@ def _machine(word: str) -> str:
     return word.removeprefix("--machine=")
 
 
-def _signal(pids: Iterable[int]) -> None:
+def _kill(pids: Iterable[int]) -> None:
     run(as_root(["kill", "-KILL", *map(str, sorted(pids))]), check=False)
 
 
-def _commands() -> list[tuple[int, list[str]]]:
-    found = []
-    for pid in _pids():
-        args = _read(pid, "cmdline").decode(errors="replace").split("\0")[:-1]
-        found.append((pid, args))
-    return found
+def _command_lines() -> list[tuple[int, list[str]]]:
+    return [(pid, _read(pid, "cmdline").decode(errors="replace").split("\0")[:-1]) for pid in _pids()]
 
 
 def _pids() -> list[int]:
@@ -98,5 +94,5 @@ def _parent(pid: int) -> int:
 def _read(pid: int, file: str) -> bytes:
     try:
         return (_PROC / str(pid) / file).read_bytes()
-    except OSError:  # it has ended meanwhile
+    except OSError:  # the process has ended meanwhile
         return b""

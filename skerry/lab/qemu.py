@@ -1,4 +1,4 @@
-"""The qemu backend: virtual machines with their own kernel and boot loader; needs no root to run."""
+"""The qemu backend: virtual machines with their own kernel and boot loader, run without root."""
 
 from __future__ import annotations
 
@@ -6,125 +6,125 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from skerry.lab import emulator, identity, ports, processes, qmp, recipe, seed, tools
+from skerry.lab import emulator, processes, qmp, recipe, seed
 from skerry.lab.command import last_line, run
-from skerry.lab.host import FRESH, LabError, Record, Spec
-from skerry.lab.place import Place
+from skerry.lab.emulator import free_ports, is_free
+from skerry.lab.folder import LabFolder
+from skerry.lab.host import FRESH, HostRecord, LabError, Spec
+from skerry.lab.identity import write_known_hosts
+from skerry.lab.programs import require
+from skerry.lab.seed import SeedFile
 from skerry.local.waiting import until
 
-_LAN = "10.214"  # hosts of a lab reach each other in one /24 of it
-_CONTROLLER = "10.0.2.2"  # this machine, as seen by a host
+_LAN = "10.214"  # each lab has one /24 of it, in which its hosts reach each other
+_CONTROLLER = "10.0.2.2"  # this machine's address as seen by hosts
 _SOCKET = "monitor.sock"
-_NAMESERVER = "nameserver 10.0.2.3\n"  # qemu's, which asks this machine's
+_NAMESERVER = "nameserver 10.0.2.3\n"  # qemu's own, which forwards to this machine's
 
 
 def check(spec: Spec) -> None:
-    """LabError if this backend cannot make such a host."""
+    """Raise LabError if this backend cannot create such a host."""
     if spec.disk_gib < recipe.DISK_GIB:
         raise LabError(f"{spec.name}: disk_gib={spec.disk_gib} is less than the image's {recipe.DISK_GIB}")
     if any(char in spec.kernel_args for char in "\"'`$\\|&\n"):
-        raise LabError(f"{spec.name}: kernel_args may not hold quotes or any of $ ` \\ | &")
-    tools.need("qemu-system-x86_64", "qemu-img", "ssh", "ip")
+        raise LabError(f"{spec.name}: kernel_args may not contain quotes or any of $ ` \\ | &")
+    require("qemu-system-x86_64", "qemu-img", "ssh", "ip")
 
 
 def boot_seconds() -> float:
-    """How long a host may take to boot, also when several boot at once; emulated ones are slow."""
+    """The time limit of a boot, enough for several hosts at once. Emulated hosts are slow."""
     return 120 if emulator.has_kvm() else 600
 
 
-def describe(place: Place, spec: Spec, index: int, image: str) -> Record:
-    """The record of a new host, with free ports on this machine."""
-    ssh, api = ports.free(2)
-    return Record(
-        spec.name, "qemu", index, f"{place.mark}-{index}", image, "127.0.0.1", ssh,
-        f"{_LAN}.{place.number % 256}.{index + 10}", spec.cpus, spec.memory_mib, spec.disk_gib,
+def describe(lab: LabFolder, spec: Spec, index: int, image: str) -> HostRecord:
+    """The record of a new host, with free ports of this machine that are forwarded to it."""
+    ssh, api = free_ports(2)
+    return HostRecord(
+        spec.name, "qemu", index, f"{lab.resource_prefix}-{index}", image, "127.0.0.1", ssh,
+        f"{_LAN}.{lab.number % 256}.{index + 10}", spec.cpus, spec.memory_mib, spec.disk_gib,
         spec.kernel_args, api,
     )  # fmt: skip
 
 
-def prepare(place: Place, record: Record, identity: list[seed.File]) -> None:
-    """Make the host fresh: an empty layer over the image."""
-    base, disk = place.images / record.image / "disk.raw", _disk(place, record)
+def prepare(lab: LabFolder, record: HostRecord, identity: list[SeedFile]) -> None:
+    """Create or reset the host's files: an empty disk over the image, and the seed."""
+    base, disk = lab.images / record.image / "disk.raw", _disk(lab, record)
     disk.unlink(missing_ok=True)
-    over = ["-f", "qcow2", "-F", "raw", "-b", str(base)]
-    run(["qemu-img", "create", "-q", *over, str(disk), f"{record.disk_gib}G"])
-    seed.write(place.host(record.name) / "seed.tar", [*identity, *_files(record)])
+    backing = ["-f", "qcow2", "-F", "raw", "-b", str(base)]
+    run(["qemu-img", "create", "-q", *backing, str(disk), f"{record.disk_gib}G"])
+    seed.write(lab.host_folder(record.name) / "seed.tar", [*identity, *_files(record)])
 
 
-def start(place: Place, record: Record, snapshot: str = "") -> Record:
-    """Boot the host; returns when it has been launched, with its ports, which may be others than before."""
-    if not (ports.is_free(record.port) and ports.is_free(record.api_port or 0)):
-        ssh, api = ports.free(2)
-        record = place.keep(replace(record, port=ssh, api_port=api))
-        identity.pin(place, record)
-    folder = place.host(record.name)
+def start(lab: LabFolder, record: HostRecord, snapshot: str = "") -> HostRecord:
+    """Launch the host, from a snapshot if one is given. Returns its record, whose ports may have changed."""
+    if not (is_free(record.port) and is_free(record.api_port or 0)):
+        ssh, api = free_ports(2)
+        record = lab.save(replace(record, port=ssh, api_port=api))
+        write_known_hosts(lab, record)
+    folder = lab.host_folder(record.name)
     (folder / "console.log").write_bytes(b"")
-    machine = ["sh", str(recipe.LAUNCH / "machine.sh"), str(folder), snapshot]
-    run(["setsid", "--fork", *machine, *command(record, folder)])
-    _await_control(place, record)
+    launcher = ["sh", str(recipe.LAUNCH / "machine.sh"), str(folder), snapshot]
+    run(["setsid", "--fork", *launcher, *qemu_command(record, folder)])
+    _await_control_socket(lab, record)
     return record
 
 
-def shut_down(place: Place, record: Record) -> None:
-    """Press the host's power button; returns at once."""
-    qmp.command(_control(place, record), "system_powerdown")
+def shut_down(lab: LabFolder, record: HostRecord) -> None:
+    """Press the host's power button, without waiting for the shutdown."""
+    qmp.execute(_control_socket(lab, record), "system_powerdown")
 
 
-def remove(place: Place, record: Record) -> None:
-    """Remove what the host has written; it must not run."""
-    _disk(place, record).unlink(missing_ok=True)
-
-
-def snapshots(place: Place, record: Record) -> list[str]:
+def snapshots(lab: LabFolder, record: HostRecord) -> list[str]:
     """The labels of the host's snapshots."""
-    return sorted(_states(place, record))
+    return sorted(_states(lab, record))
 
 
-def save(place: Place, record: Record, label: str) -> None:
-    """Keep the host's disk under a label, and its memory if it runs."""
-    if processes.main(record.machine) is not None:
-        _monitor(place, record, f"savevm {label}")  # replaces one of the same name
+def save(lab: LabFolder, record: HostRecord, label: str) -> None:
+    """Keep the host's disk under a label, and its memory if it is running."""
+    if processes.main_pid(record.machine) is not None:
+        _monitor(lab, record, f"savevm {label}")  # replaces a snapshot of that name
         return
-    if label in _states(place, record):
-        run(["qemu-img", "snapshot", "-d", label, str(_disk(place, record))])
-    run(["qemu-img", "snapshot", "-c", label, str(_disk(place, record))])
+    if label in _states(lab, record):
+        run(["qemu-img", "snapshot", "-d", label, str(_disk(lab, record))])
+    run(["qemu-img", "snapshot", "-c", label, str(_disk(lab, record))])
 
 
-def load(place: Place, record: Record, label: str) -> bool:
-    """Put back what `save` kept; True if the host runs on from there, False if it is off now."""
-    has_memory = _states(place, record)[label]
+def load(lab: LabFolder, record: HostRecord, label: str) -> bool:
+    """Restore what `save` kept. Returns True if the host continues from its memory, False if it is off."""
+    has_memory = _states(lab, record)[label]
     if not has_memory:
         processes.cut_power(record.machine)
-        run(["qemu-img", "snapshot", "-a", label, str(_disk(place, record))])
-    elif processes.main(record.machine) is None:
-        start(place, record, label)
+        run(["qemu-img", "snapshot", "-a", label, str(_disk(lab, record))])
+    elif processes.main_pid(record.machine) is None:
+        start(lab, record, label)
     else:
-        _monitor(place, record, f"loadvm {label}")
+        _monitor(lab, record, f"loadvm {label}")
     return has_memory
 
 
-def settled(place: Place, record: Record) -> None:
-    """A new host is up: keep it as it is, memory included, so that `reset` need not boot."""
-    if FRESH not in _states(place, record):
-        save(place, record, FRESH)
+def after_first_boot(lab: LabFolder, record: HostRecord) -> None:
+    """Take a snapshot with memory, so that `reset` does not have to boot the host."""
+    if FRESH not in _states(lab, record):
+        save(lab, record, FRESH)
 
 
-def connect(place: Place, record: Record, connected: bool) -> None:
-    """Plug or pull both network cables of the host."""
-    for cable in ("outside", "lan"):
-        qmp.command(_control(place, record), "set_link", name=cable, up=connected)
+def connect(lab: LabFolder, record: HostRecord, connected: bool) -> None:
+    """Connect both network interfaces of the host, or disconnect them."""
+    for interface in ("outside", "lan"):
+        qmp.execute(_control_socket(lab, record), "set_link", name=interface, up=connected)
 
 
-def command(record: Record, folder: Path) -> list[str]:
-    """The qemu command of a host; to be run in its folder, as a socket's path must be short."""
+def qemu_command(record: HostRecord, folder: Path) -> list[str]:
+    """The qemu command of a host. Run it in the host's folder, because a socket's path must be short."""
     mac = _mac(record)
     forward = f"hostfwd=tcp:127.0.0.1:{record.port}-:22,hostfwd=tcp:127.0.0.1:{record.api_port}-:6443"
     group = record.lan_address.replace(_LAN, "239.214").rpartition(".")[0]
     return [
-        "qemu-system-x86_64", "-name", record.machine, *emulator.accelerator(),
+        "qemu-system-x86_64", "-name", record.machine, *emulator.accelerator_arguments(),
         "-smp", str(record.cpus), "-m", str(record.memory_mib), "-rtc", "base=utc",
         "-nodefaults", "-vga", "std", "-display", "none",
-        "-netdev", f"user,id=outside,ipv6=off,{forward}",  # its slot makes it ens3, as so often
+        "-netdev", f"user,id=outside,ipv6=off,{forward}",
+        # Slot 3 makes it ens3, as at many providers.
         "-device", f"virtio-net-pci,netdev=outside,mac={mac}:01,addr=0x3,romfile=",
         "-netdev", f"socket,id=lan,mcast={group}.1:21400,localaddr=127.0.0.1",
         "-device", f"virtio-net-pci,netdev=lan,mac={mac}:02,addr=0x4,romfile=",
@@ -139,59 +139,60 @@ def command(record: Record, folder: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def _files(record: Record) -> list[seed.File]:
-    """What a qemu host has beside its identity: its place in the lab's network, its kernel arguments."""
+def _files(record: HostRecord) -> list[SeedFile]:
+    """The seed files of a qemu host beside its identity: its network, apt settings, kernel arguments."""
     lan = f"[Match]\nMACAddress={_mac(record)}:02\n\n[Network]\nAddress={record.lan_address}/24\n"
     files = [
-        seed.File("etc/systemd/network/05-lan.network", lan + "IgnoreCarrierLoss=yes\n"),
-        seed.File("etc/resolv.conf", _NAMESERVER),
-        *seed.apt(seed.apt_dump(), _CONTROLLER),
+        SeedFile("etc/systemd/network/05-lan.network", lan + "IgnoreCarrierLoss=yes\n"),
+        SeedFile("etc/resolv.conf", _NAMESERVER),
+        *seed.apt_files(seed.apt_dump(), _CONTROLLER),
     ]
     if record.kernel_args:
         line = f'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX {record.kernel_args}"\n'
-        files.append(seed.File("etc/default/grub.d/50-lab.cfg", line))
+        files.append(SeedFile("etc/default/grub.d/50-lab.cfg", line))
     return files
 
 
-def _mac(record: Record) -> str:
-    """The first five bytes of a host's hardware addresses: its own, and its lab's."""
+def _mac(record: HostRecord) -> str:
+    """The first five bytes of both MAC addresses of a host; the last two of them are those of its address."""
     octets = record.lan_address.split(".")
     return f"52:54:00:{int(octets[2]):02x}:{int(octets[3]):02x}"
 
 
-def _disk(place: Place, record: Record) -> Path:
-    return place.host(record.name) / "disk.qcow2"
+def _disk(lab: LabFolder, record: HostRecord) -> Path:
+    return lab.host_folder(record.name) / "disk.qcow2"
 
 
-def _control(place: Place, record: Record) -> Path:
-    return place.host(record.name) / _SOCKET
+def _control_socket(lab: LabFolder, record: HostRecord) -> Path:
+    return lab.host_folder(record.name) / _SOCKET
 
 
-def _await_control(place: Place, record: Record) -> None:
-    """Return when qemu takes commands; LabError with what it said if it has ended instead."""
+def _await_control_socket(lab: LabFolder, record: HostRecord) -> None:
+    """Wait until qemu takes commands. Raises LabError with its last message if it ends instead."""
 
-    def decided() -> bool:
-        return processes.main(record.machine) is None or answers()
+    def answers_or_ended() -> bool:
+        return processes.main_pid(record.machine) is None or answers()
 
     def answers() -> bool:
         try:
-            return bool(qmp.command(_control(place, record), "query-status"))
+            return bool(qmp.execute(_control_socket(lab, record), "query-status"))
         except LabError:
             return False
 
-    until(decided, seconds=60)
+    until(answers_or_ended, seconds=60)
     if not answers():
-        said = last_line((place.host(record.name) / "qemu.log").read_text(errors="replace"))
-        raise LabError(f"{record.name}: qemu did not start: {said}")
+        message = last_line((lab.host_folder(record.name) / "qemu.log").read_text(errors="replace"))
+        raise LabError(f"{record.name}: qemu did not start: {message}")
 
 
-def _monitor(place: Place, record: Record, line: str) -> None:
-    said = qmp.monitor(_control(place, record), line).strip()
-    if said:  # these commands are silent when they succeed
-        raise LabError(f"{record.name}: qemu could not `{line}`: {last_line(said)}")
+def _monitor(lab: LabFolder, record: HostRecord, line: str) -> None:
+    output = qmp.monitor(_control_socket(lab, record), line).strip()
+    if output:  # these commands print nothing when they succeed
+        raise LabError(f"{record.name}: qemu could not `{line}`: {last_line(output)}")
 
 
-def _states(place: Place, record: Record) -> dict[str, bool]:
-    """Every snapshot, and whether it holds the memory too."""
-    info = run(["qemu-img", "info", "--force-share", "--output=json", str(_disk(place, record))]).stdout
-    return {each["name"]: each["vm-state-size"] > 0 for each in json.loads(info).get("snapshots", [])}
+def _states(lab: LabFolder, record: HostRecord) -> dict[str, bool]:
+    """The labels of all snapshots, and whether each has the host's memory."""
+    info = run(["qemu-img", "info", "--force-share", "--output=json", str(_disk(lab, record))]).stdout
+    snapshots = json.loads(info).get("snapshots", [])
+    return {snapshot["name"]: snapshot["vm-state-size"] > 0 for snapshot in snapshots}

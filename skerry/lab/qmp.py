@@ -1,4 +1,4 @@
-"""Talks to a running qemu over its control socket."""
+"""Commands for a running qemu over its control socket (QEMU Machine Protocol)."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import Any
 from skerry.lab.host import LabError
 
 
-def command(path: Path, name: str, /, **arguments: Any) -> Any:
-    """The answer to one QMP command; LabError if qemu does not answer or refuses."""
+def execute(path: Path, name: str, /, **arguments: Any) -> Any:
+    """The answer to one QMP command. Raises LabError if qemu does not answer or refuses the command."""
     try:
         with _connect(path) as connection, connection.makefile("rw") as stream:
-            stream.readline()  # qemu introduces itself
-            _ask(stream, "qmp_capabilities", {})
-            return _ask(stream, name, arguments)
+            stream.readline()  # qemu's greeting
+            _send(stream, "qmp_capabilities", {})
+            return _send(stream, name, arguments)
     except (OSError, ValueError) as error:
         raise LabError(f"qemu does not answer `{name}` at {path}: {error}") from error
 
 
 def monitor(path: Path, line: str) -> str:
-    """The output of a line for qemu's human monitor."""
-    return str(command(path, "human-monitor-command", **{"command-line": line}))
+    """The output of a command of qemu's human monitor."""
+    return str(execute(path, "human-monitor-command", **{"command-line": line}))
 
 
 def _connect(path: Path) -> socket.socket:
-    """Connect by way of /proc/self/fd: a socket's own path must not exceed 107 characters."""
+    """Connect through /proc/self/fd: a socket's path must not exceed 107 characters."""
     folder = os.open(path.parent, os.O_PATH)
     try:
         connection = socket.socket(socket.AF_UNIX)
@@ -39,7 +39,7 @@ def _connect(path: Path) -> socket.socket:
     return connection
 
 
-def _ask(stream: Any, name: str, arguments: dict[str, Any]) -> Any:
+def _send(stream: Any, name: str, arguments: dict[str, Any]) -> Any:
     stream.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
     stream.flush()
     while line := stream.readline():
@@ -48,4 +48,4 @@ def _ask(stream: Any, name: str, arguments: dict[str, Any]) -> Any:
             raise LabError(f"qemu refuses `{name}`: {answer['error'].get('desc')}")
         if "return" in answer:
             return answer["return"]
-    raise ValueError("it hung up")
+    raise ValueError("it closed the connection")

@@ -1,50 +1,47 @@
-"""Taking hosts down, also after a crash: everything that bears this lab's mark goes, nothing else."""
+"""Remove hosts, also after a crash: everything with this lab's prefix or in its folder, nothing else."""
 
 from __future__ import annotations
 
-from skerry.lab import cgroup, image, network, place, processes
-from skerry.lab.command import as_root, run
-from skerry.lab.host import LabError, Record
-from skerry.lab.place import Place
+from skerry.lab import host_cgroups, network, processes
+from skerry.lab.command import remove_trees
+from skerry.lab.folder import LabFolder, current_lab
+from skerry.lab.host import LabError
+from skerry.lab.images import remove_images, remove_unfinished
 
 
 def down(names: list[str] | None = None, images: bool = False) -> None:
-    """These hosts (all, without names) are gone with all they had; fine if there are none.
+    """Remove these hosts (all, without `names`) with everything they have; does nothing if there are none.
 
-    With `images`, the images go too. LabError if a name is unknown or something cannot be removed.
+    `images` also removes the images. Raises LabError if a name is unknown or something cannot be removed.
     """
-    here = place.current()
-    if not here.root.exists() and not processes.machines(here.mark):
+    lab = current_lab()
+    if not lab.root.exists() and not processes.machines(lab.resource_prefix):
         return
-    with here.lock():
+    with lab.lock():
         if names is None:
-            _remove_all(here)
+            _remove_all(lab)
         else:
-            for record in [here.record(name) for name in names]:
-                _remove(here, record)
-        if not any(record.backend == "nspawn" for record in here.records()):
-            network.down(here)
+            for record in [lab.record(name) for name in names]:
+                processes.cut_power(record.machine)
+                _remove_folder(lab, record.name)
+        if not any(record.backend == "nspawn" for record in lab.records()):
+            network.down(lab)
         if images:
-            image.remove(here)
+            remove_images(lab)
 
 
-def _remove(here: Place, record: Record) -> None:
-    processes.cut_power(record.machine)
-    _remove_folder(here, record.name)
-
-
-def _remove_all(here: Place) -> None:
-    """Go by what is there, not by records: a crash may have left either without the other."""
-    for machine in processes.machines(here.mark) | cgroup.machines(here.mark):
+def _remove_all(lab: LabFolder) -> None:
+    """Remove by what exists, not by records: a crash can leave hosts without a record."""
+    for machine in processes.machines(lab.resource_prefix) | host_cgroups.machines(lab.resource_prefix):
         processes.cut_power(machine)
-    folder = here.root / "hosts"
+    folder = lab.root / "hosts"
     for name in [path.name for path in folder.iterdir()] if folder.exists() else []:
-        _remove_folder(here, name)
-    image.remove_unfinished(here)
+        _remove_folder(lab, name)
+    remove_unfinished(lab)
 
 
-def _remove_folder(here: Place, name: str) -> None:
-    folder = here.host(name)
-    run(as_root(["rm", "-rf", "--one-file-system", str(folder)]), timeout=300)
+def _remove_folder(lab: LabFolder, name: str) -> None:
+    folder = lab.host_folder(name)
+    remove_trees(folder)
     if folder.exists():
         raise LabError(f"{folder} cannot be removed; is something mounted below it?")

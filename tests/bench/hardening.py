@@ -41,12 +41,12 @@ DEV_SEC = {
 }
 
 
-def measure(host: lab.Host) -> dict[str, float]:
+def measure(host: lab.LabHost) -> dict[str, float]:
     """Every figure of a host by name: higher is better, but for ssh-audit's lines."""
     return {"lynis": lynis(host), **openscap(host), **ssh_audit(host)}
 
 
-def lynis(host: lab.Host) -> int:
+def lynis(host: lab.LabHost) -> int:
     """The hardening index, 0 to 100."""
     script = (
         "export DEBIAN_FRONTEND=noninteractive; command -v lynis > /dev/null || "
@@ -57,7 +57,7 @@ def lynis(host: lab.Host) -> int:
     return int(_run(host, script))
 
 
-def openscap(host: lab.Host) -> dict[str, float]:
+def openscap(host: lab.LabHost) -> dict[str, float]:
     """SSG's score for each profile, 0 to 100."""
     _send(host, _bundle())
     found = {}
@@ -96,12 +96,12 @@ def _bundle() -> bytes:
     return buffer.getvalue()
 
 
-def _send(host: lab.Host, tar: bytes) -> None:
+def _send(host: lab.LabHost, tar: bytes) -> None:
     command = [*lab.ssh_command(host.name), f"mkdir -p {PLACE} && tar -x -C {PLACE} -f -"]
     subprocess.run(command, input=tar, check=True)
 
 
-def ssh_audit(host: lab.Host) -> dict[str, float]:
+def ssh_audit(host: lab.LabHost) -> dict[str, float]:
     """Lines at levels fail and warn; warnings that the host's OpenSSH is too old for post-quantum do not count."""
     tool = os.environ.get("SSH_AUDIT", "ssh-audit")
     command = [tool, "-n", "-l", "warn", "-p", str(host.port), host.address]
@@ -115,7 +115,7 @@ def ssh_audit(host: lab.Host) -> dict[str, float]:
     }
 
 
-def harden(host: lab.Host) -> None:
+def harden(host: lab.LabHost) -> None:
     """deploy/harden.py with the project's defaults."""
     with tempfile.TemporaryDirectory(prefix="skerry-bench-") as folder:
         inventory = write_inventory(Path(folder, "inventory"), host, Path(folder), {})
@@ -124,7 +124,7 @@ def harden(host: lab.Host) -> None:
             raise SystemExit(result.stderr)
 
 
-def _run(host: lab.Host, script: str) -> str:
+def _run(host: lab.LabHost, script: str) -> str:
     return lab.run(host.name, script).stdout.strip()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from skerry import lab
-from skerry.lab import place
+from skerry.lab.folder import current_lab
 from skerry.model.errors import InputError
 from skerry.model.k3s.versions import K3sVersion, accepts_cgroup_v1, check_known
 from skerry.phases.kernel import KUBELET
@@ -63,10 +63,10 @@ def _version(binary: Path) -> K3sVersion | None:
 
 
 @pytest.fixture(scope="session")
-def host(version: str) -> Iterator[lab.Host]:
+def host(version: str) -> Iterator[lab.LabHost]:
     """A fresh host; gone afterwards, and the machine's kernel is as it was."""
     before = {_sysctl(name): _sysctl(name).read_text() for name in SYSCTLS if _sysctl(name).exists()}
-    here = place.current()
+    here = current_lab()
     here.root.mkdir(parents=True, exist_ok=True)
     with (here.root / "e2e.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # another run of these tests has a host of the same name
@@ -87,7 +87,7 @@ def _sysctl(name: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def write(host: lab.Host, version: str, tmp_path_factory: pytest.TempPathFactory) -> WriteInventory:
+def write(host: lab.LabHost, version: str, tmp_path_factory: pytest.TempPathFactory) -> WriteInventory:
     """write(reserve) writes the inventory with that host and returns its path, always the same."""
     folder = tmp_path_factory.mktemp("e2e")
     return lambda reserve: write_inventory(

@@ -42,30 +42,30 @@ def invoke(inventory: Path, task: str, *arguments: str) -> subprocess.CompletedP
     )
 
 
-def show(host: lab.Host, command: str) -> str:
+def show(host: lab.LabHost, command: str) -> str:
     return lab.run(host.name, command).stdout.strip()
 
 
-def get(host: lab.Host, path: str) -> dict[str, Any]:
+def get(host: lab.LabHost, path: str) -> dict[str, Any]:
     answer: dict[str, Any] = json.loads(show(host, f"k3s kubectl get --raw {path}"))
     return answer
 
 
-def node(host: lab.Host) -> dict[str, Any]:
+def node(host: lab.LabHost) -> dict[str, Any]:
     status: dict[str, Any] = get(host, f"/api/v1/nodes/{host.name}")["status"]
     return status
 
 
-def is_ready(host: lab.Host) -> bool:
+def is_ready(host: lab.LabHost) -> bool:
     return ("Ready", "True") in [(each["type"], each["status"]) for each in node(host)["conditions"]]
 
 
-def starts(host: lab.Host) -> int:
+def starts(host: lab.LabHost) -> int:
     """How often systemd has brought K3s up."""
     return int(show(host, "journalctl --unit k3s --output cat | grep -c '^Started '"))
 
 
-def assert_allocatable(host: lab.Host, cpu_millicores: int, memory_bytes: int) -> None:
+def assert_allocatable(host: lab.LabHost, cpu_millicores: int, memory_bytes: int) -> None:
     """Pods get what is there less `cpu_millicores` and `memory_bytes`, to the byte."""
     capacity, allocatable = node(host)["capacity"], node(host)["allocatable"]
     assert parse_cpu(capacity["cpu"]) - parse_cpu(allocatable["cpu"]) == cpu_millicores
@@ -73,13 +73,13 @@ def assert_allocatable(host: lab.Host, cpu_millicores: int, memory_bytes: int) -
     assert memory[0] - memory[1] == memory_bytes
 
 
-def kubelet(host: lab.Host) -> dict[str, Any]:
+def kubelet(host: lab.LabHost) -> dict[str, Any]:
     """The configuration that the kubelet says it runs with."""
     configuration: dict[str, Any] = get(host, f"/api/v1/nodes/{host.name}/proxy/configz")["kubeletconfig"]
     return configuration
 
 
-def test_a_fresh_host_becomes_a_ready_node(host: lab.Host, inventory: Path, version: str) -> None:
+def test_a_fresh_host_becomes_a_ready_node(host: lab.LabHost, inventory: Path, version: str) -> None:
     result = walk(inventory)
     assert result.code == 0, result.stderr
     assert result.changed[-1] == START
@@ -92,7 +92,7 @@ def test_a_second_run_changes_nothing(inventory: Path) -> None:
     assert (result.code, result.changed) == (0, [])
 
 
-def test_pods_get_what_the_recipe_leaves(host: lab.Host) -> None:
+def test_pods_get_what_the_recipe_leaves(host: lab.LabHost) -> None:
     assert_allocatable(host, 500 + 500, 512 * MIB + 512 * MIB + 100 * MIB)
     assert (
         kubelet(host)["systemReserved"] == kubelet(host)["kubeReserved"] == {"cpu": "500m", "memory": "512Mi"}
@@ -101,7 +101,7 @@ def test_pods_get_what_the_recipe_leaves(host: lab.Host) -> None:
 
 
 def test_other_reservations_restart_k3s_once(
-    host: lab.Host, inventory: Path, write: Callable[[str], Path]
+    host: lab.LabHost, inventory: Path, write: Callable[[str], Path]
 ) -> None:
     before = starts(host)
     write("auto")
@@ -137,7 +137,7 @@ def test_kubectl_works_from_the_controller(inventory: Path) -> None:
     )
 
 
-def test_etcd_keeps_the_data_and_secrets_are_encrypted(host: lab.Host) -> None:
+def test_etcd_keeps_the_data_and_secrets_are_encrypted(host: lab.LabHost) -> None:
     """The configmap shows that a word in the open would be found."""
     if "try" not in show(host, "k3s kubectl get namespaces"):
         pytest.skip("there is nothing to look for: no kubectl on this machine")
@@ -150,14 +150,14 @@ def test_etcd_keeps_the_data_and_secrets_are_encrypted(host: lab.Host) -> None:
     assert show(host, f"grep -rlas k8s:enc: {data}") != ""
 
 
-def test_the_token_shows_nowhere(host: lab.Host) -> None:
+def test_the_token_shows_nowhere(host: lab.LabHost) -> None:
     token = "/etc/rancher/k3s/token"
     assert show(host, f"stat -c '%a %U' {token}") == "600 root"
     assert show(host, f"ps -eww -o args | grep -F -f {token} || true") == ""
     assert show(host, f"journalctl --output cat | grep -F -f {token} || true") == ""
 
 
-def test_after_a_reboot_k3s_comes_back_by_itself(host: lab.Host, inventory: Path) -> None:
+def test_after_a_reboot_k3s_comes_back_by_itself(host: lab.LabHost, inventory: Path) -> None:
     lab.reboot(host.name)
     show(host, "timeout 300 sh -c 'until systemctl is-active k3s; do sleep 1; done'")
     result = walk(inventory)
@@ -175,7 +175,7 @@ def test_the_acceptance_checks_are_green(inventory: Path) -> None:
 
 
 def test_a_kubelet_that_does_not_start_is_told_with_its_reason(
-    host: lab.Host, inventory: Path, write: Callable[[str], Path]
+    host: lab.LabHost, inventory: Path, write: Callable[[str], Path]
 ) -> None:
     """The node still stands as Ready in the datastore, and the reason far above the end of the journal."""
     folder = "/etc/rancher/k3s/config.yaml.d"
@@ -190,7 +190,7 @@ def test_a_kubelet_that_does_not_start_is_told_with_its_reason(
     assert_allocatable(host, 1000, 1 * GIB + 100 * MIB)
 
 
-def test_local_volumes_hold_up_the_removal(host: lab.Host, inventory: Path) -> None:
+def test_local_volumes_hold_up_the_removal(host: lab.LabHost, inventory: Path) -> None:
     volume = "/var/lib/rancher/k3s/storage/pvc-1"
     show(host, f"mkdir -p {volume} && touch {volume}/data")
     refused = invoke(inventory, "uninstall", "--yes")
@@ -200,7 +200,7 @@ def test_local_volumes_hold_up_the_removal(host: lab.Host, inventory: Path) -> N
     show(host, f"rm -r {volume}")
 
 
-def test_nothing_of_k3s_is_left(host: lab.Host, inventory: Path) -> None:
+def test_nothing_of_k3s_is_left(host: lab.LabHost, inventory: Path) -> None:
     removed = invoke(inventory, "uninstall", "--yes")
     assert removed.returncode == 0, removed.stderr
     assert show(host, "ps -e -o args | grep -E '[k]3s|[c]ontainerd' || true") == ""
@@ -218,7 +218,7 @@ def test_nothing_of_k3s_is_left(host: lab.Host, inventory: Path) -> None:
     )
 
 
-def test_it_can_be_installed_again(host: lab.Host, inventory: Path) -> None:
+def test_it_can_be_installed_again(host: lab.LabHost, inventory: Path) -> None:
     result = walk(inventory)
     assert result.code == 0, result.stderr
     assert is_ready(host)

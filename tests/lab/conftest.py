@@ -17,7 +17,8 @@ from typing import IO
 import pytest
 
 from skerry import lab
-from skerry.lab import network, place
+from skerry.lab import network
+from skerry.lab.folder import current_lab
 from tests.doubles import make_artifacts
 from tests.lab.mirror import Mirror
 from tests.lab.runs import PROJECT, VERSION, Result, Running, take_down, write_inventory
@@ -47,11 +48,11 @@ def names() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def lab_hosts(names: list[str]) -> Iterator[dict[str, lab.Host]]:
+def lab_hosts(names: list[str]) -> Iterator[dict[str, lab.LabHost]]:
     """Fresh hosts by name, taken down at the end."""
     if os.geteuid() != 0:
         pytest.skip("lab hosts are containers, which need root")
-    here = place.current()
+    here = current_lab()
     here.root.mkdir(parents=True, exist_ok=True)
     with (here.root / f"tests-{names[0]}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # another test run on this machine has hosts of the same names
@@ -74,7 +75,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def prepared(
-    lab_hosts: dict[str, lab.Host],
+    lab_hosts: dict[str, lab.LabHost],
     names: list[str],
     artifacts: Path,
     tmp_path_factory: pytest.TempPathFactory,
@@ -84,7 +85,7 @@ def prepared(
     Test runs of the same sources at the same time share one: the first makes it, the last to end removes it.
     """
     model = f"p{sources()}"
-    place_of_locks = place.current().root
+    place_of_locks = current_lab().root
     with (
         (place_of_locks / f"tests-{model}.lock").open("w") as turn,
         (place_of_locks / f"tests-{model}.users").open("w") as users,
@@ -132,13 +133,13 @@ def prepare(name: str, artifacts: Path, folder: Path) -> None:
 
 
 @pytest.fixture
-def host(prepared: str) -> lab.Host:
+def host(prepared: str) -> lab.LabHost:
     """A host on which deploy/prepare.py and deploy/harden.py have nothing left to do."""
     return lab.restore(prepared, "prepared")
 
 
 @pytest.fixture
-def fresh_host(lab_hosts: dict[str, lab.Host], names: list[str]) -> lab.Host:
+def fresh_host(lab_hosts: dict[str, lab.LabHost], names: list[str]) -> lab.LabHost:
     """A host as its provider hands it over."""
     return lab.reset(names[1])
 
@@ -186,8 +187,8 @@ def run(start: Start) -> Run:
 
 
 @pytest.fixture
-def mirror(lab_hosts: dict[str, lab.Host], artifacts: Path) -> Iterator[Mirror]:
+def mirror(lab_hosts: dict[str, lab.LabHost], artifacts: Path) -> Iterator[Mirror]:
     """A download mirror that lab hosts and this machine reach."""
-    served = Mirror(artifacts / "k3s", network.gateway(place.current()))
+    served = Mirror(artifacts / "k3s", network.gateway(current_lab()))
     yield served
     served.close()

@@ -138,13 +138,17 @@ def take_down(*names: str) -> None:
     lab.down([host.name for host in lab.hosts() if host.name in names])
 
 
-def write_inventory(folder: Path, host: lab.Host, artifacts: Path, settings: dict[str, Any]) -> Path:
+def write_inventory(folder: Path, host: lab.LabHost, artifacts: Path, settings: dict[str, Any]) -> Path:
     """An inventory with one server, and the project's defaults beside it. What a lab cannot have is off."""
     return write_cluster(folder, [host], [], artifacts, settings)
 
 
 def write_cluster(
-    folder: Path, servers: list[lab.Host], agents: list[lab.Host], artifacts: Path, settings: dict[str, Any]
+    folder: Path,
+    servers: list[lab.LabHost],
+    agents: list[lab.LabHost],
+    artifacts: Path,
+    settings: dict[str, Any],
 ) -> Path:
     """An inventory with these servers and agents, all with the same settings."""
     pairs = [[(host, settings) for host in hosts] for hosts in (servers, agents)]
@@ -154,8 +158,8 @@ def write_cluster(
 def write_hosts(
     folder: Path,
     artifacts: Path,
-    servers: list[tuple[lab.Host, dict[str, Any]]],
-    agents: list[tuple[lab.Host, dict[str, Any]]],
+    servers: list[tuple[lab.LabHost, dict[str, Any]]],
+    agents: list[tuple[lab.LabHost, dict[str, Any]]],
 ) -> Path:
     """An inventory with these servers and agents, each with settings of its own."""
     groups = {
@@ -171,7 +175,7 @@ def write_hosts(
     return path
 
 
-def _data(folder: Path, host: lab.Host, artifacts: Path, settings: dict[str, Any]) -> dict[str, Any]:
+def _data(folder: Path, host: lab.LabHost, artifacts: Path, settings: dict[str, Any]) -> dict[str, Any]:
     return {
         "ssh_hostname": host.address,
         "ssh_port": host.port,

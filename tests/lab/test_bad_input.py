@@ -21,7 +21,7 @@ TRACES = (
 
 
 @pytest.fixture
-def untouched(host: lab.Host) -> Callable[[], bool]:
+def untouched(host: lab.LabHost) -> Callable[[], bool]:
     """Whether the host is as it was at the start of the test."""
     before = lab.run(host.name, TRACES, check=False).stdout
     return lambda: lab.run(host.name, TRACES, check=False).stdout == before
@@ -39,7 +39,7 @@ Refused = Callable[..., None]
 
 
 @pytest.fixture
-def refused(host: lab.Host, inventory: WriteInventory, run: Run, untouched: Callable[[], bool]) -> Refused:
+def refused(host: lab.LabHost, inventory: WriteInventory, run: Run, untouched: Callable[[], bool]) -> Refused:
     """refused("words", **settings) asserts that a run with these settings is refused, in one line with the words."""
 
     def check(words: str, **settings: object) -> None:
@@ -61,7 +61,7 @@ def test_a_key_the_host_does_not_know(refused: Refused, other_key: Path) -> None
     refused(f"does not accept {other_key}", ssh_key=str(other_key))
 
 
-def test_a_host_key_that_changed(refused: Refused, host: lab.Host, other_key: Path) -> None:
+def test_a_host_key_that_changed(refused: Refused, host: lab.LabHost, other_key: Path) -> None:
     words = other_key.with_suffix(".pub").read_text().split()
     known_hosts = other_key.parent / "known_hosts"
     known_hosts.write_text(f"{host.address} {words[0]} {words[1]}\n")
@@ -94,7 +94,7 @@ def test_reservations_that_leave_nothing_for_pods(refused: Refused) -> None:
 
 
 def test_an_unprivileged_user_with_sudo_walks_the_whole_road(
-    host: lab.Host, inventory: WriteInventory, run: Run
+    host: lab.LabHost, inventory: WriteInventory, run: Run
 ) -> None:
     """The way most rented Ubuntu hosts are reached: as a user, not as root."""
     path = inventory(host, ssh_user="ops", _sudo=True)

@@ -35,17 +35,17 @@ bench.bench(load(sys.argv[1]), bench.Options("quick", fio=False))
 """
 
 
-def fsid(host: lab.Host) -> str:
+def fsid(host: lab.LabHost) -> str:
     return lab.run(host.name, "stat -fc %i /var/lib").stdout.strip()
 
 
-def put_record(host: lab.Host, verdict: str, file_system: str) -> None:
+def put_record(host: lab.LabHost, verdict: str, file_system: str) -> None:
     record = DiskRecord(verdict, "by the test", "quick", "", "/var/lib", file_system, predicted={})
     lab.run(host.name, f"mkdir -p /var/lib/skerry && cat > {RECORD} <<'END'\n{record.file().content}END")
 
 
 def test_a_verdict_is_shown_stored_and_kept(
-    fresh_host: lab.Host, inventory: WriteInventory, home: Path
+    fresh_host: lab.LabHost, inventory: WriteInventory, home: Path
 ) -> None:
     path = str(inventory(fresh_host))
     done = invoke(home, "bench-disk", path, "--profile", "quick", "--json")
@@ -67,7 +67,7 @@ def test_a_verdict_is_shown_stored_and_kept(
 
 
 def test_k3s_is_refused_on_a_bad_or_unknown_disk(
-    fresh_host: lab.Host, inventory: WriteInventory, run: Run
+    fresh_host: lab.LabHost, inventory: WriteInventory, run: Run
 ) -> None:
     strict = {"disk_gate": "refuse", "disk_measure": False, "min_disk_free_gib": 1}
     missing = run(inventory(fresh_host, **strict))
@@ -88,7 +88,7 @@ def test_k3s_is_refused_on_a_bad_or_unknown_disk(
 
 
 def test_the_road_measures_what_has_no_verdict(
-    fresh_host: lab.Host, inventory: WriteInventory, run: Run
+    fresh_host: lab.LabHost, inventory: WriteInventory, run: Run
 ) -> None:
     path = inventory(fresh_host, disk_gate="warn", disk_measure=True)
     measured = run(path, "deploy/disk.py", SHORT)
@@ -100,7 +100,7 @@ def test_the_road_measures_what_has_no_verdict(
 
 
 def test_a_running_datastore_is_left_alone(
-    fresh_host: lab.Host, inventory: WriteInventory, home: Path
+    fresh_host: lab.LabHost, inventory: WriteInventory, home: Path
 ) -> None:
     lab.run(
         fresh_host.name,
@@ -115,7 +115,7 @@ def test_a_running_datastore_is_left_alone(
 
 
 @contextmanager
-def measuring(home: Path, inventory: str, host: lab.Host) -> Iterator[subprocess.Popen[bytes]]:
+def measuring(home: Path, inventory: str, host: lab.LabHost) -> Iterator[subprocess.Popen[bytes]]:
     """A controller whose engine is at work on the host."""
     lab.run(host.name, "touch /run/begun")
     command = [sys.executable, "-c", f"import sys\n{CONTROLLER}", inventory]
@@ -131,7 +131,7 @@ def measuring(home: Path, inventory: str, host: lab.Host) -> Iterator[subprocess
             child.kill()
 
 
-def left(host: lab.Host) -> list[str]:
+def left(host: lab.LabHost) -> list[str]:
     return lab.run(host.name, LEFT, check=False).stdout.split()
 
 
@@ -139,7 +139,7 @@ def left(host: lab.Host) -> list[str]:
     "how", ["Ctrl-C", "controller killed", "session killed", "engine killed", "connection cut"]
 )
 def test_nothing_stays_on_the_host(
-    how: str, fresh_host: lab.Host, inventory: WriteInventory, home: Path
+    how: str, fresh_host: lab.LabHost, inventory: WriteInventory, home: Path
 ) -> None:
     with measuring(home, str(inventory(fresh_host)), fresh_host) as controller:
         if how == "Ctrl-C":

@@ -28,7 +28,7 @@ SWITCHES = "/etc/skerry-double.json"
 class Node:
     """A host on which the road has been walked, and how to walk it again with other settings."""
 
-    def __init__(self, host: lab.Host, inventory: WriteInventory, run: Run) -> None:
+    def __init__(self, host: lab.LabHost, inventory: WriteInventory, run: Run) -> None:
         self.host, self._inventory, self._run = host, inventory, run
 
     def run(self, **settings: object) -> Result:
@@ -53,13 +53,13 @@ class Node:
 
 
 @pytest.fixture(scope="module")
-def installed(prepared: str) -> lab.Host:
+def installed(prepared: str) -> lab.LabHost:
     """One host for all tests here: each brings it back to the defaults first, as a run is meant to."""
     return lab.restore(prepared, "prepared")
 
 
 @pytest.fixture
-def node(installed: lab.Host, inventory: WriteInventory, run: Run) -> Iterator[Node]:
+def node(installed: lab.LabHost, inventory: WriteInventory, run: Run) -> Iterator[Node]:
     """A node as the defaults want it."""
     node = Node(installed, inventory, run)
     result = node.run()
@@ -258,7 +258,9 @@ pathlib.Path("/run/argv").write_bytes(bytes([10]).join(sorted(seen)))
 '"""
 
 
-def test_the_token_is_seen_nowhere(host: lab.Host, inventory: WriteInventory, run: Run, home: Path) -> None:
+def test_the_token_is_seen_nowhere(
+    host: lab.LabHost, inventory: WriteInventory, run: Run, home: Path
+) -> None:
     """Not in any command line during a run, nor in what the run printed or recorded; its files are root's alone.
 
     The command that makes it lasts as long as a sampler needs that waits for the CPU.

@@ -22,7 +22,7 @@ HASTE = "import skerry.operations.artifact as a; a.STALL_SECONDS, a.RETRIES = 1,
 
 
 @pytest.fixture(scope="module")
-def bare(prepared: str) -> lab.Host:
+def bare(prepared: str) -> lab.LabHost:
     """A prepared host for all tests that leave nothing on it."""
     return lab.restore(prepared, "prepared")
 
@@ -38,7 +38,7 @@ def downloading(inventory: WriteInventory, mirror: Mirror, tmp_path: Path) -> Ca
     return lambda host, **more: inventory(host, **settings, **more)
 
 
-def nothing_of_k3s(host: lab.Host) -> bool:
+def nothing_of_k3s(host: lab.LabHost) -> bool:
     """No binary, whole or in part, no link, no configuration, no unit."""
     found = "find /usr/local /etc/rancher /var/lib/rancher /etc/systemd/system -name '*k3s*' ! -type d"
     return lab.run(host.name, found, check=False).stdout == ""
@@ -57,7 +57,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
 def test_a_download_that_fails_says_what_and_why_and_leaves_nothing(
     fault: Fault,
     reason: str,
-    bare: lab.Host,
+    bare: lab.LabHost,
     downloading: Callable[..., Path],
     mirror: Mirror,
     run: Run,
@@ -73,7 +73,7 @@ def test_a_download_that_fails_says_what_and_why_and_leaves_nothing(
 
 
 def test_a_mirror_that_does_not_answer_is_told_before_any_change(
-    bare: lab.Host, downloading: Callable[..., Path], mirror: Mirror, run: Run
+    bare: lab.LabHost, downloading: Callable[..., Path], mirror: Mirror, run: Run
 ) -> None:
     path = downloading(bare)
     mirror.close()
@@ -86,7 +86,7 @@ def test_a_mirror_that_does_not_answer_is_told_before_any_change(
 
 
 def test_a_damaged_file_in_the_air_gap_folder_is_refused_before_any_change(
-    bare: lab.Host, inventory: WriteInventory, artifacts: Path, tmp_path: Path, run: Run
+    bare: lab.LabHost, inventory: WriteInventory, artifacts: Path, tmp_path: Path, run: Run
 ) -> None:
     folder = tmp_path / "air gap"
     shutil.copytree(artifacts, folder)
@@ -102,7 +102,7 @@ def test_a_damaged_file_in_the_air_gap_folder_is_refused_before_any_change(
 
 
 def test_a_file_that_contradicts_the_lock_is_refused_before_any_change(
-    bare: lab.Host, inventory: WriteInventory, tmp_path: Path, run: Run
+    bare: lab.LabHost, inventory: WriteInventory, tmp_path: Path, run: Run
 ) -> None:
     """Also where the publisher's checksum file, which came along with it, vouches for it."""
     [artifact] = k3s_artifacts(VERSION, "amd64", images=False)
@@ -116,7 +116,7 @@ def test_a_file_that_contradicts_the_lock_is_refused_before_any_change(
 
 
 def test_a_run_after_a_failed_download_completes(
-    bare: lab.Host, downloading: Callable[..., Path], mirror: Mirror, run: Run
+    bare: lab.LabHost, downloading: Callable[..., Path], mirror: Mirror, run: Run
 ) -> None:
     """The last test of this file: its host is bare no more."""
     path = downloading(bare)

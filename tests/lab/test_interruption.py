@@ -72,7 +72,7 @@ KILLED = {
 }
 
 
-def strike(host: lab.Host, moment: Moment, start: Start, path: Path, **options: str) -> Running:
+def strike(host: lab.LabHost, moment: Moment, start: Start, path: Path, **options: str) -> Running:
     """A run that has just reached the moment."""
     watch = (
         f"touch {MARK}; echo ready; read go; until {moment.condition}; do sleep 0.01; done > /dev/null 2>&1"
@@ -92,7 +92,7 @@ def strike(host: lab.Host, moment: Moment, start: Start, path: Path, **options: 
         return running
 
 
-def left(host: lab.Host) -> dict[str, str]:
+def left(host: lab.LabHost) -> dict[str, str]:
     """What a run has left under final names: mode, owner and checksum of files, targets of links.
 
     Every cluster's tokens are others, so that of them only the form counts: one line, 64 hexadecimal digits.
@@ -109,7 +109,7 @@ def left(host: lab.Host) -> dict[str, str]:
     return dict(line.split(" ", 1) for line in lab.run(host.name, script).stdout.splitlines())
 
 
-def node_is_ready(host: lab.Host) -> bool:
+def node_is_ready(host: lab.LabHost) -> bool:
     return " Ready " in lab.run(host.name, "k3s kubectl get nodes --no-headers", check=False).stdout
 
 
@@ -127,7 +127,7 @@ def complete(prepared: str, artifacts: Path, tmp_path_factory: pytest.TempPathFa
     return found
 
 
-def assert_completes(host: lab.Host, run: Run, path: Path, complete: dict[str, str]) -> Result:
+def assert_completes(host: lab.LabHost, run: Run, path: Path, complete: dict[str, str]) -> Result:
     """The next run completes the node, and the one after it changes nothing. Returns the completing one."""
     completing = run(path)
     assert completing.code == 0, completing.stderr
@@ -141,7 +141,7 @@ def assert_completes(host: lab.Host, run: Run, path: Path, complete: dict[str, s
 @pytest.mark.parametrize("moment", KILLED.values(), ids=KILLED.keys())
 def test_a_killed_run_leaves_whole_files_and_the_next_completes_it(
     moment: Moment,
-    host: lab.Host,
+    host: lab.LabHost,
     inventory: WriteInventory,
     start: Start,
     run: Run,
@@ -154,7 +154,7 @@ def test_a_killed_run_leaves_whole_files_and_the_next_completes_it(
 
 
 def test_an_upload_that_was_cut_goes_on_where_it_ended(
-    host: lab.Host, inventory: WriteInventory, start: Start, run: Run, tmp_path: Path
+    host: lab.LabHost, inventory: WriteInventory, start: Start, run: Run, tmp_path: Path
 ) -> None:
     strike(host, uploaded(PAD_MIB * 3 // 4), start, inventory(host)).kill()
     link = Link(host)
@@ -165,10 +165,10 @@ def test_an_upload_that_was_cut_goes_on_where_it_ended(
     assert lab.run(host.name, f"ls {BINARY}.*.part", check=False).stdout == ""
 
 
-Mishap = Callable[[lab.Host, Running], Result]
+Mishap = Callable[[lab.LabHost, Running], Result]
 
 
-def press_ctrl_c(host: lab.Host, running: Running) -> Result:
+def press_ctrl_c(host: lab.LabHost, running: Running) -> Result:
     running.interrupt()
     return running.finish(5)
 
@@ -176,7 +176,7 @@ def press_ctrl_c(host: lab.Host, running: Running) -> Result:
 def lose(hit: Callable[[str], object], mend: Callable[[str], object] | None = None) -> Mishap:
     """The run loses its host by `hit`; `mend` brings it back after the run has ended."""
 
-    def mishap(host: lab.Host, running: Running) -> Result:
+    def mishap(host: lab.LabHost, running: Running) -> Result:
         with running.frozen():
             hit(host.name)
         try:
@@ -199,7 +199,7 @@ MISHAPS: dict[str, tuple[Mishap, int, str]] = {
 @pytest.mark.parametrize("moment", [uploaded(PAD_MIB // 2), STARTING], ids=["uploading", "waiting"])
 def test_mishaps_end_a_run_in_seconds_with_a_plain_line_and_the_next_run_completes_it(
     moment: Moment,
-    host: lab.Host,
+    host: lab.LabHost,
     inventory: WriteInventory,
     start: Start,
     run: Run,
@@ -216,7 +216,7 @@ def test_mishaps_end_a_run_in_seconds_with_a_plain_line_and_the_next_run_complet
 
 
 def test_the_second_of_two_runs_at_once_is_turned_away_and_the_first_goes_on(
-    host: lab.Host, inventory: WriteInventory, start: Start, run: Run
+    host: lab.LabHost, inventory: WriteInventory, start: Start, run: Run
 ) -> None:
     path = inventory(host)
     first = strike(host, Moment("start", INSTALL), start, path)
@@ -234,7 +234,7 @@ SWAP_OFF = f"# Skerry: swap stays off: {SWAP}"
 
 
 def test_a_fresh_host_is_prepared_in_spite_of_kills_and_a_power_cut(
-    fresh_host: lab.Host, inventory: WriteInventory, start: Start, run: Run
+    fresh_host: lab.LabHost, inventory: WriteInventory, start: Start, run: Run
 ) -> None:
     """apt goes on in the shell of a killed run; a power cut leaves dpkg in the middle of things."""
     host, path = fresh_host, inventory(fresh_host)

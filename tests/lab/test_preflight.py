@@ -7,7 +7,7 @@ from tests.lab.conftest import Run, WriteInventory
 
 
 def test_all_findings_come_at_once_with_their_remedies(
-    host: lab.Host, inventory: WriteInventory, run: Run
+    host: lab.LabHost, inventory: WriteInventory, run: Run
 ) -> None:
     """A port held by a stranger, pods' addresses that are routed elsewhere, and too little room."""
     lab.run(host.name, "systemd-run --unit=squatter --quiet socat TCP-LISTEN:6443,fork /dev/null")
@@ -27,7 +27,7 @@ def test_all_findings_come_at_once_with_their_remedies(
 
 
 def test_a_version_that_refuses_the_hosts_cgroup_is_stopped(
-    host: lab.Host, inventory: WriteInventory, run: Run
+    host: lab.LabHost, inventory: WriteInventory, run: Run
 ) -> None:
     """On a machine with cgroup v1, containers cannot switch; on one with v2 there is nothing to refuse."""
     v2 = lab.run(host.name, "stat -fc %T /sys/fs/cgroup").stdout.strip() == "cgroup2fs"
@@ -36,7 +36,7 @@ def test_a_version_that_refuses_the_hosts_cgroup_is_stopped(
     assert ("boot the machine that runs this container with cgroup v2" in result.stderr) is not v2
 
 
-def test_our_own_k3s_is_no_stranger(host: lab.Host, inventory: WriteInventory, run: Run) -> None:
+def test_our_own_k3s_is_no_stranger(host: lab.LabHost, inventory: WriteInventory, run: Run) -> None:
     path = inventory(host)
     assert run(path).code == 0
     assert "6443" in lab.run(host.name, "ss -Hltn").stdout

@@ -26,14 +26,14 @@ def invoke(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def node(host: lab.Host, inventory: WriteInventory, run: Run) -> str:
+def node(host: lab.LabHost, inventory: WriteInventory, run: Run) -> str:
     """The inventory of a host on which the road has been walked."""
     path = inventory(host)
     assert run(path).code == 0
     return str(path)
 
 
-def test_an_operators_day(node: str, host: lab.Host, home: Path, tmp_path: Path) -> None:
+def test_an_operators_day(node: str, host: lab.LabHost, home: Path, tmp_path: Path) -> None:
     """One test, because each step needs the node: up again, status, kubeconfig, kubectl, uninstall, status."""
     lab.run(host.name, "logger -t mark here")
     up = invoke(home, "up", node, "--json")
@@ -93,7 +93,7 @@ def _merge_kubeconfig(node: str, home: Path, file: Path) -> None:
 
 
 def test_first_contact_takes_a_pinned_fingerprint_and_refuses_another(
-    host: lab.Host, inventory: WriteInventory, home: Path, tmp_path: Path
+    host: lab.LabHost, inventory: WriteInventory, home: Path, tmp_path: Path
 ) -> None:
     known_hosts = tmp_path / "known_hosts"
     key = host.known_hosts.read_text().split()

@@ -1,4 +1,4 @@
-"""A lab of its own for each test run, with the images of this machine's lab."""
+"""A separate lab for these tests, with the images of this machine's lab."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Iterator
 import pytest
 
 from skerry import lab
-from skerry.lab import image, place
-from skerry.lab.place import Place
+from skerry.lab import images
+from skerry.lab.folder import LabFolder, current_lab
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """An empty lab; whatever is in it at the end is taken down."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabFolder]:
+    """The folder of an empty lab, whose hosts are taken down at the end."""
     if os.geteuid() != 0:
         pytest.skip("lab hosts are containers, which need root")
-    shared = place.current()
-    image.ensure(shared, "nspawn", print)
+    shared_lab = current_lab()
+    images.ensure(shared_lab, "nspawn", print)
     root = tmp_path_factory.mktemp("lab")
-    (root / "images").symlink_to(shared.images)
+    (root / "images").symlink_to(shared_lab.images)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SKERRY_LAB", str(root))
-        yield Place(root)
+        yield LabFolder(root)
         lab.down()

@@ -35,7 +35,7 @@ SECONDS = 1800  # emulation is ten to thirty times slower than the machine itsel
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.Host]:
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.LabHost]:
     """A fresh host with active swap, booted with cgroup v1 as Ubuntu 20.04 does by itself.
 
     Debian 11 unless told otherwise: it boots three times as fast as Ubuntu 20.04 when emulated.
@@ -54,7 +54,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.Host]:
 
 
 @pytest.fixture(scope="module")
-def inventory(host: lab.Host, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def inventory(host: lab.LabHost, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("vm")
     make_artifacts.build(VERSION, folder / "artifacts")
     settings = {"k3s_version": VERSION, "k3s_protect_kernel_defaults": True, "reboot_timeout_seconds": 600}
@@ -65,17 +65,17 @@ def walk(inventory: Path) -> Result:
     return Running(inventory, "deploy/k3s.py", inventory.parent / "home").finish(SECONDS)
 
 
-def show(host: lab.Host, command: str) -> str:
+def show(host: lab.LabHost, command: str) -> str:
     return lab.run(host.name, command).stdout.strip()
 
 
-def test_the_host_is_as_rented_ones_are(host: lab.Host) -> None:
+def test_the_host_is_as_rented_ones_are(host: lab.LabHost) -> None:
     assert show(host, "swapon --show --noheadings") != ""
     assert show(host, "awk '$3 == \"swap\"' /etc/fstab") != ""
     assert show(host, "stat -fc %T /sys/fs/cgroup") == "tmpfs"
 
 
-def test_a_fresh_run_ends_with_a_ready_node_after_one_reboot(host: lab.Host, inventory: Path) -> None:
+def test_a_fresh_run_ends_with_a_ready_node_after_one_reboot(host: lab.LabHost, inventory: Path) -> None:
     boot = show(host, "cat /proc/sys/kernel/random/boot_id")
     result = walk(inventory)
     assert result.code == 0, result.stderr
@@ -91,7 +91,7 @@ def test_a_second_run_changes_nothing(inventory: Path) -> None:
     assert (result.code, result.changed) == (0, [])
 
 
-def test_after_a_reboot_swap_is_off_and_k3s_comes_back_by_itself(host: lab.Host, inventory: Path) -> None:
+def test_after_a_reboot_swap_is_off_and_k3s_comes_back_by_itself(host: lab.LabHost, inventory: Path) -> None:
     lab.reboot(host.name)
     assert show(host, "swapon --show --noheadings") == ""
     assert show(host, "sysctl -n vm.overcommit_memory net.ipv4.ip_forward").split() == ["1", "1"]
@@ -117,7 +117,7 @@ def test_the_acceptance_checks_are_green(inventory: Path) -> None:
 
 
 def test_the_kernels_controls_undone_by_hand_are_seen(
-    host: lab.Host, inventory: Path, tmp_path: Path
+    host: lab.LabHost, inventory: Path, tmp_path: Path
 ) -> None:
     """What a container cannot show: running sysctls, loaded modules, mounts, auditd, AppArmor."""
     [wanted] = load(str(inventory)).hosts
@@ -143,7 +143,7 @@ def test_the_kernels_controls_undone_by_hand_are_seen(
     shell.close()
 
 
-def test_no_k3s_started_with_another_configuration_than_it_runs(host: lab.Host, inventory: Path) -> None:
+def test_no_k3s_started_with_another_configuration_than_it_runs(host: lab.LabHost, inventory: Path) -> None:
     """The journal of the runs: one start by us, none by a later run."""
     starts = [
         line
@@ -154,7 +154,7 @@ def test_no_k3s_started_with_another_configuration_than_it_runs(host: lab.Host, 
     assert len({line["operation"] for line in starts}) == len(starts) > 0
 
 
-def test_reset_brings_the_new_host_back_without_a_boot(host: lab.Host) -> None:
+def test_reset_brings_the_new_host_back_without_a_boot(host: lab.LabHost) -> None:
     """With its memory: swap is on again, nothing is prepared. Last, as it undoes all before."""
     begun = time.monotonic()
     lab.reset(host.name)

@@ -20,7 +20,7 @@ class Link:
     client waits for by its own setting is seen less than on a real network.
     """
 
-    def __init__(self, host: lab.Host, one_way_seconds: float = 0.0) -> None:
+    def __init__(self, host: lab.LabHost, one_way_seconds: float = 0.0) -> None:
         self.connections = self.bytes = 0
         self.sources: list[int] = []  # the ports that the host sees the connections come from
         self._host, self._delay = host, one_way_seconds

@@ -35,7 +35,7 @@ from skerry.bench.speed import playbook
 from skerry.bench.speed.link import Link
 from skerry.bench.speed.recording import PATCH, STAGE, Recording
 from skerry.facts.hardening import Hardening, parse
-from skerry.lab import place
+from skerry.lab.folder import current_lab
 from skerry.model.errors import InputError
 from skerry.model.hardening.host_context import HostContext
 from skerry.model.settings.settings import Settings, parse_settings
@@ -178,7 +178,7 @@ class Scene:
         again = Recording.read(record, "").lines
         self.recording = replace(self.recording, lines=[*self.recording.lines, *again])
 
-    def inventory(self, hosts: Sequence[lab.Host], settings: Sequence[dict[str, object]] = ()) -> Path:
+    def inventory(self, hosts: Sequence[lab.LabHost], settings: Sequence[dict[str, object]] = ()) -> Path:
         """An inventory of these hosts, the first a server, the rest agents."""
         pairs = zip(hosts, settings or [{}] * len(hosts), strict=True)
         whole = [
@@ -261,7 +261,7 @@ def _ansible(scene: Scene, flavour: str, config: Path, names: Sequence[str]) -> 
 
 def ansible_site() -> Path:
     """The virtual environment with Ansible, made at first use."""
-    site = place.current().root / "ansible"
+    site = current_lab().root / "ansible"
     if not (site / "bin" / "ansible-playbook").exists():
         venv.create(site, with_pip=True)
         subprocess.run([str(site / "bin" / "pip"), "install", "--quiet", *ANSIBLE], check=True)

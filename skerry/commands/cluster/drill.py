@@ -73,7 +73,7 @@ def _read_back(own: Inventory, manifest: Manifest) -> Stage:
 
 
 @contextmanager
-def _host(backend: str) -> Iterator[lab.Host]:
+def _host(backend: str) -> Iterator[lab.LabHost]:
     if any(host.name == NAME for host in lab.hosts()):
         lab.down([NAME])  # what a drill that was killed has left
     try:
@@ -84,7 +84,7 @@ def _host(backend: str) -> Iterator[lab.Host]:
 
 
 @contextmanager
-def _inventory(inventory: Inventory, host: lab.Host) -> Iterator[Inventory]:
+def _inventory(inventory: Inventory, host: lab.LabHost) -> Iterator[Inventory]:
     """An inventory of the drill's host alone, with the settings of the cluster's first server."""
     settings = inventory.first_server.settings.model_dump()
     extra = {**settings["k3s_config_extra"], **QUIET}

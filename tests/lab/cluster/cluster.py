@@ -33,7 +33,7 @@ class Cluster:
 
     formed: Result  # of the run that made them a cluster
 
-    def __init__(self, hosts: dict[str, lab.Host], folder: Path, artifacts: Path) -> None:
+    def __init__(self, hosts: dict[str, lab.LabHost], folder: Path, artifacts: Path) -> None:
         self.hosts, self.folder, self.artifacts = hosts, folder, artifacts
 
     def inventory(

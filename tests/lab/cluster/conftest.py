@@ -25,7 +25,7 @@ def names() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def hosts(prepared: str) -> Iterator[dict[str, lab.Host]]:
+def hosts(prepared: str) -> Iterator[dict[str, lab.LabHost]]:
     """Hosts on which deploy/prepare.py and deploy/harden.py have nothing left to do."""
     lab.down([host.name for host in lab.hosts() if host.name in NAMES])
     try:
@@ -41,7 +41,7 @@ def hosts(prepared: str) -> Iterator[dict[str, lab.Host]]:
 
 @pytest.fixture(scope="session")
 def cluster(
-    hosts: dict[str, lab.Host],
+    hosts: dict[str, lab.LabHost],
     artifacts: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Cluster:

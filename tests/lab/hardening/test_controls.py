@@ -155,7 +155,7 @@ def test_one_file_of_a_pattern_is_seen(
 
 
 def test_an_exception_is_an_accepted_risk_until_its_day(
-    host: lab.Host, inventory: WriteInventory, run: Run
+    host: lab.LabHost, inventory: WriteInventory, run: Run
 ) -> None:
     """The control is not applied, the audit says why, and fails once the day has passed."""
     from datetime import date
@@ -173,7 +173,9 @@ def test_an_exception_is_an_accepted_risk_until_its_day(
         assert found.fine == fine, [each.why for each in found.findings if not each.fine]
 
 
-def test_unharden_puts_back_what_was_there(fresh_host: lab.Host, inventory: WriteInventory, run: Run) -> None:
+def test_unharden_puts_back_what_was_there(
+    fresh_host: lab.LabHost, inventory: WriteInventory, run: Run
+) -> None:
     host = fresh_host
     lab.run(
         host.name,
@@ -191,7 +193,7 @@ def test_unharden_puts_back_what_was_there(fresh_host: lab.Host, inventory: Writ
     assert run(inventory(host), "deploy/unharden.py").changed == []
 
 
-def system(host: lab.Host) -> dict[str, str]:
+def system(host: lab.LabHost) -> dict[str, str]:
     """All files of /etc with their modes, what sshd makes of them, units, rules, packages with a configuration."""
     script = (
         "cd /etc && find . -type f ! -path './ssl/*' ! -name ld.so.cache ! -name '*-' ! -name passwd ! -name group "

@@ -32,7 +32,7 @@ PROVEN_TOO_LATE = (
 """A good change, and a controller that dies before it can say so."""
 
 
-def login_works(host: lab.Host) -> bool:
+def login_works(host: lab.LabHost) -> bool:
     """A login over a connection of its own."""
     ssh, *rest = lab.ssh_command(host.name)
     quick = [
@@ -49,7 +49,7 @@ def login_works(host: lab.Host) -> bool:
     return attempt.returncode == 0
 
 
-def configuration(host: lab.Host) -> str:
+def configuration(host: lab.LabHost) -> str:
     """Everything that decides who gets in: files, keys, what sshd makes of them, and the loaded rules."""
     script = (
         "find /etc/ssh /etc/sudoers.d /etc/skerry /root/.ssh -type f -exec sha256sum {} + | sort; "
@@ -58,7 +58,7 @@ def configuration(host: lab.Host) -> str:
     return lab.run(host.name, script).stdout
 
 
-def glimpse(host: lab.Host) -> str:
+def glimpse(host: lab.LabHost) -> str:
     """The configuration, or nothing while sshd restarts, which is the last thing that a change and its way back do."""
     try:
         return configuration(host)
@@ -67,23 +67,23 @@ def glimpse(host: lab.Host) -> str:
 
 
 @pytest.fixture(scope="module")
-def hardened(prepared: str) -> lab.Host:
+def hardened(prepared: str) -> lab.LabHost:
     """One hardened host for all: each test leaves it reachable, or fails."""
     return lab.restore(prepared, "prepared")
 
 
 @pytest.fixture
-def watched(hardened: lab.Host) -> tuple[lab.Host, str]:
+def watched(hardened: lab.LabHost) -> tuple[lab.LabHost, str]:
     """The host, and its configuration before the mishap."""
     return hardened, configuration(hardened)
 
 
-def assert_back_in_time(host: lab.Host, armed: float) -> None:
+def assert_back_in_time(host: lab.LabHost, armed: float) -> None:
     """The host can be reached again within the stated time after it was armed."""
     until(lambda: login_works(host), "the host", STATED_SECONDS + GRACE_SECONDS - (time.monotonic() - armed))
 
 
-def locked_out(host: lab.Host, running: Running) -> float:
+def locked_out(host: lab.LabHost, running: Running) -> float:
     """Wait until nobody can log in any more. Returns a time before the change was armed."""
     running.reach("end", "SSH | Create users")
     before = time.monotonic()
@@ -93,7 +93,7 @@ def locked_out(host: lab.Host, running: Running) -> float:
 
 @pytest.mark.parametrize("settings", MISHAPS.values(), ids=MISHAPS.keys())
 def test_the_controller_dies_and_the_host_lets_us_in_again_by_itself(
-    settings: dict[str, object], watched: tuple[lab.Host, str], inventory: WriteInventory, start: Start
+    settings: dict[str, object], watched: tuple[lab.LabHost, str], inventory: WriteInventory, start: Start
 ) -> None:
     host, before = watched
     running = start(inventory(host, rollback_seconds=STATED_SECONDS, **settings), HARDEN)
@@ -103,7 +103,7 @@ def test_the_controller_dies_and_the_host_lets_us_in_again_by_itself(
     until(lambda: glimpse(host) == before, "the way back", STATED_SECONDS + GRACE_SECONDS)
 
 
-def unproven(host: lab.Host, path: Path, start: Start, word: str) -> float:
+def unproven(host: lab.LabHost, path: Path, start: Start, word: str) -> float:
     """A good change, {"AcceptEnv": word}, whose controller died after it was applied. Returns a time after that."""
     running = start(path, HARDEN, PROVEN_TOO_LATE)
     until(lambda: f"acceptenv {word}" in glimpse(host), "the change")
@@ -112,7 +112,7 @@ def unproven(host: lab.Host, path: Path, start: Start, word: str) -> float:
 
 
 def test_a_good_change_that_nobody_proved_is_taken_back_in_the_stated_time(
-    watched: tuple[lab.Host, str], inventory: WriteInventory, start: Start, run: Run
+    watched: tuple[lab.LabHost, str], inventory: WriteInventory, start: Start, run: Run
 ) -> None:
     host, before = watched
     path = inventory(host, rollback_seconds=STATED_SECONDS, sshd_extra={"AcceptEnv": "TIMER"})
@@ -125,7 +125,7 @@ def test_a_good_change_that_nobody_proved_is_taken_back_in_the_stated_time(
 
 
 def test_an_unproven_change_does_not_outlive_a_power_cut(
-    watched: tuple[lab.Host, str], inventory: WriteInventory, start: Start
+    watched: tuple[lab.LabHost, str], inventory: WriteInventory, start: Start
 ) -> None:
     host, before = watched
     path = inventory(host, rollback_seconds=900, sshd_extra={"AcceptEnv": "POWER"})
@@ -136,7 +136,7 @@ def test_an_unproven_change_does_not_outlive_a_power_cut(
 
 
 def test_the_next_run_takes_an_unproven_change_back_first_and_then_proves_its_own(
-    watched: tuple[lab.Host, str], inventory: WriteInventory, start: Start, run: Run
+    watched: tuple[lab.LabHost, str], inventory: WriteInventory, start: Start, run: Run
 ) -> None:
     host, _ = watched
     path = inventory(host, rollback_seconds=900, sshd_extra={"AcceptEnv": "RERUN"})
@@ -150,7 +150,7 @@ def test_the_next_run_takes_an_unproven_change_back_first_and_then_proves_its_ow
 
 @pytest.mark.parametrize("name", ["sshd at another port", "firewall without SSH"])
 def test_a_run_that_locks_itself_out_says_so_takes_it_back_and_fails(
-    name: str, watched: tuple[lab.Host, str], inventory: WriteInventory, run: Run
+    name: str, watched: tuple[lab.LabHost, str], inventory: WriteInventory, run: Run
 ) -> None:
     host, _ = watched
     assert run(inventory(host), HARDEN).code == 0  # nothing but the mishap is left to change
@@ -165,7 +165,7 @@ def test_a_run_that_locks_itself_out_says_so_takes_it_back_and_fails(
 
 
 def test_an_sshd_that_does_not_start_is_taken_back_at_once(
-    watched: tuple[lab.Host, str], inventory: WriteInventory, run: Run
+    watched: tuple[lab.LabHost, str], inventory: WriteInventory, run: Run
 ) -> None:
     """Its own check finds nothing wrong with an address that is another host's."""
     host, _ = watched
@@ -178,7 +178,9 @@ def test_an_sshd_that_does_not_start_is_taken_back_at_once(
     until(lambda: glimpse(host) == before, "the way back", GRACE_SECONDS)
 
 
-def test_the_new_sshd_alone_takes_connections_when_its_start_returns(watched: tuple[lab.Host, str]) -> None:
+def test_the_new_sshd_alone_takes_connections_when_its_start_returns(
+    watched: tuple[lab.LabHost, str],
+) -> None:
     """Else a last connection to the old one would prove a change that locks everybody out."""
     host, before = watched
     drop_in = "/etc/ssh/sshd_config.d/00-test.conf"
@@ -192,7 +194,7 @@ def test_the_new_sshd_alone_takes_connections_when_its_start_returns(watched: tu
 
 
 def test_an_option_that_sshd_does_not_know_is_refused_before_anything_is_reloaded(
-    watched: tuple[lab.Host, str], inventory: WriteInventory, run: Run
+    watched: tuple[lab.LabHost, str], inventory: WriteInventory, run: Run
 ) -> None:
     host, before = watched
     result = run(inventory(host, sshd_extra={"NoSuchOption": "yes"}), HARDEN)

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 import pytest
 
 from skerry import lab
-from skerry.lab import network, place
+from skerry.lab import network
+from skerry.lab.folder import current_lab
 from tests.lab.conftest import Run, WriteInventory
 from tests.lab.runs import until
 
@@ -69,7 +70,7 @@ print(s.recv(9).decode())' 2>/dev/null"""
 IMPOSTOR = "10.42.0.99"
 
 
-def asks(host: lab.Host, namespace: str, address: str, port: int, kind: str = "STREAM") -> bool:
+def asks(host: lab.LabHost, namespace: str, address: str, port: int, kind: str = "STREAM") -> bool:
     """Whether something in a pod, or on the host itself ("") gets an answer."""
     inside = f"ip netns exec {namespace} " if namespace else ""
     return (
@@ -88,7 +89,7 @@ def reaches(address: str, port: int) -> bool:
 
 
 @pytest.fixture
-def way_to_pods(host: lab.Host) -> Iterator[None]:
+def way_to_pods(host: lab.LabHost) -> Iterator[None]:
     """This machine routes pods' addresses to the host, as somebody in the same network might."""
     route = ["ip", "route", "replace", "10.42.0.2/32", "via", host.address]
     subprocess.run(route, check=True)
@@ -98,7 +99,7 @@ def way_to_pods(host: lab.Host) -> Iterator[None]:
     subprocess.run(["ip", "route", "delete", "10.42.0.2/32"], check=True)
 
 
-def assert_paths(host: lab.Host) -> None:
+def assert_paths(host: lab.LabHost) -> None:
     lab.run(host.name, CLUSTER.format(address=host.address))
     lab.run(host.name, LISTEN)
     until(lambda: asks(host, "pod3", "10.42.0.2", 8080), "a pod's answer to another pod", 20)
@@ -116,7 +117,7 @@ def assert_paths(host: lab.Host) -> None:
     assert not reaches("10.42.0.2", 8080), "a stranger is routed to a pod"
 
 
-def passes_for_a_pod(host: lab.Host) -> bool:
+def passes_for_a_pod(host: lab.LabHost) -> bool:
     """Whether a packet of this machine with a pod's address gets as far as the host's connections."""
     with socket.socket() as impostor:
         impostor.bind((IMPOSTOR, 0))
@@ -128,7 +129,7 @@ def passes_for_a_pod(host: lab.Host) -> bool:
 
 @pytest.mark.usefixtures("way_to_pods")
 def test_pods_and_services_get_through_and_strangers_do_not(
-    host: lab.Host, inventory: WriteInventory, run: Run
+    host: lab.LabHost, inventory: WriteInventory, run: Run
 ) -> None:
     assert_paths(host)
     assert not passes_for_a_pod(host)
@@ -148,7 +149,7 @@ def test_pods_and_services_get_through_and_strangers_do_not(
         lab.run(host.name, LISTEN)
         until(lambda: reaches(host.address, 22) and asks(host, "", "127.0.0.1", 6443), "the listeners", 20)
 
-    harden(firewall_members=[f"{network.gateway(place.current())}/32"])
+    harden(firewall_members=[f"{network.gateway(current_lab())}/32"])
     for port in (2379, 10250):
         assert reaches(host.address, port), f"a member reaches {port}"
     assert not reaches(host.address, 8000), "a member reaches what is not the cluster's"

@@ -11,24 +11,24 @@ from tests.lab.runs import until
 WINDOW = "systemctl start skerry-reboot.service"
 
 
-def node(host: lab.Host) -> dict[str, object]:
+def node(host: lab.LabHost) -> dict[str, object]:
     """The node's spec, {} while the API server is away."""
     said = lab.run(host.name, "k3s kubectl get nodes -o json", check=False)
     items = json.loads(said.stdout)["items"] if said.returncode == 0 else []
     return items[0]["spec"] if items else {}
 
 
-def started(host: lab.Host) -> str:
+def started(host: lab.LabHost) -> str:
     """When the host was last started: a container has no boot id of its own."""
     return lab.run(host.name, "systemctl show -p UserspaceTimestampMonotonic --value").stdout.strip()
 
 
-def said(host: lab.Host) -> str:
+def said(host: lab.LabHost) -> str:
     return lab.run(host.name, "journalctl --unit skerry-reboot --output cat").stdout
 
 
 def test_a_host_reboots_in_its_window_only_if_an_update_asks_for_it_and_takes_pods_again(
-    host: lab.Host, inventory: WriteInventory, run: Run
+    host: lab.LabHost, inventory: WriteInventory, run: Run
 ) -> None:
     result = run(inventory(host))
     assert result.code == 0, result.stderr

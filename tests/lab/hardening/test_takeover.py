@@ -31,13 +31,13 @@ preflight(), ssh(), firewall()
 """deploy/harden.py without the system's part, which would only cost time here."""
 
 
-def filters(host: lab.Host, rival: str) -> bool:
+def filters(host: lab.LabHost, rival: str) -> bool:
     return lab.run(host.name, RIVALS[rival][1], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("rival", RIVALS)
 def test_a_rival_is_refused_then_taken_over_and_comes_back(
-    rival: str, fresh_host: lab.Host, inventory: WriteInventory, run: Run, tmp_path: Path
+    rival: str, fresh_host: lab.LabHost, inventory: WriteInventory, run: Run, tmp_path: Path
 ) -> None:
     host, harden = fresh_host, str(tmp_path / "firewall_alone.py")
     Path(harden).write_text(FIREWALL_ALONE)
