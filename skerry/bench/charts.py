@@ -1,112 +1,121 @@
-"""The charts of a run: how often syncs are slow, and when."""
+"""Which charts a run gets, and their data: how often syncs are slow, and when."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from skerry.bench.criteria import ETCD
+from skerry.bench.criteria import ETCD, Criterion
 from skerry.bench.histogram import counts, exceedance
 from skerry.bench.run import HostRun, Run
-from skerry.bench.scene import Axis, Chart, Curve
 from skerry.bench.verdict import loads
 
-LIMIT = {criterion.series: criterion for criterion in ETCD}
+CRITERIA = {criterion.series: criterion for criterion in ETCD}
 NAMES = {"sync": "WAL fsync", "commit": "backend commit"}
-MILLISECONDS = Axis(
-    0.05, 2000, tuple((t, f"{t:g}") for t in (0.1, 0.3, 1, 3, 10, 25, 100, 300, 1000)), "milliseconds"
-)
-SHARE = Axis(
-    0.0001,
-    1,
-    ((1, "100 %"), (0.1, "10 %"), (0.01, "1 %"), (0.001, "0.1 %"), (0.0001, "0.01 %")),
-    "share slower than x",
-)
-MOST_HOSTS = 12  # with a chart of their own
-MOST_POINTS = 600  # of a line over time
-FEWEST = 20  # syncs in a second that have a p99 worth drawing
+FASTEST_MS, SLOWEST_MS = 0.05, 2000  # the axes' ends
+MOST_POINTS = 600  # of a curve over time
+FEWEST_SYNCS = 20  # in a second whose p99 is drawn
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A named line: (milliseconds, share at or above) or (time since the begin, milliseconds)."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class ShareChart:
+    """Share of a series' times that took at least x milliseconds, with the criterion they are judged by."""
+
+    title: str
+    curves: Sequence[Curve]
+    criterion: Criterion
+
+
+@dataclass(frozen=True)
+class TimeChart:
+    """p99 of each second, from 0 to `longest` of a unit. `phases`: when each begins, and its name."""
+
+    title: str
+    curves: Sequence[Curve]
+    criterion: Criterion
+    phases: Sequence[tuple[float, str]]
+    longest: float
+    unit: str
+
+
+Chart = ShareChart | TimeChart
 
 
 def charts(run: Run) -> list[Chart]:
-    """The hosts overlaid, then over time, then for each of the worst hosts its idle phases against the loaded."""
-    measured = [each for each in run.hosts if each.result and loads(each.result)]
-    overlaid = [_hosts(measured, series) for series in NAMES if any(_main(each, series) for each in measured)]
-    over_time = [_over_time(measured)] if measured else []
-    several = [each for each in measured[:MOST_HOSTS] if each.result and len(loads(each.result)) > 1]
-    return [*overlaid, *over_time, *(_phases(each) for each in several)]
+    """All measured hosts overlaid, by series and over time; [] where none was measured."""
+    measured = [(host, phases) for host in run.hosts if (phases := _phases(host))]
+    by_series = [chart for series in NAMES if (chart := _all_hosts(measured, series)).curves]
+    return [*by_series, _over_time(measured)] if measured else []
 
 
-def _main(host: HostRun, series: str) -> dict[str, Any] | None:
-    """The phase that stands for a host: etcd's whole load without a neighbour."""
-    assert host.result is not None
-    found = [phase for phase in loads(host.result) if series in phase and not phase.get("neighbour")]
-    return found[-1] if found else None
+def host_chart(host: HostRun) -> ShareChart | None:
+    """A host's idle phases against the loaded ones; None where there is nothing to compare."""
+    phases = _phases(host)
+    curves = [Curve(phase["name"], _exceedance(phase["sync"])) for phase in phases]
+    title = f"{host.host}: WAL fsync, idle against loaded"
+    return ShareChart(title, curves, CRITERIA["sync"]) if len(phases) > 1 else None
 
 
-def _hosts(hosts: list[HostRun], series: str) -> Chart:
-    curves = [Curve(each.host, _curve(phase[series])) for each in hosts if (phase := _main(each, series))]
-    return Chart(f"{NAMES[series]}: all hosts, no neighbours", MILLISECONDS, SHARE, curves, _limits(series))
+Measured = list[tuple[HostRun, list[dict[str, Any]]]]
+"""Hosts with the phases in which etcd's load ran, at least one each."""
 
 
-def _phases(host: HostRun) -> Chart:
-    assert host.result is not None
-    curves = [Curve(phase["name"], _curve(phase["sync"])) for phase in loads(host.result)]
-    return Chart(f"{host.host}: WAL fsync, idle against loaded", MILLISECONDS, SHARE, curves, _limits("sync"))
+def _phases(host: HostRun) -> list[dict[str, Any]]:
+    return loads(host.result) if host.result else []
 
 
-def _limits(series: str) -> list[tuple[str, float, str]]:
-    limit = LIMIT[series]
-    return [
-        ("x", limit.limit_ms, f"{limit.limit_ms} ms"),
-        ("y", limit.share, "p99: lines must pass left of the crossing"),
+def _all_hosts(measured: Measured, series: str) -> ShareChart:
+    """One curve per host: its last phase without a neighbour that has the series, which is etcd's whole load."""
+    alone = [
+        (host, [phase for phase in phases if series in phase and not phase.get("neighbour")])
+        for host, phases in measured
     ]
+    curves = [Curve(host.host, _exceedance(phases[-1][series])) for host, phases in alone if phases]
+    return ShareChart(f"{NAMES[series]}: all hosts, no neighbours", curves, CRITERIA[series])
 
 
-def _curve(series: dict[str, Any]) -> list[tuple[float, float]]:
-    """Ends at the slowest one: a line to the bottom would claim to know more."""
-    found = [(ns / 1e6, share) for ns, share in exceedance(counts(series["histogram"]))]
-    return [(MILLISECONDS.low, 1.0), *found]
+def _exceedance(series: dict[str, Any]) -> list[tuple[float, float]]:
+    """Ends at the slowest observation: a line down to zero would claim to know more."""
+    points = [(ns / 1e6, share) for ns, share in exceedance(counts(series["histogram"]))]
+    return [(FASTEST_MS, 1.0), *points]
 
 
-def _over_time(hosts: list[HostRun]) -> Chart:
-    curves, marks, longest = [], [], 0.0
-    for number, each in enumerate(hosts):
-        assert each.result is not None
-        points, begun = [], 0.0
-        for phase in loads(each.result):
-            if number == 0:
-                marks.append((begun, phase["name"]))
-            seconds = phase["sync"]["row_seconds"]
-            points += [
-                (begun + (place + 0.5) * seconds, row[1] / 1e6)
-                for place, row in enumerate(phase["sync"]["rows"])
-                if row[0] >= FEWEST
-            ]
-            begun += phase["seconds"]
-        curves.append(Curve(each.host, _thin(points)))
-        longest = max(longest, begun)
-    limits = [("y", LIMIT["sync"].limit_ms, f"{LIMIT['sync'].limit_ms} ms")]
-    y = Axis(
-        MILLISECONDS.low,
-        MILLISECONDS.high,
-        tuple((t, f"{t:g}") for t in (0.1, 1, 10, 100, 1000)),
-        "p99 of each second, ms",
+def _over_time(measured: Measured) -> TimeChart:
+    longest = max(sum(phase["seconds"] for phase in phases) for _, phases in measured)
+    seconds, unit = (
+        (1, "seconds") if longest <= 600 else (60, "minutes") if longest <= 6 * 3600 else (3600, "hours")
     )
-    return Chart(
-        "WAL fsync p99 over time", _seconds(longest), y, curves, limits, marks if len(marks) > 1 else ()
-    )
+    curves = []
+    for host, phases in measured:
+        points = [
+            ((begin + (number + 0.5) * phase["sync"]["row_seconds"]) / seconds, row[1] / 1e6)
+            for begin, phase in _begins(phases)
+            for number, row in enumerate(phase["sync"]["rows"])
+            if row[0] >= FEWEST_SYNCS
+        ]
+        curves.append(Curve(host.host, _thin(points)))
+    first = measured[0][1]
+    marks = [(begin / seconds, phase["name"]) for begin, phase in _begins(first)] if len(first) > 1 else []
+    return TimeChart("WAL fsync p99 over time", curves, CRITERIA["sync"], marks, longest / seconds, unit)
+
+
+def _begins(phases: list[dict[str, Any]]) -> list[tuple[float, dict[str, Any]]]:
+    """Each phase with the second at which it begins."""
+    ends = itertools.accumulate(phase["seconds"] for phase in phases)
+    return list(zip([0, *ends], phases, strict=False))
 
 
 def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """The worst point of each stretch, so that hours fit on a screen and no spike is lost."""
     stride = -(-len(points) // MOST_POINTS) or 1
     return [max(points[at : at + stride], key=lambda point: point[1]) for at in range(0, len(points), stride)]
-
-
-def _seconds(longest: float) -> Axis:
-    unit, name = (
-        (1, "seconds") if longest <= 600 else (60, "minutes") if longest <= 6 * 3600 else (3600, "hours")
-    )
-    steps = [step for step in (1, 2, 5, 10, 20, 30, 60, 120, 240, 500) if longest / unit / step <= 8]
-    step = (steps or [1000])[0]
-    ticks = tuple((at * unit, str(at)) for at in range(0, int(longest / unit) + 1, step))
-    return Axis(0, longest, ticks, name, log=False)

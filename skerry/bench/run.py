@@ -46,7 +46,13 @@ class Run:
 
     @property
     def title(self) -> str:
+        """The name of the run's files: 2026-11-18T110640Z."""
         return datetime.fromtimestamp(self.begun, timezone.utc).strftime("%Y-%m-%dT%H%M%SZ")
+
+    @property
+    def time(self) -> str:
+        """For people: 2026-11-18 11:06 UTC."""
+        return datetime.fromtimestamp(self.begun, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
     def ranked(self) -> Run:
         """Those without a result first, then by verdict and by how near the bound is to what is allowed."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from skerry.bench.figures import picture
 from skerry.bench.page import page
-from skerry.bench.picture import draw
 from skerry.bench.run import Run
 from skerry.commands.disk import history
 from skerry.local.files import replace
@@ -16,8 +16,8 @@ def write(run: Run) -> Path:
     """Write both. Returns the page's path; the picture has the same name and ends in .png."""
     path = history.folder(run.inventory) / f"{run.title}.html"
     replace(path, page(run))
-    picture = path.with_suffix(".png")
-    temporary = picture.with_name(f".{os.getpid()}.{picture.name}")
-    draw(run, temporary)
-    temporary.replace(picture)
+    image = path.with_suffix(".png")
+    temporary = image.with_name(f".{os.getpid()}.{image.name}")
+    picture(run, temporary)
+    temporary.replace(image)
     return path

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from skerry.bench.charts import charts
+from skerry.bench.charts import Curve, ShareChart
+from skerry.bench.criteria import ETCD
+from skerry.bench.figures import picture, svg
 from skerry.bench.page import page
-from skerry.bench.picture import draw
 from skerry.bench.run import HostRun, Run, load
 from skerry.model.errors import InputError
 from tests.unit.bench.test_verdict import result, spread
@@ -65,15 +69,48 @@ def test_the_page_tells_all_and_fetches_nothing() -> None:
     assert re.search(r"NaN|inf\b|None", text) is None
 
 
-def test_every_role_of_a_shape_has_a_colour_in_both() -> None:
+def colours(style: str) -> dict[str, str]:
+    return dict(re.findall(r"--([a-z0-9]+): (#[0-9a-f]{6});", style))
+
+
+def test_every_colour_is_a_variable_with_a_light_and_a_dark_value() -> None:
     text = page(a_run())
-    used = set(re.findall(r"var\(--([a-z0-9]+)\)", text))
-    light, dark = (
-        set(re.findall(r"--([a-z0-9]+):", part)) for part in text.split("prefers-color-scheme: dark")[:2]
+    style, _, body = text.partition("</style>")
+    light, dark = map(colours, style.split("prefers-color-scheme: dark")[:2])
+    assert set(light) == set(dark)
+    assert set(re.findall(r"var\(--([a-z0-9]+)\)", text)) <= set(light)
+    assert "stroke: var(--c0)" in body
+    assert not re.search(r"(fill|stroke|color): #", body)
+
+
+def test_the_same_run_gives_the_same_page_and_picture(tmp_path: Path) -> None:
+    assert page(a_run()) == page(a_run())
+    first, second = tmp_path / "1.png", tmp_path / "2.png"
+    picture(a_run(), first)
+    picture(a_run(), second)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_names_from_hosts_are_text_and_neither_markup_nor_formula() -> None:
+    name = '_<b>$x^2$ & "fill: #0b62b8"\x07\n'
+    drawing = svg(ShareChart(name, [Curve(name, [(1, 0.5), (2, 0.1)])], ETCD[0]))
+    texts = [element.text for element in ElementTree.fromstring(drawing).iter() if element.text]  # noqa: S314  our own drawing
+    assert '_<b>$x^2$ & "fill: #0b6…' in texts
+    assert '_<b>$x^2$ & "fill: #0b62b8"  ' in texts  # the title
+    assert "<b>" not in drawing
+
+
+def test_an_axis_shows_what_lies_beyond_it_at_its_end() -> None:
+    drawing = svg(ShareChart("t", [Curve("h", [(0.001, 1.0), (10**5, 0.0)])], ETCD[0]))
+    assert not re.search(r"nan|inf", drawing)
+
+
+def test_drawing_imports_nothing_before_it_draws() -> None:
+    """matplotlib and Jinja2 take half a second, which only a report should pay."""
+    code = (
+        "import sys, skerry.bench.page; sys.exit(bool({'matplotlib', 'jinja2', 'numpy'} & set(sys.modules)))"
     )
-    assert used <= light
-    assert {shape.role for chart in charts(a_run()) for shape in chart.shapes()} <= light
-    assert dark
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_worst_comes_first() -> None:
@@ -81,10 +118,10 @@ def test_the_worst_comes_first() -> None:
 
 
 def test_the_picture_has_the_run_in_it(tmp_path: Path) -> None:
-    draw(a_run(), tmp_path / "run.png")
-    with Image.open(tmp_path / "run.png") as picture:
-        assert picture.width == 1440
-        assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 50
+    picture(a_run(), tmp_path / "run.png")
+    with Image.open(tmp_path / "run.png") as drawn:
+        assert drawn.width == 1440
+        assert len(drawn.convert("RGB").getcolors(1 << 24) or []) > 50
 
 
 def test_a_run_is_read_again_as_it_was_written(tmp_path: Path) -> None:
