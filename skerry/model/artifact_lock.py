@@ -1,4 +1,4 @@
-"""Checksums: what publishers say, and the lock file that later downloads must match."""
+"""Checksums of artifacts: publishers' checksum files, and the lock file that later downloads must match."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ LOCK_FILE = "artifacts.lock.yaml"
 
 
 def parse_checksums(text: str) -> dict[str, str]:
-    """sha256 by file name, without folders, from the output of `sha256sum`.
+    """The sha256 of each file in the output of `sha256sum`, by file name without folders.
 
-    Raises InputError for a line of any other form, such as the login page of a proxy.
+    Raises InputError for a line of any other form, such as a proxy's login page.
     """
     sums: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
@@ -28,22 +28,22 @@ def parse_checksums(text: str) -> dict[str, str]:
         match = re.fullmatch(r"([0-9a-fA-F]{64})[ \t]+\*?([^*\s].*?)\s*", line)
         if not match:
             raise InputError(
-                f"line {number} of the checksum file is not 'sha256  name'; look at what its URL gives"
+                f"line {number} of the checksum file is not 'sha256  name'; look at what its URL returns"
             )
         name, sha256 = PurePosixPath(match[2]).name, match[1].lower()
         if sums.setdefault(name, sha256) != sha256:
             raise InputError(
-                f"line {number} of the checksum file gives {name!r} a second checksum; do not trust it"
+                f"line {number} of the checksum file contains another checksum of {name!r}; do not trust it"
             )
     return sums
 
 
 def published_checksum(artifact: Artifact, text: str) -> str:
-    """The artifact's sha256 in `text`, its publisher's checksum file. Raises InputError if it is missing."""
+    """The artifact's sha256 in its publisher's checksum file `text`. Raises InputError if it is missing."""
     sums = parse_checksums(text)
     if artifact.filename not in sums:
         raise InputError(
-            f"{artifact.checksums_url} has no checksum of {artifact.filename}; check the version"
+            f"{artifact.checksums_url} contains no checksum of {artifact.filename}; check the version"
         )
     return sums[artifact.filename]
 
@@ -56,12 +56,12 @@ class Lock:
 
     @classmethod
     def empty(cls) -> Lock:
-        """A lock without a checksum, for the first run."""
+        """A lock without checksums, for the first run."""
         return cls()
 
     @classmethod
     def parse(cls, text: str) -> Lock:
-        """The lock in a file's text, empty if the text is. Raises InputError if it is not such a file."""
+        """The lock in the text of artifacts.lock.yaml. Raises InputError if the text is malformed."""
         try:
             sums = _flatten(yaml.safe_load(text) or {})
         except yaml.YAMLError:
@@ -69,25 +69,25 @@ class Lock:
         for key, sha256 in sums.items():
             if len(key) != 4 or not re.fullmatch(r"[0-9a-f]{64}", sha256):
                 entry = " ".join(key) or "the file"
-                raise InputError(f"{LOCK_FILE}: {entry} holds no checksum; restore the file from Git")
+                raise InputError(f"{LOCK_FILE}: {entry} contains no checksum; restore the file from Git")
         return cls(sums)
 
     def get(self, artifact: Artifact) -> str | None:
-        """The recorded checksum, None if there is none yet."""
+        """The recorded checksum, or None."""
         return self.sums.get(_key(artifact))
 
     def add(self, artifact: Artifact, sha256: str) -> Lock:
-        """The lock with the artifact's checksum. Raises InputError if it holds another one already."""
-        known = self.get(artifact)
-        if known not in (None, sha256):
+        """The lock with the artifact's checksum added. Raises InputError if it contains a different one."""
+        recorded = self.get(artifact)
+        if recorded not in (None, sha256):
             raise InputError(
-                f"checksum of {' '.join(_key(artifact))} differs from {LOCK_FILE}: was {known}, is {sha256}; "
+                f"checksum of {' '.join(_key(artifact))} differs from {LOCK_FILE}: was {recorded}, is {sha256}; "
                 "if the publisher really replaced the file, remove the entry"
             )
         return Lock({**self.sums, _key(artifact): sha256})
 
     def render(self) -> str:
-        """The file's text, sorted, so that Git shows one changed line for one changed checksum."""
+        """The file's text, sorted, so that one changed checksum is one changed line in Git."""
         tree: dict[str, dict[str, dict[str, dict[str, str]]]] = {}
         for (name, version, arch, filename), sha256 in sorted(self.sums.items()):
             tree.setdefault(name, {}).setdefault(version, {}).setdefault(arch, {})[filename] = sha256

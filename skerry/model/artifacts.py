@@ -1,7 +1,7 @@
-"""What is downloaded, and from where: the one table of releases.
+"""The files that Skerry downloads: the table of releases, and where to look for a file.
 
-No checksum is written down here. Each comes from its publisher's own checksum file over HTTPS, is recorded in
-artifacts.lock.yaml (skerry/model/artifact_lock.py), which the user commits, and must match from then on.
+This module contains no checksums. They come from the publishers' checksum files over HTTPS and are recorded in
+artifacts.lock.yaml (skerry/model/artifact_lock.py), which the user commits; later downloads must match.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ARCHITECTURES = ("amd64", "arm64")
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file of a release. `sha256` is None until the lock or the publisher's checksum file has told it."""
+    """A file of a release. `sha256` is None until it is known from the lock or the publisher's checksum file."""
 
     name: str
     version: str
@@ -44,7 +44,7 @@ class ArtifactSource:
 
 @dataclass(frozen=True)
 class Release:
-    """Where a publisher puts the files of a version: a folder, and names in it by architecture."""
+    """Templates of a publisher's URLs: a version's folder, its checksum file, and the file of each architecture."""
 
     name: str
     folder: str
@@ -53,7 +53,7 @@ class Release:
     arm64: str
 
     def artifact(self, version: str, arch: str) -> Artifact:
-        """The file for `arch`, "amd64" or "arm64"; InputError for any other."""
+        """The file for `arch`, "amd64" or "arm64". Raises InputError for any other."""
         if arch not in ARCHITECTURES:
             raise InputError(f"no {self.name} for {arch!r}; use a host of {' or '.join(ARCHITECTURES)}")
         filename, checksums = (
@@ -79,32 +79,32 @@ TABLE = {
     "k3s-images": Release("k3s", _K3S, "sha256sum-{arch}.txt", _K3S_IMAGES, _K3S_IMAGES),
     "flux": Release("flux", _FLUX, "flux_{version}_checksums.txt", _FLUX_FILE, _FLUX_FILE),
     "sops": Release("sops", _SOPS, "sops-v{version}.checksums.txt", _SOPS_FILE, _SOPS_FILE),
-    # No age: its publisher gives no checksum file (FiloSottile/age#502, closed) but Sigsum proofs (SIGSUM.md
+    # age is missing: its publisher provides Sigsum proofs instead of a checksum file (FiloSottile/age#502 and SIGSUM.md
     # there). Install the distribution's package.
 }
 
-# Versions of what no setting chooses.
+# Versions of the tools that run on the operator's machine. No setting changes them.
 PINNED = {"flux": "2.9.4", "sops": "3.13.2"}
 
 
 def k3s_artifacts(version: str, arch: str, images: bool) -> list[Artifact]:
-    """The K3s binary and, with `images`, the archive of its container images for hosts without a registry."""
+    """The K3s binary and, with `images`, the archive of container images for hosts that reach no registry."""
     names = ["k3s", "k3s-images"] if images else ["k3s"]
     return [TABLE[name].artifact(version, arch) for name in names]
 
 
 def pinned_artifact(name: str, arch: str) -> Artifact:
-    """A tool of the operator's machine, "flux" or "sops", in the version that belongs to this project."""
+    """The pinned version of a tool that runs on the operator's machine, "flux" or "sops"."""
     return TABLE[name].artifact(PINNED[name], arch)
 
 
 def locations(artifact: Artifact, folder: Path, mirror: str) -> list[str]:
-    """Where to look for it, in this order: the air-gap folder, the mirror if there is one, the release."""
+    """Where to look for the artifact, in this order: the air-gap folder, the mirror if set, the release."""
     return _locations(artifact, artifact.url, folder, mirror)
 
 
 def checksum_locations(artifact: Artifact, folder: Path, mirror: str) -> list[str]:
-    """Where to look for the checksum file that lists it, in the same order."""
+    """Where to look for the artifact's checksum file, in the same order."""
     return _locations(artifact, artifact.checksums_url, folder, mirror)
 
 

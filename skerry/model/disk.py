@@ -1,4 +1,4 @@
-"""The verdict on a server's disk as it is kept on the host, and what it means for an installation."""
+"""The record of a disk measurement on a host, and whether it admits K3s."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from skerry.model.files import File
 from skerry.model.host_paths import DISK_RECORD
 
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb2", "fuseblk", "9p", "v9fs", "ceph"}
-"""Types of file systems, as findmnt names them, that need a network or another process: no place for a datastore."""
+"""File systems, by findmnt's names, that need a network or another process. A datastore must not be on one."""
 
-REFUSED = ("FAIL", "SUSPECT")  # SUSPECT: what is synced may not survive a loss of power
+# SUSPECT: synced data may not survive a power loss.
+REFUSED = ("FAIL", "SUSPECT")
 
-Answer = tuple[Literal["fine", "measure", "warn", "refuse"], str]
+Decision = tuple[Literal["accept", "measure", "warn", "refuse"], str]
 
 
 @dataclass(frozen=True)
 class DiskRecord:
-    """What a measurement left on the host. `fsid` names the file system; `measured`: UTC, ISO 8601.
+    """The result of a measurement. `fsid` identifies the file system; `measured`: UTC, ISO 8601.
 
-    `predicted`: of the series "sync" and "commit" the shares that took longer than each of bench.record.LIMITS_MS.
+    `predicted`: for each of the series "sync" and "commit", the shares of operations that took longer than each of
+    bench.record.LIMITS_MS.
     """
 
     verdict: str
@@ -33,41 +35,39 @@ class DiskRecord:
     predicted: dict[str, list[float]]
 
     def file(self) -> File:
-        """As it stands on the host."""
+        """The record as a file on the host."""
         return File(DISK_RECORD, json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def parse(cls, text: str) -> DiskRecord | None:
-        """None where there is none, or none that this version wrote."""
+        """The record in a file's text; None if the text is empty or from another version of Skerry."""
         try:
             return cls(**json.loads(text))
         except (ValueError, TypeError):
             return None
 
 
-def admit(record: DiskRecord | None, fsid: str, gate: str, measure: bool) -> Answer:
-    """What to do with a server before K3s comes to it, and why.
+def admit(record: DiskRecord | None, fsid: str, gate: str, measure: bool) -> Decision:
+    """What to do with a server before K3s is installed on it, and why.
 
-    `fsid`: of the file system that will hold the datastore now. `gate`, `measure`: settings disk_gate, disk_measure.
+    `fsid` identifies the file system of the datastore now. `gate`, `measure`: the settings disk_gate, disk_measure.
     """
     if record is None or record.fsid != fsid:
         if measure:
             return "measure", ""
-        why = "has not been measured" if record is None else "is another one than was measured"
-        problem = f"the datastore's disk {why}; run `invoke bench-disk`, or set disk_measure = True"
+        state = "has not been measured" if record is None else "is not the one that was measured"
+        problem = f"the datastore's disk {state}; run `invoke bench-disk`, or set disk_measure = True"
     elif record.verdict in REFUSED:
         remedy = 'choose another disk and measure again, or set disk_gate = "warn"'
         problem = f"the datastore's disk: {record.verdict}: {record.reason}; {remedy}"
     elif record.verdict != "PASS":
-        return (
-            "warn",
-            f"the datastore's disk: {record.verdict}: {record.reason}; `invoke bench-disk` measures again",
-        )
+        remedy = "`invoke bench-disk` measures again"
+        return "warn", f"the datastore's disk: {record.verdict}: {record.reason}; {remedy}"
     else:
-        return "fine", ""
+        return "accept", ""
     return refuse(problem, gate)
 
 
-def refuse(problem: str, gate: str) -> Answer:
-    """A problem that setting disk_gate turns into a warning."""
+def refuse(problem: str, gate: str) -> Decision:
+    """Refuses the server, or with disk_gate = "warn" warns about it."""
     return ("warn", problem) if gate == "warn" else ("refuse", problem)

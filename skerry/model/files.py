@@ -1,4 +1,4 @@
-"""A file as wanted on a host."""
+"""A file that Skerry writes to a host."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class File:
-    """Text `content` at `path`, with an octal `mode` such as "600". Its group is its owner's."""
+    """A text file with an octal `mode` such as "600". Its group is named like its owner."""
 
     path: str
     content: str
@@ -21,5 +21,5 @@ class File:
 
     @property
     def state(self) -> str:
-        """As the facts report a file: "mode owner group sha256"."""
+        """The form in which facts report a file: "mode owner group sha256"."""
         return f"{self.mode} {self.owner} {self.owner} {self.sha256}"

@@ -7,13 +7,13 @@ from typing import Any
 
 from skerry.model.errors import InputError
 
-# What `flux check` and `flux bootstrap` enforce, and what the release announced as tested: Kubernetes minors of 1.
-# Release notes of fluxcd/flux2 and `>=` constraints in cmd/flux/check.go.
+# Oldest and newest minor of Kubernetes 1 for each minor of Flux: the oldest that `flux check` accepts (constraints in
+# cmd/flux/check.go), the newest that the release notes of fluxcd/flux2 name as tested.
 MATRIX = {"2.5": (30, 32), "2.6": (31, 33), "2.7": (32, 34), "2.8": (33, 35), "2.9": (34, 36)}
 
 
 def check_flux(forge: str, name: str, value: str) -> None:
-    """Raises InputError when the setting `name` has a value that its forge cannot do with."""
+    """Raises InputError if the `value` of setting `name` does not suit the forge."""
     if forge == "none":
         return
     if name != "flux_private_key" and not value:
@@ -22,7 +22,7 @@ def check_flux(forge: str, name: str, value: str) -> None:
         form = "'ssh://git@git.example.org/fleet.git'" if forge == "git" else "'owner/name'"
         raise InputError(f"{value!r} does not go with flux_forge {forge!r}; write it as {form}")
     if name == "flux_private_key" and forge == "git" and not value:
-        raise InputError("is empty, but flux_forge is 'git'; name the SSH key that Flux shall use")
+        raise InputError("is empty, but flux_forge is 'git'; set it to the SSH key that Flux shall use")
 
 
 def check_versions(flux: str, kubernetes: tuple[int, int]) -> None:
@@ -30,13 +30,13 @@ def check_versions(flux: str, kubernetes: tuple[int, int]) -> None:
     minor = ".".join(flux.split(".")[:2])
     if minor not in MATRIX:
         known = f"{next(iter(MATRIX))} to {list(MATRIX)[-1]}"
-        raise InputError(f"Flux {flux} is outside the known {known}; install one inside")
+        raise InputError(f"Flux {flux} is outside the known versions {known}; install one of these")
     oldest, newest = MATRIX[minor]
     if not oldest <= kubernetes[1] <= newest:
-        fit = [each for each, (low, high) in MATRIX.items() if low <= kubernetes[1] <= high]
-        remedy = f"use Flux {fit[-1]}" if fit else "choose another k3s_version"
+        suitable = [version for version, (low, high) in MATRIX.items() if low <= kubernetes[1] <= high]
+        remedy = f"use Flux {suitable[-1]}" if suitable else "choose another k3s_version"
         raise InputError(
-            f"Flux {flux} takes Kubernetes 1.{oldest} to 1.{newest}, the cluster runs 1.{kubernetes[1]}; {remedy}"
+            f"Flux {flux} supports Kubernetes 1.{oldest} to 1.{newest}, the cluster runs 1.{kubernetes[1]}; {remedy}"
         )
 
 

@@ -1,11 +1,11 @@
-"""YAML text that every reader understands alike."""
+"""YAML that PyYAML and Go parse alike."""
 
 import re
 
 import yaml
 
-# Text that no YAML version takes for anything but text. PyYAML leaves "1e3" bare, which is text to PyYAML
-# and the number 1000 to the Go readers in K3s; "y" and "off" are truth values to some.
+# Strings that every YAML parser reads as strings without quotes. PyYAML would leave "1e3" unquoted, which it reads as a
+# string but K3s's Go parsers as the number 1000; some parsers read "y" and "off" as booleans.
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9/_.+=,<%@-]*(:[A-Za-z0-9/_.+=,<%@-]+)*")
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
@@ -24,7 +24,7 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def dump(value: object, header: str) -> str:
-    """`value` as YAML below `header`, a comment; keys keep their order. Reading it gives `value` back."""
+    """`value` as YAML below the comment `header`. Keys keep their order, and parsing returns `value`."""
     body = yaml.dump(
         value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**31, default_flow_style=False
     )

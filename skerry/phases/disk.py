@@ -10,7 +10,7 @@ from pyinfra.api import StringCommand, deploy
 from pyinfra.api.exceptions import DeployError
 
 from skerry.facts.disk import Disk
-from skerry.model.disk import Answer, DiskRecord, admit, refuse
+from skerry.model.disk import Decision, DiskRecord, admit, refuse
 from skerry.model.k3s.paths import DATASTORE
 from skerry.model.settings.settings import Settings
 from skerry.operations import Commands, operation
@@ -41,7 +41,7 @@ def disk() -> None:
         heed((answer, why))
 
 
-def heed(answer: Answer) -> None:
+def heed(answer: Decision) -> None:
     """Say a warning. Raises DeployError for a refusal."""
     action, why = answer
     if action == "refuse":
@@ -76,7 +76,7 @@ def _measure(settings: Settings) -> Commands:
         heed(answer)
 
 
-def verdict_on(record: DiskRecord | None, reason: str, settings: Settings) -> Answer:
+def verdict_on(record: DiskRecord | None, reason: str, settings: Settings) -> Decision:
     """What a measurement means for the server; `reason`: why there is no record."""
     if record is None:
         return refuse(f"the disk was not measured: {reason}", settings.disk_gate)

@@ -262,7 +262,7 @@ def test_a_flux_that_does_not_know_this_kubernetes(
 ) -> None:
     monkeypatch.setenv("SKERRY_FLUX_VERSION", "v2.7.0")
     refuse(
-        inventory, server, r"Flux 2.7.0 takes Kubernetes 1.32 to 1.34, the cluster runs 1.36; use Flux 2.9"
+        inventory, server, r"Flux 2.7.0 supports Kubernetes 1.32 to 1.34, the cluster runs 1.36; use Flux 2.9"
     )
 
 

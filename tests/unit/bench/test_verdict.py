@@ -173,7 +173,7 @@ def test_the_record_on_the_host_decides_about_an_installation() -> None:
         record(each) for each in (result(), result(sync=spread(0.05, 12)), result(sync=spread(0.01, 12)))
     )
     assert failed.predicted["sync"] == pytest.approx([0.05, 0.05, 0.05, 0.05, 0, 0])
-    assert admit(passed, "1", "refuse", measure=True) == ("fine", "")
+    assert admit(passed, "1", "refuse", measure=True) == ("accept", "")
     assert admit(passed, "2", "refuse", measure=True)[0] == "measure"  # another file system than was measured
     assert admit(None, "1", "refuse", measure=True)[0] == "measure"
     assert admit(None, "1", "refuse", measure=False)[0] == "refuse"

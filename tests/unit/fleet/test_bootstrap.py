@@ -84,12 +84,12 @@ def test_settings_are_refused_in_one_line(
 def test_the_version_matrix() -> None:
     check_versions("2.9.4", (1, 36))
     with pytest.raises(
-        InputError, match=r"takes Kubernetes 1.33 to 1.35, the cluster runs 1.36; use Flux 2.9"
+        InputError, match=r"supports Kubernetes 1.33 to 1.35, the cluster runs 1.36; use Flux 2.9"
     ):
         check_versions("2.8.1", (1, 36))
     with pytest.raises(InputError, match="choose another k3s_version"):
         check_versions("2.9.4", (1, 22))
-    with pytest.raises(InputError, match=r"outside the known 2.5 to 2.9"):
+    with pytest.raises(InputError, match=r"outside the known versions 2.5 to 2.9"):
         check_versions("3.0.0", (1, 36))
 
 

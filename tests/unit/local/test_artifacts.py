@@ -109,7 +109,7 @@ def test_an_unreachable_publisher_is_no_mistake_of_the_user(make: MakeSettings) 
 
 def test_a_login_page_instead_of_checksums_is_refused(make: MakeSettings, mirror: tuple[str, Path]) -> None:
     (mirror[1] / "sha256sum-amd64.txt").write_text("<html>please log in</html>")
-    with pytest.raises(InputError, match="look at what its URL gives"):
+    with pytest.raises(InputError, match="look at what its URL returns"):
         sources(make(artifact_mirror=mirror[0]), "amd64")
 
 

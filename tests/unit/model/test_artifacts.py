@@ -90,14 +90,16 @@ def test_what_is_not_a_checksum_file_is_refused(text: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_checksums(f"{B}  first\n{text}\n")
     assert str(caught.value) == (
-        "line 2 of the checksum file is not 'sha256  name'; look at what its URL gives"
+        "line 2 of the checksum file is not 'sha256  name'; look at what its URL returns"
     )
 
 
 def test_two_checksums_for_one_name_are_refused() -> None:
     with pytest.raises(InputError) as caught:
         parse_checksums(f"{A}  a/k3s\n{A}  b/k3s\n{B}  c/k3s\n")
-    assert str(caught.value) == ("line 3 of the checksum file gives 'k3s' a second checksum; do not trust it")
+    assert str(caught.value) == (
+        "line 3 of the checksum file contains another checksum of 'k3s'; do not trust it"
+    )
 
 
 def test_the_publishers_checksum_is_found_by_file_name() -> None:
@@ -107,7 +109,9 @@ def test_the_publishers_checksum_is_found_by_file_name() -> None:
 def test_a_checksum_the_publisher_does_not_give_is_missed() -> None:
     with pytest.raises(InputError) as caught:
         published_checksum(BINARY, f"{B}  k3s-arm64\n")
-    assert str(caught.value) == f"{RELEASE}/sha256sum-amd64.txt has no checksum of k3s; check the version"
+    assert (
+        str(caught.value) == f"{RELEASE}/sha256sum-amd64.txt contains no checksum of k3s; check the version"
+    )
 
 
 def test_the_lock_reads_well_and_is_sorted() -> None:
@@ -175,4 +179,6 @@ def test_another_checksum_for_a_locked_artifact_is_refused() -> None:
 def test_a_damaged_lock_is_refused(text: str, entry: str) -> None:
     with pytest.raises(InputError) as caught:
         Lock.parse(text)
-    assert str(caught.value) == (f"artifacts.lock.yaml: {entry} holds no checksum; restore the file from Git")
+    assert str(caught.value) == (
+        f"artifacts.lock.yaml: {entry} contains no checksum; restore the file from Git"
+    )
