@@ -1,8 +1,10 @@
-"""Lines for people on standard error; standard output holds a task's result alone."""
+"""Progress and problems on standard error, and questions at the terminal. Standard output holds results alone."""
 
 from __future__ import annotations
 
 import sys
+
+from skerry.model.errors import InputError
 
 
 def log(text: str) -> None:
@@ -13,3 +15,16 @@ def log(text: str) -> None:
 def report(text: str) -> None:
     """Print a problem or a notice: `host: what`."""
     print(text, file=sys.stderr, flush=True)
+
+
+def confirm(question: str) -> bool:
+    """Ask at the terminal. Returns False without one, or for any answer but yes."""
+    if not sys.stdin.isatty():
+        return False
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+
+def require_confirmation(question: str, yes: bool, otherwise: str = "nothing was changed") -> None:
+    """Ask unless `yes`. Raises InputError if the answer is no, saying `otherwise`."""
+    if not yes and not confirm(question):
+        raise InputError(f"{otherwise}; confirm at a terminal, or say --yes")

@@ -1,17 +1,15 @@
-"""First contact: a host's key is compared with its pinned fingerprint, or shown and confirmed by a person."""
+"""First contact: compare a host's key with its pinned fingerprint, or show it and ask."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-
+from skerry.local.console import confirm
 from skerry.model.errors import InputError
 from skerry.remote import ssh
 from skerry.remote.inventory import Inventory
 
 
-def trust(inventory: Inventory, confirm: Callable[[str], bool]) -> list[str]:
-    """Record the keys of hosts not known yet. Returns their names. Raises InputError when one is refused."""
+def trust(inventory: Inventory) -> list[str]:
+    """Record the keys of hosts that known_hosts lacks. Returns their names. Raises InputError when one is refused."""
     added = []
     for host in inventory.hosts:
         if ssh.is_known(host):
@@ -22,9 +20,7 @@ def trust(inventory: Inventory, confirm: Callable[[str], bool]) -> list[str]:
             raise InputError(
                 f"{host.name}: its host key is {shown}, ssh_fingerprint says {pinned}; find out why"
             )
-        if not pinned and not confirm(
-            f"{host.name}: {key.get_name()} host key {shown}. Is it the right one?"
-        ):
+        if not pinned and not confirm(f"{host.name}: is this its {key.get_name()} host key: {shown}?"):
             raise InputError(
                 f"{host.name}: its host key {shown} was not confirmed; compare it with your provider's console "
                 "and set it as ssh_fingerprint, or run `invoke trust` at a terminal"
@@ -32,10 +28,3 @@ def trust(inventory: Inventory, confirm: Callable[[str], bool]) -> list[str]:
         ssh.remember(host, key)
         added.append(host.name)
     return added
-
-
-def ask(question: str) -> bool:
-    """A person's yes at the terminal; no without one."""
-    if not sys.stdin.isatty():
-        return False
-    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")

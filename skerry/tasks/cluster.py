@@ -1,26 +1,23 @@
-"""Day two's tasks. Each is a signature, help for every argument, and a call into the code that does it."""
+"""Tasks that look after a running cluster."""
 
 from __future__ import annotations
-
-import sys
 
 from invoke import Context
 
 from skerry.tasks.cli import task
-from skerry.tasks.fleet import INVENTORIES, INVENTORY, JSON
+from skerry.tasks.help_texts import INVENTORIES, INVENTORY, JSON, YES
 
-KEY = {"key": "the age key that opens the archive (default: this machine's own for the cluster)"}
-ARCHIVE = {"archive": 'its file, its name in .skerry/backups, or "latest"'}
-YES = {"yes": "do not ask"}
+ARCHIVE = {"archive": 'file of the archive, its name in .skerry/backups, or "latest"'}
+KEY = {"key": "age key that opens the archive (default: the cluster's key on this machine)"}
 
 
 @task(
     help=INVENTORIES
     | JSON
     | {
-        "watch": "look again and again, until Ctrl-C",
-        "every": "seconds between two looks of --watch (default 5)",
-        "drift": "also tell what `invoke up` would change (default yes; with --watch only once)",
+        "watch": "repeat until Ctrl-C",
+        "every": "seconds between two looks with --watch (default 5)",
+        "drift": "count what `invoke up` would change, once with --watch (default yes)",
     }
 )
 def status(
@@ -30,45 +27,51 @@ def status(
     watch: bool = False,
     every: float = 5.0,
     drift: bool = True,
-) -> None:
-    """Show how the hosts of one or more clusters are, worst first; exit code 3 when one needs a person."""
-    from skerry.commands.cluster import status as looking
+) -> int:
+    """Show the state of every host, worst first; exit code 3 when one needs attention."""
+    from skerry.commands.cluster import status
     from skerry.commands.inventory import load_all
 
-    sys.exit(looking.show(load_all(inventory), json, watch, every, drift))
+    return status.show(load_all(inventory), json, watch, every, drift)
 
 
-@task(help=INVENTORY | {"host": "this host alone (default: all, servers first)"})
-def reboot(context: Context, inventory: str, host: str = "") -> None:
-    """Reboot the hosts one by one, drained before and proven after."""
-    from skerry.commands.hosts.reboot import reboot as roll
+@task(
+    help=INVENTORY
+    | {
+        "context_name": "name of the context (default: the cluster's)",
+        "file": "kubeconfig to change (default: the first of $KUBECONFIG, else ~/.kube/config)",
+    }
+)
+def kubeconfig(context: Context, inventory: str, context_name: str = "", file: str = "") -> None:
+    """Merge the cluster's administrator access into your kubeconfig."""
+    from skerry.commands.cluster import kubeconfig
+    from skerry.commands.inventory import load
 
-    roll(inventory, host)
-    print(f"Next: invoke status {inventory}")
+    kubeconfig.show(load(inventory), context_name, file)
 
 
 @task(
     name="node-remove",
     help=INVENTORY
     | YES
-    | {"name": "the host or node", "delete_volumes": "give up the data in local volumes"},
+    | {"name": "name of the host or node", "delete_volumes": "delete the data in local volumes, too"},
 )
 def node_remove(
     context: Context, inventory: str, name: str, delete_volumes: bool = False, yes: bool = False
-) -> None:
-    """Drain a node, take it out of the cluster and of etcd, and clear its host."""
-    from skerry.commands.cluster.node_remove import remove
+) -> int:
+    """Drain a node, remove it from the cluster and from etcd, and uninstall K3s from its host."""
+    from skerry.commands.cluster import node_remove
 
-    sys.exit(remove(inventory, name, delete_volumes, yes))
+    return node_remove.remove(inventory, name, delete_volumes, yes)
 
 
 @task(help=INVENTORY | JSON)
 def backup(context: Context, inventory: str, json: bool = False) -> None:
-    """Bring datastore, tokens and configuration here, in one encrypted archive that was read back."""
-    from skerry.commands.cluster import backup as taking
+    """Store datastore, tokens and configuration here in one encrypted archive, and check it."""
+    from skerry.commands.cluster import backup
     from skerry.commands.inventory import load
 
-    taking.show(taking.backup(load(inventory)), inventory, json)
+    backup.show(load(inventory), json)
 
 
 @task(
@@ -77,7 +80,7 @@ def backup(context: Context, inventory: str, json: bool = False) -> None:
     | KEY
     | YES
     | JSON
-    | {"overwrite": "give up what a cluster that runs has written since"}
+    | {"overwrite": "discard what a running cluster has written since the backup"}
 )
 def restore(
     context: Context,
@@ -87,14 +90,11 @@ def restore(
     overwrite: bool = False,
     yes: bool = False,
     json: bool = False,
-) -> None:
-    """Make the cluster what it was when a backup was taken, on the same hosts or on fresh ones."""
-    from skerry.commands.cluster.restore import restore as run_restore
-    from skerry.commands.hosts.up import finish
+) -> int:
+    """Restore the cluster from a backup, on the same hosts or on new ones."""
+    from skerry.commands.cluster import restore
 
-    code, stages = run_restore(inventory, archive, key, overwrite, yes)
-    following = f"invoke status {inventory}" if code == 0 else f"mend what failed, then invoke up {inventory}"
-    sys.exit(finish(code, stages, following, json))
+    return restore.show(inventory, archive, key, overwrite, yes, json)
 
 
 @task(
@@ -103,7 +103,7 @@ def restore(
     | ARCHIVE
     | KEY
     | JSON
-    | {"backend": "nspawn (root, fast) or qemu (own kernel); default nspawn"},
+    | {"backend": "nspawn (needs root, fast; default) or qemu (own kernel)"},
 )
 def restore_drill(
     context: Context,
@@ -112,43 +112,38 @@ def restore_drill(
     key: str = "",
     backend: str = "nspawn",
     json: bool = False,
-) -> None:
-    """Prove an archive: restore it on a throw-away host, where nothing of it runs, and read it back."""
-    from skerry.commands.cluster.drill import drill
-    from skerry.commands.hosts.up import finish
+) -> int:
+    """Test a backup: restore it on a throw-away host, isolated from the cluster, and read it back."""
+    from skerry.commands.cluster import drill
 
-    stages = drill(inventory, archive, key, backend)
-    failed = any(stage.result == "failed" for stage in stages)
-    following = "another archive, and find out why" if failed else "nothing; the host is gone"
-    sys.exit(finish(int(failed), stages, following, json))
+    return drill.show(inventory, archive, key, backend, json)
 
 
-@task(help=INVENTORY | JSON | {"to": "the K3s version, such as v1.36.3+k3s1"})
-def upgrade(context: Context, inventory: str, to: str, json: bool = False) -> None:
-    """Bring all hosts to another K3s version: backup, servers one by one, then agents in batches, all drained."""
-    from skerry.commands.cluster.upgrade import upgrade as run_upgrade
-    from skerry.commands.hosts.up import finish
+@task(help=INVENTORY | JSON | {"to": "K3s version, such as v1.36.3+k3s1"})
+def upgrade(context: Context, inventory: str, to: str, json: bool = False) -> int:
+    """Back up, then change K3s's version: servers one by one, agents in batches, each drained first."""
+    from skerry.commands.cluster import upgrade
 
-    code, stages = run_upgrade(inventory, to)
-    done = f'set k3s_version = "{to}" in the settings of {inventory}'
-    following = (
-        done
-        if code == 0
-        else f"mend what failed, then invoke upgrade {inventory} --to {to}; or invoke rollback"
-    )
-    sys.exit(finish(code, stages, following, json))
+    return upgrade.show_upgrade(inventory, to, json)
 
 
 @task(help=INVENTORY | YES | JSON)
-def rollback(context: Context, inventory: str, yes: bool = False, json: bool = False) -> None:
-    """Go back to the version before the last upgrade; across minors with the datastore of then."""
-    from skerry.commands.cluster.upgrade import rollback as run_rollback
-    from skerry.commands.hosts.up import finish
+def rollback(context: Context, inventory: str, yes: bool = False, json: bool = False) -> int:
+    """Undo the last upgrade; restores the datastore from before it if the minor version differs."""
+    from skerry.commands.cluster import upgrade
 
-    code, stages, version = run_rollback(inventory, yes)
-    done = f'set k3s_version = "{version}" in the settings of {inventory}'
-    sys.exit(
-        finish(
-            code, stages, done if code == 0 else f"mend what failed, then invoke rollback {inventory}", json
-        )
-    )
+    return upgrade.show_rollback(inventory, yes, json)
+
+
+@task(
+    name="etcd-latency",
+    help=INVENTORY | JSON | {"url": "URL of etcd's metrics on the host (default port 2381 of localhost)"},
+)
+def etcd_latency(
+    context: Context, inventory: str, url: str = "http://127.0.0.1:2381/metrics", json: bool = False
+) -> int:
+    """Compare etcd's disk latency with the measured prediction; exit code 3 when it is too slow."""
+    from skerry.commands.cluster import etcd_latency
+    from skerry.commands.inventory import load
+
+    return etcd_latency.show(load(inventory), url, json)

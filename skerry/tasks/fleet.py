@@ -1,27 +1,26 @@
-"""The fleet's tasks. Each is a signature, help for every argument, and a call into the code that does it."""
+"""Tasks for the fleet repository, its secrets, and Flux."""
 
 from __future__ import annotations
-
-import sys
 
 from invoke import Context
 
 from skerry.tasks.cli import task
+from skerry.tasks.help_texts import INVENTORY, JSON, YES
 
-INVENTORY = {"inventory": "the cluster's inventory file, such as inventories/oslo.py"}
-INVENTORIES = {"inventory": "the clusters' inventory files, comma-separated"}
-PATH = {"path": "the fleet repository"}
-JSON = {"json": "print JSON for machines"}
+PATH = {"path": "folder of the fleet repository"}
 FILE = {"file": "a *.sops.yaml file in the fleet repository"}
 
 
 @task(
     name="fleet-init",
     help=PATH
-    | {"remote": "the Git remote to add as origin", "inventory": "the cluster whose versions to lint for"},
+    | {
+        "remote": "Git URL to add as origin",
+        "inventory": "inventory of the cluster whose versions fleet-lint checks against",
+    },
 )
 def fleet_init(context: Context, path: str, remote: str = "", inventory: str = "") -> None:
-    """Scaffold the repository that Flux follows; again, without touching your edits."""
+    """Create the Git repository that Flux follows, or update it; your edits are kept."""
     from skerry.commands.fleet import fleet
 
     fleet.init(path, remote, inventory)
@@ -29,10 +28,11 @@ def fleet_init(context: Context, path: str, remote: str = "", inventory: str = "
 
 @task(
     name="fleet-add-app",
-    help=PATH | {"name": "the application", "image": "its image", "port": "where it listens (default 8080)"},
+    help=PATH
+    | {"name": "name of the application", "image": "its image", "port": "port it listens on (default 8080)"},
 )
 def fleet_add_app(context: Context, name: str, path: str, image: str, port: int = 8080) -> None:
-    """Add an application to base and to every cluster."""
+    """Add an application to the base and to every cluster of the fleet repository."""
     from skerry.commands.fleet import fleet
 
     fleet.add_app(name, path, image, port)
@@ -40,10 +40,11 @@ def fleet_add_app(context: Context, name: str, path: str, image: str, port: int 
 
 @task(
     name="fleet-add-cluster",
-    help=PATH | {"name": "the cluster", "like": "its overlays' model: production or staging (default)"},
+    help=PATH
+    | {"name": "name of the cluster", "like": "overlays to copy: production or staging (default staging)"},
 )
 def fleet_add_cluster(context: Context, name: str, path: str, like: str = "staging") -> None:
-    """Add a cluster that runs every application."""
+    """Add a cluster that runs every application of the fleet repository."""
     from skerry.commands.fleet import fleet
 
     fleet.add_cluster(name, path, like)
@@ -51,23 +52,26 @@ def fleet_add_cluster(context: Context, name: str, path: str, like: str = "stagi
 
 @task(name="fleet-add-upgrades", help=PATH | INVENTORY)
 def fleet_add_upgrades(context: Context, path: str, inventory: str) -> None:
-    """Have the inventory's cluster pull its hosts' K3s version and reboots from the repository."""
+    """Let the cluster pull its hosts' K3s version and reboots from the fleet repository."""
     from skerry.commands.fleet import fleet
 
     fleet.add_upgrades(path, inventory)
 
 
 @task(name="fleet-lint", help=PATH | JSON)
-def fleet_lint(context: Context, path: str, json: bool = False) -> None:
-    """Render, validate and search for plaintext secrets; exit code 3 when something is wrong."""
+def fleet_lint(context: Context, path: str, json: bool = False) -> int:
+    """Render and validate all manifests and search for plaintext secrets; exit code 3 for problems."""
     from skerry.commands.fleet import fleet
 
-    sys.exit(fleet.lint(path, json))
+    return fleet.lint(path, json)
 
 
-@task(name="secrets-init", help=PATH | {"recovery": "public part (age1...) of a key that is offline already"})
+@task(
+    name="secrets-init",
+    help=PATH | {"recovery": "public part (age1...) of a recovery key that you keep offline"},
+)
 def secrets_init(context: Context, path: str, recovery: str = "") -> None:
-    """Make a key for each cluster and one for recovery, outside the repository."""
+    """Create an age key for each cluster and one for recovery, outside the repository."""
     from skerry.commands.fleet import fleet
 
     fleet.secrets_init(path, recovery)
@@ -75,7 +79,7 @@ def secrets_init(context: Context, path: str, recovery: str = "") -> None:
 
 @task(name="secrets-encrypt", help=FILE)
 def secrets_encrypt(context: Context, file: str) -> None:
-    """Encrypt a Secret piped in, or a plaintext file in place."""
+    """Encrypt a Secret from standard input, or a plaintext file in place."""
     from skerry.commands.fleet import fleet
 
     fleet.secrets_encrypt(file)
@@ -91,25 +95,25 @@ def secrets_edit(context: Context, file: str) -> None:
 
 @task(name="secrets-rotate", help=PATH)
 def secrets_rotate(context: Context, path: str) -> None:
-    """Give every encrypted file the recipients of .sops.yaml and a new data key."""
+    """Re-encrypt every file for the recipients in .sops.yaml, with a new data key."""
     from skerry.commands.fleet import fleet
 
     fleet.secrets_rotate(path)
 
 
 @task(name="secrets-check", help=PATH | JSON)
-def secrets_check(context: Context, path: str, json: bool = False) -> None:
-    """Check keys and every encrypted file; exit code 3 when something is wrong."""
+def secrets_check(context: Context, path: str, json: bool = False) -> int:
+    """Check the keys and every encrypted file; exit code 3 for problems."""
     from skerry.commands.fleet import fleet
 
-    sys.exit(fleet.secrets_check(path, json))
+    return fleet.secrets_check(path, json)
 
 
 @task(
     name="flux-bootstrap", help=INVENTORY | {"adopt": "take over a folder that another cluster has followed"}
 )
 def flux_bootstrap(context: Context, inventory: str, adopt: bool = False) -> None:
-    """Hand the cluster over to its Git repository, and wait until it follows."""
+    """Hand the cluster over to its Git repository and wait until Flux has applied it."""
     from skerry.commands.fleet import flux
     from skerry.commands.inventory import load
 
@@ -117,17 +121,17 @@ def flux_bootstrap(context: Context, inventory: str, adopt: bool = False) -> Non
 
 
 @task(name="flux-status", help=INVENTORY | JSON)
-def flux_status(context: Context, inventory: str, json: bool = False) -> None:
-    """Show what follows Git and what does not; exit code 3 when something does not."""
+def flux_status(context: Context, inventory: str, json: bool = False) -> int:
+    """Show the state of every Flux object; exit code 3 when one is not Ready."""
     from skerry.commands.fleet import flux
     from skerry.commands.inventory import load
 
-    sys.exit(flux.status(load(inventory), json))
+    return flux.status(load(inventory), json)
 
 
 @task(name="flux-suspend", help=INVENTORY)
 def flux_suspend(context: Context, inventory: str) -> None:
-    """Stop applying changes from Git, for work by hand."""
+    """Suspend Flux: changes in Git wait until `invoke flux-resume`."""
     from skerry.commands.fleet import flux
     from skerry.commands.inventory import load
 
@@ -136,16 +140,16 @@ def flux_suspend(context: Context, inventory: str) -> None:
 
 @task(name="flux-resume", help=INVENTORY)
 def flux_resume(context: Context, inventory: str) -> None:
-    """Follow Git again."""
+    """Resume Flux: changes in Git are applied again."""
     from skerry.commands.fleet import flux
     from skerry.commands.inventory import load
 
     flux.switch(load(inventory), suspended=False)
 
 
-@task(name="flux-uninstall", help=INVENTORY | {"yes": "do not ask"})
+@task(name="flux-uninstall", help=INVENTORY | YES)
 def flux_uninstall(context: Context, inventory: str, yes: bool = False) -> None:
-    """Remove Flux; what it has applied stays."""
+    """Remove Flux from the cluster; what it has applied stays."""
     from skerry.commands.fleet import flux
     from skerry.commands.inventory import load
 
@@ -154,17 +158,8 @@ def flux_uninstall(context: Context, inventory: str, yes: bool = False) -> None:
 
 @task(name="rotate-deploy-key", help=INVENTORY)
 def rotate_deploy_key(context: Context, inventory: str) -> None:
-    """Give Flux a new key to its repository."""
+    """Replace the deploy key with which Flux reads its repository."""
     from skerry.commands.fleet import flux
     from skerry.commands.inventory import load
 
     flux.rotate_deploy_key(load(inventory))
-
-
-@task(help=INVENTORIES | JSON | {"deploy": "the deploy script to compare with"})
-def drift(context: Context, inventory: str, deploy: str = "deploy/k3s.py", json: bool = False) -> None:
-    """Tell what `invoke up` would change and what does not follow Git; exit code 3 when anything."""
-    from skerry.commands.hosts import drift as looking
-    from skerry.commands.inventory import load_all
-
-    sys.exit(looking.drift(load_all(inventory), deploy, json))

@@ -13,6 +13,7 @@ import pytest
 
 from skerry.commands.fleet import fleet_remote, flux, flux_wait, handoff
 from skerry.commands.hosts import up
+from skerry.commands.stages import Stage
 from skerry.fleet import forges, secrets
 from skerry.fleet.lint.run import Report, lint
 from skerry.model.errors import InputError
@@ -436,7 +437,7 @@ def test_invoke_up_asks_for_what_the_hand_off_needs_before_it_touches_a_host(
 
     def deploy(
         path: str, script: str, data: object, secrets: dict[str, str], then: None
-    ) -> tuple[int, list[up.Stage]]:
+    ) -> tuple[int, list[Stage]]:
         given.append(secrets)
         return 0, []
 

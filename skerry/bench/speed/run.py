@@ -23,7 +23,6 @@ import venv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from math import inf
 from pathlib import Path
 from statistics import median
 
@@ -36,7 +35,6 @@ from skerry.bench.speed.link import Link
 from skerry.bench.speed.recording import PATCH, STAGE, Recording
 from skerry.facts.hardening import Hardening, parse
 from skerry.lab.folder import current_lab
-from skerry.model.errors import InputError
 from skerry.model.hardening.host_context import HostContext
 from skerry.model.settings.settings import Settings, parse_settings
 from skerry.phases.hardening_plan import Plan, places
@@ -307,27 +305,8 @@ def rows(title: tuple[str, str, str], costs: dict[str, list[Cost]]) -> Iterator[
         )
 
 
-def _numbers(flag: str, words: str, least: float = 0) -> list[float]:
-    """A comma-separated list. Raises InputError for what is no number or below `least`."""
-    try:
-        found = [float(each) for each in words.split(",")]
-    except ValueError:
-        found = []
-    if not found or not all(least <= each < inf for each in found):
-        raise InputError(f"{flag} is {words!r}; write numbers from {least:g} on, separated by commas")
-    return found
-
-
-def run(hosts: str, delays: str, rounds: int, fresh: bool, against: str) -> None:
-    """Boot, measure, print the table. Lists are comma-separated. Raises InputError before the boot."""
-    counts = [int(each) for each in _numbers("--hosts", hosts, least=1)]
-    ways = _numbers("--delays", delays)
-    _numbers("--rounds", str(rounds), least=1)
-    rivals = [each for each in against.split(",") if each]
-    if unknown := set(rivals) - set(FLAVOURS):
-        raise InputError(
-            f"--against: there is no {', '.join(sorted(unknown))}; there are {', '.join(FLAVOURS)}"
-        )
+def run(counts: list[int], delays_ms: list[float], rounds: int, fresh: bool, rivals: list[str]) -> None:
+    """Boot, measure, print the table."""
     results: list[tuple[str, ...]] = []
     take_down(NAME)
     with tempfile.TemporaryDirectory(prefix="skerry-speed-") as folder:
@@ -335,7 +314,7 @@ def run(hosts: str, delays: str, rounds: int, fresh: bool, against: str) -> None
             scene = Scene(Path(folder))
             scene.record()
             if fresh:
-                for delay in ways:
+                for delay in delays_ms:
                     with links(scene, 1, delay) as opened:
                         who = contenders(scene, opened, rivals, fresh=True)
                         costs = measure(rounds, who, lambda: lab.restore(NAME, "stocked"))
@@ -345,7 +324,7 @@ def run(hosts: str, delays: str, rounds: int, fresh: bool, against: str) -> None
             for count in counts:
                 scene.open_doors(count)
                 scene.walk()  # the firewall lets the new doors' ports in
-                for delay in ways:
+                for delay in delays_ms:
                     with links(scene, count, delay) as opened:
                         scene.settle(opened)
                         who = contenders(scene, opened, rivals, fresh=False)

@@ -1,4 +1,4 @@
-"""Archives that age has encrypted: tars that are written and read as streams, so that no plaintext meets this disk."""
+"""Encrypted archives: tars streamed through age, so that no plaintext reaches this machine's disk."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from skerry.model.k3s.backup import MANIFEST, Manifest, parse
 BLOCK = 1 << 20
 
 
-class Hashing(io.RawIOBase):
-    """A stream that knows the sha256 of what was read from it."""
+class HashingStream(io.RawIOBase):
+    """A stream that computes the sha256 of what is read from it."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self._digest = stream, hashlib.sha256()
@@ -37,20 +37,20 @@ class Hashing(io.RawIOBase):
 
 @contextmanager
 def sealed(path: Path, recipients: Sequence[str]) -> Iterator[tarfile.TarFile]:
-    """A tar to be filled, encrypted for the recipients (public keys). It stands at `path` whole, or not at all."""
+    """A tar to fill, encrypted for the recipients (public keys) and stored at `path` once it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = path.with_name(f".{path.name}.part")
-    command = [tools.find("age"), *(f"--recipient={each}" for each in recipients), "--output", str(part)]
+    command = [tools.find("age"), *(f"--recipient={key}" for key in recipients), "--output", str(part)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdin
     try:
         with process.stdin, tarfile.open(fileobj=process.stdin, mode="w|", format=tarfile.PAX_FORMAT) as tar:
             yield tar
-        _end(process, path)
+        _finish_encryption(process, path)
         part.chmod(0o600)
         part.replace(path)
     except BrokenPipeError:
-        _end(process, path)
+        _finish_encryption(process, path)
         raise
     finally:
         process.kill()
@@ -58,32 +58,33 @@ def sealed(path: Path, recipients: Sequence[str]) -> Iterator[tarfile.TarFile]:
         part.unlink(missing_ok=True)
 
 
-def _end(process: subprocess.Popen[bytes], path: Path) -> None:
+def _finish_encryption(process: subprocess.Popen[bytes], path: Path) -> None:
+    """Raises RuntimeError with age's message if it has failed."""
     assert process.stderr
-    said = process.stderr.read().decode().strip()
+    message = process.stderr.read().decode().strip()
     if process.wait():
-        raise RuntimeError(f"{path}: could not be encrypted: {said}")
+        raise RuntimeError(f"{path}: could not be encrypted: {message}")
 
 
 def add(tar: tarfile.TarFile, name: str, size: int, stream: IO[bytes], sha256: str) -> None:
-    """Put `size` bytes of a stream into the tar. Raises RuntimeError when they are not those of the checksum."""
-    info, hashing = tarfile.TarInfo(name), Hashing(stream)
+    """Add `size` bytes of the stream to the tar. Raises RuntimeError if they do not have the checksum."""
+    info, hashing = tarfile.TarInfo(name), HashingStream(stream)
     info.size, info.mode = size, 0o600
     try:
         tar.addfile(info, hashing)
     except BrokenPipeError:
-        raise  # age has ended: it says why
+        raise  # age has ended; `sealed` reports why
     except OSError as error:
         raise RuntimeError(f"{name}: ended early ({error}); nothing was kept") from None
     if hashing.sha256 != sha256:
-        raise RuntimeError(f"{name}: arrived with another checksum than it was sent with; nothing was kept")
+        raise RuntimeError(f"{name}: its checksum changed in transit; nothing was kept")
 
 
 @contextmanager
 def opened(path: Path, key: Path) -> Iterator[tuple[Manifest, Iterator[tuple[str, IO[bytes]]]]]:
-    """An archive's manifest and then its other files, in order, each to be read before the next.
+    """An archive's manifest, then its other files in order; read each before advancing to the next.
 
-    Raises InputError when the key does not open it or it is damaged.
+    Raises InputError if the key does not open the archive or the archive is damaged.
     """
     command = [tools.find("age"), "--decrypt", "--identity", str(key), str(path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -93,16 +94,16 @@ def opened(path: Path, key: Path) -> Iterator[tuple[Manifest, Iterator[tuple[str
         with tarfile.open(fileobj=process.stdout, mode="r|") as tar:
             first = tar.next()
             if first is None or first.name != MANIFEST:
-                raise InputError(f"{path}: is no backup of Skerry's")
+                raise InputError(f"{path}: is not a backup made by Skerry")
             stream = tar.extractfile(first)
             assert stream
             yield parse(stream.read().decode()), _files(tar)
-        process.stdout.read()  # what follows the tar's end; age checks it, too
+        process.stdout.read()  # the padding after the tar's end, so that age checks it, too
         if process.wait():
-            raise InputError(f"{path}: is damaged; take another backup")
+            raise InputError(f"{path}: is damaged; use another backup")
     except (tarfile.TarError, OSError):
         process.kill()
-        raise InputError(f"{path}: {_reason(process.stderr.read().decode(), key)}") from None
+        raise InputError(f"{path}: {_problem(process.stderr.read().decode(), key)}") from None
     finally:
         process.kill()
         process.wait()
@@ -117,41 +118,44 @@ def _files(tar: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
             yield info.name, stream
 
 
-def _reason(said: str, key: Path) -> str:
-    if "no identity matched" in said:
+def _problem(message: str, key: Path) -> str:
+    """What is wrong, from age's error message."""
+    if "no identity matched" in message:
         return f"the key {key} does not open it; name the right one with --key"
-    if "malformed" in said or ("reading" in said and "identity" in said.lower()):
+    if "malformed" in message or ("reading" in message and "identity" in message.lower()):
         return f"{key} is no age key; name the right one with --key"
-    return "is damaged, or no backup of Skerry's; take another"
+    return "is damaged, or not a backup made by Skerry; use another one"
 
 
 def check(path: Path, key: Path) -> Manifest:
-    """Decrypt the whole archive and compare every checksum. Returns its manifest. Raises InputError."""
+    """Decrypt the whole archive and compare every checksum. Returns the manifest. Raises InputError."""
     with opened(path, key) as (manifest, files):
-        found = {}
-        for name, stream in files:
-            found[name] = _sha256(stream)
-    if found != manifest.files:
-        raise InputError(f"{path}: its files are not those of its manifest; take another backup")
+        checksums = {name: _sha256(stream) for name, stream in files}
+    if checksums != manifest.files:
+        raise InputError(f"{path}: its files are not those of its manifest; use another backup")
     return manifest
 
 
 def _sha256(stream: IO[bytes]) -> str:
-    hashing = Hashing(stream)
+    hashing = HashingStream(stream)
     while hashing.read(BLOCK):
         pass
     return hashing.sha256
 
 
 def record(path: Path) -> str:
-    """Keep an archive's digest beside it, as `sha256sum --check` reads it. Returns the digest."""
+    """Write the archive's sha256 beside it, in the format of `sha256sum --check`. Returns the sha256."""
     sha256 = digest(path)
-    replace(path.with_name(f"{path.name}.sha256"), f"{sha256}  {path.name}\n")
+    replace(_checksum_file(path), f"{sha256}  {path.name}\n")
     return sha256
 
 
 def check_record(path: Path) -> None:
-    """Raises InputError when the archive is not the one whose digest was recorded."""
-    kept = path.with_name(f"{path.name}.sha256")
-    if kept.is_file() and kept.read_text().split()[:1] != [digest(path)]:
-        raise InputError(f"{path}: is not the file whose digest {kept.name} has; take another backup")
+    """Raises InputError if the archive is not the one whose sha256 was recorded."""
+    file = _checksum_file(path)
+    if file.is_file() and file.read_text().split()[:1] != [digest(path)]:
+        raise InputError(f"{path}: does not have the checksum in {file.name}; use another backup")
+
+
+def _checksum_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")

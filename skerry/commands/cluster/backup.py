@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import shlex
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -15,9 +14,10 @@ from pathlib import Path
 
 from skerry import templates
 from skerry.commands.cluster import archive
-from skerry.commands.cluster.servers import answering, servers, shell
+from skerry.commands.cluster.control_plane import ready_server, servers, shell
 from skerry.fleet import keys, sops
-from skerry.local.paths import SKERRY
+from skerry.local.console import report
+from skerry.local.paths import BACKUPS
 from skerry.model.errors import InputError
 from skerry.model.fact_output import sections
 from skerry.model.k3s.backup import DATASTORE, MANIFEST, Manifest, archive_name
@@ -25,7 +25,7 @@ from skerry.model.k3s.paths import SNAPSHOTS
 from skerry.remote import ssh
 from skerry.remote.inventory import Host, Inventory
 
-NODE_PASSWORD = "/etc/rancher/node/password"  # noqa: S105  a path: by what is in it, a node proves that it is who it was
+NODE_PASSWORD = "/etc/rancher/node/password"  # noqa: S105  a path; the password in it authenticates the node's name
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Backup:
 
 
 @dataclass(frozen=True)
-class _File:
-    """A file on a server that belongs into the archive as `name`."""
+class _RemoteFile:
+    """A file on a server that goes into the archive as `name`."""
 
     sha256: str
     size: int
@@ -53,8 +53,8 @@ class _File:
 
 
 def folder(cluster: str) -> Path:
-    """Where a cluster's archives are kept."""
-    return SKERRY / "backups" / cluster
+    """The folder of a cluster's archives."""
+    return BACKUPS / cluster
 
 
 def key_file(cluster: str) -> Path:
@@ -63,17 +63,17 @@ def key_file(cluster: str) -> Path:
 
 
 def backup(inventory: Inventory) -> Backup:
-    """Take a snapshot, bring it here encrypted, and read all of it back once.
+    """Take a snapshot, download it encrypted, and check the archive once.
 
-    Raises InputError when no API server answers, RuntimeError when K3s takes no snapshot.
+    Raises InputError if no API server answers, RuntimeError if K3s takes no snapshot.
     """
-    server, key = answering(servers(inventory)), key_file(inventory.name)
+    server, key = ready_server(servers(inventory)), key_file(inventory.name)
     if keys.create(key):
-        _say(f"New key {key}: keep a copy elsewhere; who loses it loses the backups.")
+        report(f"New key {key}: keep a copy elsewhere; without it the backups cannot be opened.")
     created = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     path = folder(inventory.name) / archive_name(inventory.name, created)
     recipients = [*sops.public_keys(keys.read(key)), *server.settings.backup_recipients]
-    manifest = _take(inventory, server, path, created, recipients)
+    manifest = _write_archive(inventory, server, path, created, recipients)
     sha256 = archive.record(path)
     archive.check(path, key)
     return Backup(
@@ -88,86 +88,86 @@ def backup(inventory: Inventory) -> Backup:
     )
 
 
-def _take(
+def _write_archive(
     inventory: Inventory, server: Host, path: Path, created: str, recipients: Sequence[str]
 ) -> Manifest:
+    """Take the snapshot on `server` and stream it with the other files into the archive."""
     settings, label = server.settings, f"skerry-backup-{created.lower().replace(':', '')}"
-    places = str(settings.k3s_config_extra.get("etcd-snapshot-dir", SNAPSHOTS))
+    snapshot_folder = str(settings.k3s_config_extra.get("etcd-snapshot-dir", SNAPSHOTS))
     script = templates.text("k3s/backup.sh")
     passwords = _node_passwords(inventory)
     with ssh.connect(server) as connection:
-        arguments = shlex.join([settings.k3s_datastore, label, places])
-        found = sections(ssh.run(connection, server, f"set -- {arguments}\n{script}").splitlines())
-        files = [_file(line) for line in found["files"]]
-        copy = next(each.path for each in files if each.name == DATASTORE)
+        arguments = shlex.join([settings.k3s_datastore, label, snapshot_folder])
+        output = sections(ssh.run(connection, server, f"set -- {arguments}\n{script}").splitlines())
+        files = [_remote_file(line) for line in output["files"]]
+        snapshot = next(file.path for file in files if file.name == DATASTORE)
         try:
             manifest = Manifest(
                 cluster=inventory.name,
-                authority="".join(found["authority"]),
+                authority="".join(output["authority"]),
                 created=created,
-                k3s_version="".join(found["version"]),
+                k3s_version="".join(output["version"]),
                 datastore=settings.k3s_datastore,
                 server=server.name,
-                files={each.name: each.sha256 for each in files}
+                files={file.name: file.sha256 for file in files}
                 | {name: _sha256(text) for name, text in passwords},
             )
             with archive.sealed(path, recipients) as tar:
                 for name, text in [(MANIFEST, manifest.to_json()), *passwords]:
                     archive.add(tar, name, len(text.encode()), io.BytesIO(text.encode()), _sha256(text))
-                for each in files:
-                    with ssh.reading(connection, server, f"cat {shlex.quote(each.path)}") as stream:
-                        archive.add(tar, each.name, each.size, stream, each.sha256)
+                for file in files:
+                    with ssh.reading(connection, server, f"cat {shlex.quote(file.path)}") as stream:
+                        archive.add(tar, file.name, file.size, stream, file.sha256)
         finally:
-            ssh.run(connection, server, f"rm -f {shlex.quote(copy)}")
+            ssh.run(connection, server, f"rm -f {shlex.quote(snapshot)}")
     return manifest
 
 
-def _file(line: str) -> _File:
-    """From a line of backup.sh."""
+def _remote_file(line: str) -> _RemoteFile:
+    """Parse a line of backup.sh: "SHA256 SIZE PATH NAME"; a path may contain blanks."""
     sha256, size, rest = line.split(" ", 2)
     path, name = rest.rsplit(" ", 1)
-    return _File(sha256, int(size), path, name)
+    return _RemoteFile(sha256, int(size), path, name)
 
 
 def _node_passwords(inventory: Inventory) -> list[tuple[str, str]]:
-    """What each node proves its name with, for a fresh host of the same name; a host that is away has to do without."""
+    """Archive name and node password of every host that has one; a new host of the same name needs it to join."""
 
-    def ask(host: Host) -> tuple[str, str]:
+    def read(host: Host) -> tuple[str, str]:
         try:
             return f"hosts/{host.name}/node-password", shell(host, f"cat {NODE_PASSWORD} 2>/dev/null || true")
         except (InputError, RuntimeError) as error:
-            _say(f"{error}; its node password is not in the backup")
+            report(f"{error}; its node password is not in the backup")
             return "", ""
 
     with ThreadPoolExecutor() as pool:
-        return [each for each in pool.map(ask, inventory.hosts) if each[1]]
+        return [(name, password) for name, password in pool.map(read, inventory.hosts) if password]
 
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def show(made: Backup, inventory_path: str, as_json: bool) -> None:
-    """Say what was made, and the next command."""
+def show(inventory: Inventory, as_json: bool) -> None:
+    """Back up, and print the archive and the next command."""
+    made = backup(inventory)
     if as_json:
         print(json.dumps(asdict(made), indent=2))
         return
     print(f"{made.archive}: {made.size_bytes / 2**20:.1f} MiB, sha256 {made.sha256}")
-    print(f"K3s {made.k3s_version} of {made.cluster} at {made.created}, opened by {made.opened_by}")
-    print(f"Next: copy archive and key to two other places; invoke restore-drill {inventory_path}")
+    print(
+        f"Cluster {made.cluster}, K3s {made.k3s_version}, {made.created}; the key {made.opened_by} opens it"
+    )
+    print(f"Next: copy archive and key to two other places; invoke restore-drill {inventory.path}")
 
 
 def find(cluster: str, name: str) -> Path:
-    """An archive by its file, by its name, or the "latest". Raises InputError, which lists those there are."""
-    kept = sorted(folder(cluster).glob("*.tar.age"))
-    if name == "latest" and kept:
-        return kept[-1]
+    """The archive with this path or name, or the "latest". Raises InputError, which lists the existing archives."""
+    archives = sorted(folder(cluster).glob("*.tar.age"))
+    if name == "latest" and archives:
+        return archives[-1]
     for path in (Path(name).expanduser(), folder(cluster) / name):
         if path.is_file():
             return path
-    there = ", ".join(path.name for path in kept[-5:]) or "none"
-    raise InputError(f"{name}: there is no such archive; in {folder(cluster)}: {there}")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    existing = ", ".join(path.name for path in archives[-5:]) or "none"
+    raise InputError(f"{name}: there is no such archive; in {folder(cluster)}: {existing}")

@@ -1,104 +1,111 @@
-"""`invoke restore-drill`: an archive is restored on a throw-away host, where nothing of it may run, and read back."""
+"""`invoke restore-drill`: restore an archive on a throw-away host, isolated from the cluster, and read it back."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from pprint import pformat
 
 from skerry import lab
-from skerry.commands.cluster.backup import find, key_file
-from skerry.commands.cluster.restore import Wish, bring_back, examine
-from skerry.commands.cluster.servers import kubectl, nodes
-from skerry.commands.hosts.up import Stage, deploy, timed
+from skerry.commands.cluster.control_plane import kubectl, nodes
+from skerry.commands.cluster.restore import request, stage_restore, validate_backup
+from skerry.commands.hosts.up import deploy
 from skerry.commands.inventory import load
-from skerry.local.files import replace as write
-from skerry.local.paths import PROJECT, SKERRY
+from skerry.commands.stages import Stage, finish, timed
+from skerry.local.exit_codes import DONE, FAILED
+from skerry.local.files import replace
+from skerry.local.paths import DRILLS, PROJECT
 from skerry.model.k3s.backup import Manifest
 from skerry.remote.inventory import Inventory
 
 NAME = "drill-1"
-# What the cluster's own settings must not do here: answer for it, write to its S3, change its Git, need its network.
-APART: dict[str, object] = {
+# Overrides that isolate the drill's host from the real cluster: no S3, Git, endpoints or hardening.
+DRILL_OVERRIDES: dict[str, object] = {
     "k3s_node_ip": "", "k3s_api_endpoint": "", "k3s_registration_endpoint": "", "k3s_tls_sans": [],
     "snapshot_schedule": "", "snapshot_s3": {}, "flux_forge": "none", "harden": False, "ssh_fingerprint": "",
     "k3s_protect_kernel_defaults": False, "clock_sync_required": False, "disk_gate": "warn", "disk_measure": False,
     "artifact_delivery": "push", "k3s_profile": "plain",
 }  # fmt: skip
-# Pods of the archive belong to nodes that are not here; without a scheduler no new one comes to this node.
-QUIET = {"disable-scheduler": True}
+# Without a scheduler no pod starts: those of the archive are bound to nodes that do not exist here.
+NO_SCHEDULER = {"disable-scheduler": True}
+
+
+def show(inventory_path: str, name: str, key: str, backend: str, as_json: bool) -> int:
+    """Run the drill, and print the stages. Returns the exit code."""
+    stages = drill(inventory_path, name, key, backend)
+    if any(stage.result == "failed" for stage in stages):
+        return finish(FAILED, stages, "find out why it failed, and try another archive", as_json)
+    return finish(DONE, stages, "nothing; the host has been removed", as_json)
 
 
 def drill(inventory_path: str, name: str, key: str, backend: str) -> list[Stage]:
-    """Every stage with its seconds; the last one says what was read back. The host is gone afterwards.
+    """Restore on a new lab host and read back. Returns the stages; the host is removed at the end.
 
-    Raises InputError when the archive must not be restored with these settings, LabError when there is no lab host.
+    Raises InputError if the archive must not be restored with these settings, LabError if no lab host boots.
     """
     inventory = load(inventory_path)
-    wish = Wish(find(inventory.name, name), Path(key).expanduser() if key else key_file(inventory.name))
+    wanted = request(inventory, name, key)
     stages: list[Stage] = []
-    with _host(backend) as host, _inventory(inventory, host) as own:
-        manifest = examine(own, wish, cluster=inventory.name)
+    with _host(backend) as host, _drill_inventory(inventory, host) as drilled:
+        manifest = validate_backup(drilled, wanted, cluster=inventory.name)
 
-        def bring() -> Stage:
-            bring_back(own, wish, manifest)
-            return Stage(
-                "Archive", "done", f"{wish.path.name}, {len(manifest.files)} files, every checksum right"
-            )
+        def upload() -> Stage:
+            stage_restore(drilled, wanted, manifest)
+            why = f"{wanted.path.name}, {len(manifest.files)} files, all checksums right"
+            return Stage("Archive", "done", why)
 
-        stages.append(timed("Archive", bring))
+        stages.append(timed("Archive", upload))
         if stages[-1].result != "failed":
-            code, deployed = deploy(str(own.path), "deploy/k3s.py", {})
+            code, deployed = deploy(str(drilled.path), "deploy/k3s.py", {})
             stages += deployed
             if code == 0:
-                stages.append(timed("Read back", lambda: _read_back(own, manifest)))
+                stages.append(timed("Read back", lambda: _read_back(drilled, manifest)))
     if all(stage.name != "Read back" for stage in stages):
         stages.append(Stage("Read back", "failed", "the archive could not be restored"))
     return stages
 
 
-def _read_back(own: Inventory, manifest: Manifest) -> Stage:
-    """The nodes of then are there, and every Secret decrypts."""
-    known = nodes(own.first_server)
-    secrets = json.loads(kubectl(own.first_server, "get", "--raw", "/api/v1/secrets"))["items"]
-    former = sorted(set(known) - {NAME})
-    if not former or not secrets:
-        return Stage(
-            "Read back", "failed", f"{len(former)} former node(s) and {len(secrets)} Secret(s) are there"
-        )
-    why = f"as of {manifest.created}: nodes {', '.join(former)}; {len(secrets)} Secret(s) decrypt"
+def _read_back(drilled: Inventory, manifest: Manifest) -> Stage:
+    """Check that the archive's nodes are listed and that every Secret decrypts."""
+    known = nodes(drilled.first_server)
+    secrets = json.loads(kubectl(drilled.first_server, "get", "--raw", "/api/v1/secrets"))["items"]
+    archived = sorted(set(known) - {NAME})
+    if not archived or not secrets:
+        why = f"restored {len(archived)} node(s) and {len(secrets)} Secret(s); expected at least one of each"
+        return Stage("Read back", "failed", why)
+    why = f"as of {manifest.created}: nodes {', '.join(archived)}; {len(secrets)} Secret(s) decrypt"
     return Stage("Read back", "done", why)
 
 
 @contextmanager
 def _host(backend: str) -> Iterator[lab.LabHost]:
+    """A new lab host, removed at the end. One that a killed drill has left is removed first."""
     if any(host.name == NAME for host in lab.hosts()):
-        lab.down([NAME])  # what a drill that was killed has left
+        lab.down([NAME])
     try:
-        [host] = [each for each in lab.up(backend=backend, names=[NAME]) if each.name == NAME]
+        [host] = [host for host in lab.up(backend=backend, names=[NAME]) if host.name == NAME]
         yield host
     finally:
         lab.down([NAME])
 
 
 @contextmanager
-def _inventory(inventory: Inventory, host: lab.LabHost) -> Iterator[Inventory]:
-    """An inventory of the drill's host alone, with the settings of the cluster's first server."""
+def _drill_inventory(inventory: Inventory, host: lab.LabHost) -> Iterator[Inventory]:
+    """An inventory of the lab host alone, with the isolated settings of the cluster's first server."""
     settings = inventory.first_server.settings.model_dump()
-    extra = {**settings["k3s_config_extra"], **QUIET}
+    extra = {**settings["k3s_config_extra"], **NO_SCHEDULER}
     data = {
-        **settings, **APART, "k3s_config_extra": extra,
+        **settings, **DRILL_OVERRIDES, "k3s_config_extra": extra,
         "ssh_hostname": host.address, "ssh_port": host.port, "ssh_user": host.user, "ssh_key": str(host.key),
         "ssh_known_hosts_file": str(host.known_hosts), "_sudo": False,
     }  # fmt: skip
-    folder = SKERRY / "drills" / inventory.name
+    folder = DRILLS / inventory.name
     path = folder / f"drill_{inventory.name}.py"
-    write(path, f"servers = {pformat([(NAME, data)])}\nagents = []\n")
-    link = folder / "group_data"
-    if not link.exists():
-        link.symlink_to(PROJECT / "inventories" / "group_data")
+    replace(path, f"servers = {pformat([(NAME, data)])}\nagents = []\n")
+    group_data = folder / "group_data"
+    if not group_data.exists():
+        group_data.symlink_to(PROJECT / "inventories" / "group_data")
     try:
         yield load(str(path))
     finally:

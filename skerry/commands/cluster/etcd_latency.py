@@ -1,10 +1,9 @@
-"""`invoke etcd-latency`: what a running etcd has seen of its disk, against what bench-disk predicted."""
+"""`invoke etcd-latency`: the disk latency that a running etcd observes, beside the prediction of bench-disk."""
 
 from __future__ import annotations
 
 import json
 import shlex
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 
@@ -13,24 +12,27 @@ from rich.table import Table
 
 from skerry.bench.metrics import COMMIT, WAL, Histogram, parse
 from skerry.bench.record import LIMITS_MS
+from skerry.commands.cluster.control_plane import servers
+from skerry.local.console import report
+from skerry.local.exit_codes import DONE, FAILED, NOT_AS_WANTED
 from skerry.model import disk
 from skerry.model.errors import InputError
 from skerry.model.host_paths import DISK_RECORD
 from skerry.remote import ssh
 from skerry.remote.inventory import Host, Inventory
 
-PARALLEL = 20
+CONCURRENCY = 20
 MISSING = "echo 'curl is missing; apt install curl' >&2; exit 1"
 CURL = f"command -v curl > /dev/null || {{ {MISSING}; }}; curl -fsS --max-time 10"
-RECORD = f"cat {DISK_RECORD} 2>/dev/null; true"
-# etcd's histogram, the engine's series, and the bounds about the threshold of 10 or 25 ms, which etcd has not.
+READ_DISK_RECORD = f"cat {DISK_RECORD} 2>/dev/null; true"
+# etcd's histogram, the bench's series, and the bounds of etcd's buckets around the threshold of 10 or 25 ms.
 SERIES = {"WAL fsync": (WAL, "sync", 8, 16), "backend commit": (COMMIT, "commit", 16, 32)}
 ALLOWED = 0.01
 
 
 @dataclass(frozen=True)
 class Latency:
-    """One series of one host. `observed`, `predicted`: shares over LIMITS_MS; `state`: fast, slow or unclear."""
+    """One series of one server. `observed`, `predicted`: shares over each of LIMITS_MS; `state`: that of p99."""
 
     host: str
     series: str
@@ -43,63 +45,76 @@ class Latency:
 
 
 def latency(inventory: Inventory, url: str) -> list[Latency]:
-    """Every server's two series."""
+    """Both series of every server, or its error. Raises InputError for a URL that is none."""
     if not url.startswith(("http://", "https://")):
         raise InputError(f"--url is {url!r}; write it as the host reaches it, http://127.0.0.1:2381/metrics")
-    servers = [host for host in inventory.hosts if host.role == "server"]
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        found = pool.map(lambda host: _one(host, url), servers)
-        return [each for some in found for each in some]
+    with ThreadPoolExecutor(CONCURRENCY) as pool:
+        per_server = pool.map(lambda host: _latency(host, url), servers(inventory))
+        return [latency for latencies in per_server for latency in latencies]
 
 
-def _one(host: Host, url: str) -> list[Latency]:
+def _latency(host: Host, url: str) -> list[Latency]:
     try:
         with ssh.connect(host) as connection:
-            found = parse(ssh.run(connection, host, f"{CURL} {shlex.quote(url)}"))
-            record = disk.DiskRecord.parse(ssh.run(connection, host, RECORD))
+            histograms = parse(ssh.run(connection, host, f"{CURL} {shlex.quote(url)}"))
+            record = disk.DiskRecord.parse(ssh.run(connection, host, READ_DISK_RECORD))
     except (InputError, RuntimeError) as error:
         return [Latency(host.name, "", error=str(error).removeprefix(f"{host.name}: "))]
     return [
-        Latency(host.name, name, found[metric].count, found[metric].mean_seconds * 1000,
-                [found[metric].share_over(limit / 1000) for limit in LIMITS_MS],
-                record.predicted.get(series, []) if record else [], state(found[metric], below, above))
+        Latency(
+            host.name,
+            name,
+            histograms[metric].count,
+            histograms[metric].mean_seconds * 1000,
+            [histograms[metric].share_over(limit / 1000) for limit in LIMITS_MS],
+            record.predicted.get(series, []) if record else [],
+            state(histograms[metric], below, above),
+        )
         for name, (metric, series, below, above) in SERIES.items()
-    ]  # fmt: skip
+    ]
 
 
-def state(found: Histogram, below_ms: int, above_ms: int) -> str:
-    """Whether p99 is under a threshold that lies between two of etcd's bounds."""
-    if not found.count:
+def state(histogram: Histogram, below_ms: int, above_ms: int) -> str:
+    """Whether p99 is under a threshold between two bucket bounds: fast, slow, or unclear if it is between them, too."""
+    if not histogram.count:
         return "nothing observed"
-    if found.share_over(below_ms / 1000) < ALLOWED:
+    if histogram.share_over(below_ms / 1000) < ALLOWED:
         return "fast"
-    return "slow" if found.share_over(above_ms / 1000) > ALLOWED else "unclear"
+    return "slow" if histogram.share_over(above_ms / 1000) > ALLOWED else "unclear"
+
+
+def percent(share: float) -> str:
+    """A share in percent with two significant digits, in at most five characters: "0.83", "100", "<0.01"."""
+    if 0 < share < 0.0001:
+        return "<0.01"
+    return f"{100 * share:.2g}" if share < 0.995 else "100"
 
 
 def show(inventory: Inventory, url: str, as_json: bool) -> int:
-    """Print a table, or JSON. Returns 0; 1 when a host could not be read; 3 when an etcd is too slow."""
-    found = latency(inventory, url)
+    """Print a table, or JSON. Returns 1 if a server could not be read, 3 if an etcd is too slow, else 0."""
+    latencies = latency(inventory, url)
     if as_json:
-        print(json.dumps({"limits_ms": LIMITS_MS, "series": [asdict(each) for each in found]}, indent=2))
+        print(json.dumps({"limits_ms": LIMITS_MS, "series": [asdict(row) for row in latencies]}, indent=2))
     else:
-        Console(highlight=False).print(_table([each for each in found if not each.error]))
-        for each in found:
-            if each.error:
-                print(f"{each.host}: {each.error}", file=sys.stderr)
-    if any(each.error for each in found):
-        return 1
-    return 3 if any(each.state == "slow" for each in found) else 0
+        Console(highlight=False).print(table([row for row in latencies if not row.error]))
+        for row in latencies:
+            if row.error:
+                report(f"{row.host}: {row.error}")
+    if any(row.error for row in latencies):
+        return FAILED
+    return NOT_AS_WANTED if any(row.state == "slow" for row in latencies) else DONE
 
 
-def _table(found: list[Latency]) -> Table:
-    result = Table("host", "series", "", *(f">{limit} ms" for limit in LIMITS_MS), "mean ms", "p99 is")
-    for each in found:
-        observed, predicted_ = (
-            [f"{100 * share:.2g} %" for share in some] for some in (each.observed, each.predicted)
-        )
-        result.add_row(
-            each.host, each.series, f"{each.count} by etcd", *observed, f"{each.mean_ms:.2f}", each.state
-        )
-        result.add_row("", "", "predicted", *(predicted_ or ["not measured"]))
-        result.add_section()
-    return result
+def table(latencies: list[Latency]) -> Table:
+    """Per server and series: the observed shares, the predicted ones, and what p99 is; fits 80 columns."""
+    table = Table()
+    table.add_column("% slower than", overflow="fold")
+    for limit in LIMITS_MS:
+        table.add_column(f"{limit} ms", justify="right", no_wrap=True)
+    for row in latencies:
+        table.add_row(f"{row.host}, {row.series}", *map(percent, row.observed))
+        table.add_row("predicted" if row.predicted else "not predicted", *map(percent, row.predicted))
+        table.add_row(f"{row.count} in all, mean {row.mean_ms:.2f} ms")
+        table.add_row(f"p99: {row.state}")
+        table.add_section()
+    return table

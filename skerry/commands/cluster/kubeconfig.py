@@ -1,4 +1,4 @@
-"""Fetch a cluster's kubeconfig over SSH and merge it into the user's."""
+"""`invoke kubeconfig`: merge a cluster's administrator access into the user's kubeconfig."""
 
 from __future__ import annotations
 
@@ -13,17 +13,24 @@ from skerry.remote import ssh
 from skerry.remote.inventory import Inventory
 
 
+def show(inventory: Inventory, context: str, file: str) -> None:
+    """Merge, and print the file and the next command. "" stands for the cluster's name and kubectl's own file."""
+    path, name = Path(file) if file else default_file(), context or inventory.name
+    backup = fetch(inventory, path, name)
+    print(f"{path}: context {name}{f', backup in {backup}' if backup else ''}")
+    print(f"Next: kubectl --context {name} get nodes")
+
+
 def default_file() -> Path:
-    """Where kubectl looks: the first file of $KUBECONFIG, else ~/.kube/config."""
+    """The file that kubectl reads: the first of $KUBECONFIG, else ~/.kube/config."""
     first = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
     return Path(first) if first else Path.home() / ".kube" / "config"
 
 
 def fetch(inventory: Inventory, file: Path, context: str) -> Path | None:
-    """Merge the cluster's access into `file` as `context`, mode 0600. Returns the backup, if one was due.
+    """Add the cluster to `file` as `context`, atomically and with mode 0600. Returns the backup, if the file changed.
 
-    Raises InputError when the host cannot be reached or the file is not a kubeconfig, RuntimeError when K3s
-    is not there yet. The file is replaced in one rename, or not at all.
+    Raises InputError if the host cannot be reached or the file is not a kubeconfig, RuntimeError without K3s.
     """
     server = inventory.first_server
     with ssh.connect(server) as connection:

@@ -1,138 +1,135 @@
-"""Taking one node out of a cluster: drained, deleted, out of etcd, forgotten, and its host cleared."""
+"""`invoke node-remove`: drain a node, remove it from the cluster and from etcd, and uninstall K3s from its host."""
 
 from __future__ import annotations
 
-import sys
-
-from skerry.commands.cluster.servers import (
-    answering,
+from skerry.commands.cluster.control_plane import (
     drain,
+    etcd_reports,
     is_ready,
     kubectl,
     nodes,
-    reports,
+    ready_server,
     servers,
     shell,
 )
-from skerry.commands.hosts.up import deploy, print_stages
+from skerry.commands.hosts.up import deploy
 from skerry.commands.inventory import load
+from skerry.commands.stages import finish
 from skerry.local.cluster_lock import cluster_lock
+from skerry.local.console import log, report, require_confirmation
+from skerry.local.exit_codes import DONE
 from skerry.local.waiting import remaining_problem
 from skerry.model.errors import InputError
 from skerry.model.k3s.etcd import member_problem, quorum_blocker
 from skerry.model.k3s.node_removal import check, members_of, node_of
 from skerry.model.k3s.paths import unit
-from skerry.remote import ssh, trust
+from skerry.remote import ssh
 from skerry.remote.inventory import Host
 
 
 def remove(inventory_path: str, name: str, delete_volumes: bool, yes: bool) -> int:
-    """Returns the exit code. Raises InputError, nothing touched, when the node is unknown or cannot be spared."""
+    """Remove the node and clear its host. Returns the exit code.
+
+    Raises InputError before any change if the node is unknown or the cluster needs it.
+    """
     inventory = load(inventory_path)
-    host = next((each for each in inventory.hosts if each.name == name), None)
+    host = next((host for host in inventory.hosts if host.name == name), None)
     others = servers(inventory, without=name)
     if not others:
         raise InputError(f"{name}: is the last server; `invoke uninstall` takes down the whole cluster")
-    server = answering(others)
+    server = ready_server(others)
     known = nodes(server)
     addresses = [host.address, host.settings.k3s_node_ip] if host else []
     node = node_of(name, addresses, known)
     is_server = "node-role.kubernetes.io/control-plane" in known[node]["metadata"]["labels"]
-    check(node, is_server, reports(others) if is_server else {})
+    check(node, is_server, etcd_reports(others) if is_server else {})
     reachable = host is not None and _is_reachable(host, delete_volumes)
-    if not yes and not trust.ask(f"Remove {node} from {inventory.name}, and K3s and its data from its host?"):
-        raise InputError("nothing was removed; confirm at a terminal, or say --yes")
+    question = f"Remove {node} from {inventory.name}, and K3s and its data from its host?"
+    require_confirmation(question, yes, "nothing was removed")
 
     with cluster_lock(inventory.path):
         if is_ready(known[node]):
             _drain(server, node, (host or server).settings.reboot_drain_seconds)
-        stays = others if is_server and inventory.first_server.settings.k3s_datastore == "etcd" else []
-        _leave(server, node, host if reachable else None, stays)
-    _say(f"{node} is no node of {inventory.name} any more")
+        remaining = others if is_server and inventory.first_server.settings.k3s_datastore == "etcd" else []
+        _remove_node(server, node, host if reachable else None, remaining)
+    log(f"{node}: removed from {inventory.name}")
     if not host or not reachable:
-        _say(
-            f"its host was not cleared: {'not in the inventory' if not host else 'not reached'}; do not let it rejoin"
-        )
-        return 0
+        reason = "not reached" if host else "not in the inventory"
+        report(f"{node}: its host was not cleared: {reason}; do not let it rejoin")
+        return DONE
     data: dict[str, object] = {"uninstall_delete_volumes": True} if delete_volumes else {}
     code, stages = deploy(inventory_path, "deploy/uninstall.py", data, only=name)
-    following = f"take {name} out of {inventory_path}, then invoke up {inventory_path}"
-    print_stages(
-        stages, following if code == 0 else f"invoke uninstall, or clear {name} by hand", as_json=False
-    )
-    return code
+    failed = f"invoke uninstall, or remove K3s from {name} by hand"
+    done = f"delete {name} from {inventory_path}, then invoke up {inventory_path}"
+    return finish(code, stages, failed if code else done)
 
 
 def _drain(server: Host, node: str, seconds: int) -> None:
-    """Evicts pods as their PodDisruptionBudgets allow; a node that is not Ready could end none. Raises RuntimeError."""
-    _say(f"draining {node}, for up to {seconds} s")
+    """Evict the node's pods; on failure uncordon it and raise RuntimeError."""
+    log(f"{node}: draining, for up to {seconds} s")
     if why := drain(server, node, seconds, "--force"):
         kubectl(server, "uncordon", node)
         raise RuntimeError(f"{node}: was not drained in {seconds} s ({why}); nothing was removed")
 
 
-def _leave(server: Host, node: str, host: Host | None, stays: list[Host]) -> None:
-    """The node is deleted and forgotten, K3s on its host, if that is there, has stopped, and etcd goes on in `stays`.
+def _remove_node(server: Host, node: str, host: Host | None, remaining: list[Host]) -> None:
+    """Stop K3s on `host` if it is reachable, delete the node, and wait for etcd on the `remaining` servers.
 
-    A server stops before it is removed, so that it cannot come back as a new member and etcd elects a leader once;
-    only where the others alone are no majority, it is removed first, as it has to agree.
+    A server is stopped before it is deleted, so that it cannot rejoin as a new member and etcd elects a leader
+    only once. If the others alone have no majority, it is deleted first, because etcd needs its vote for that.
     """
-    said = reports([*stays, *([host] if host else [])]) if stays else {}
-    first = host is not None and not quorum_blocker(host.name, said)
-    if host and first:
+    reports = etcd_reports([*remaining, *([host] if host else [])]) if remaining else {}
+    stop_first = host is not None and not quorum_blocker(host.name, reports)
+    if host and stop_first:
         shell(host, f"systemctl disable --quiet --now {unit(host.role)}")
-        _await_settled(stays)
-    _delete(server, node, stays)
-    if host and not first:
+        _await_etcd(remaining)
+    _delete(server, node, remaining)
+    if host and not stop_first:
         shell(host, f"systemctl disable --quiet --now {unit(host.role)}")
-        _await_settled(stays)
-        _delete(server, node, stays)  # it may have come back meanwhile, as a member with another name
+        _await_etcd(remaining)
+        _delete(server, node, remaining)  # it may have rejoined in between, as a member with another name
     kubectl(
         server, "-n", "kube-system", "delete", "secret", f"{node}.node-password.k3s", "--ignore-not-found"
     )
 
 
 def _is_reachable(host: Host, delete_volumes: bool) -> bool:
-    """Whether the host answers. Raises InputError when it holds data in local volumes that nobody gave up."""
+    """Whether SSH reaches the host. Raises InputError if local volumes hold data that must not be deleted."""
     try:
         with ssh.connect(host) as connection:
-            held = ssh.run(connection, host, "ls -A /var/lib/rancher/k3s/storage 2>/dev/null || true").split()
+            volumes = ssh.run(connection, host, "ls -A /var/lib/rancher/k3s/storage 2>/dev/null || true")
     except InputError as error:
-        _say(f"{error}; it is removed from the cluster all the same")
+        report(f"{error}; it is removed from the cluster all the same")
         return False
-    if held and not delete_volumes:
+    if volumes.split() and not delete_volumes:
         raise InputError(
-            f"{host.name}: {len(held)} local volume(s) hold data in /var/lib/rancher/k3s/storage; nothing was removed; "
-            "save them, or say --delete-volumes"
+            f"{host.name}: {len(volumes.split())} local volume(s) hold data in /var/lib/rancher/k3s/storage; "
+            "nothing was removed; save them, or say --delete-volumes"
         )
     return True
 
 
-def _delete(server: Host, node: str, stays: list[Host]) -> None:
-    """Delete the Node object: K3s then takes a server's member out of etcd by itself (pkg/etcd, onRemove)."""
+def _delete(server: Host, node: str, remaining: list[Host]) -> None:
+    """Delete the Node object. K3s then removes the server's member from etcd by itself (pkg/etcd, onRemove)."""
     kubectl(server, "delete", "node", node, "--ignore-not-found", "--wait=false")
-    _await_settled(stays, without=node)
+    _await_etcd(remaining, without=node)
 
 
-def _await_settled(stays: list[Host], without: str = "") -> None:
-    """The servers that stay are all well, and none lists a member of `without`. Raises RuntimeError after a while.
+def _await_etcd(remaining: list[Host], without: str = "") -> None:
+    """Wait until the servers are healthy members and list none of node `without`. Raises RuntimeError on timeout.
 
-    K3s may restart by itself meanwhile: when a leader of etcd goes, its lease as a controller may run out.
+    K3s may restart in between: when etcd's leader goes, the lease of K3s's controllers may expire.
     """
-    seconds = max((host.settings.k3s_ready_timeout_seconds for host in stays), default=0)
-    if problem := remaining_problem(lambda: _unsettled(stays, without), seconds):
-        raise RuntimeError(f"{problem}; see `journalctl -u k3s` there, mend it, then run it again")
+    seconds = max((host.settings.k3s_ready_timeout_seconds for host in remaining), default=0)
+    if problem := remaining_problem(lambda: _etcd_problem(remaining, without), seconds):
+        raise RuntimeError(f"{problem}; see `journalctl -u k3s` there, fix it, then run it again")
 
 
-def _unsettled(stays: list[Host], without: str) -> str:
-    said = reports(stays)
-    for name, report in said.items():
-        if report and without and members_of(without, report.members):
+def _etcd_problem(remaining: list[Host], without: str) -> str:
+    reports = etcd_reports(remaining)
+    for name, etcd in reports.items():
+        if etcd and without and members_of(without, etcd.members):
             return f"{name}: etcd still lists a member of {without}"
-        if why := member_problem(name, said):
+        if why := member_problem(name, reports):
             return f"{name}: {why}"
     return ""
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

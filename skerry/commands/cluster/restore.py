@@ -1,11 +1,10 @@
-"""`invoke restore`: a cluster as it was when a backup was taken, on the same hosts or on fresh ones."""
+"""`invoke restore`: a cluster from a backup, on the same hosts or on new ones."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,33 +13,49 @@ from typing import Any
 
 from skerry.commands.cluster import archive
 from skerry.commands.cluster.backup import NODE_PASSWORD, find, key_file
-from skerry.commands.cluster.servers import servers, shell
-from skerry.commands.hosts.up import Stage, deploy
+from skerry.commands.cluster.control_plane import servers, shell
+from skerry.commands.hosts.up import deploy
 from skerry.commands.inventory import load
+from skerry.commands.stages import Stage, finish
 from skerry.local.cluster_lock import cluster_lock
+from skerry.local.console import log, require_confirmation
 from skerry.model.errors import InputError
 from skerry.model.host_paths import RESTORE
 from skerry.model.k3s.backup import Manifest, check, place_of
 from skerry.model.k3s.paths import FULL_TOKEN, KUBECTL, SERVER, TOKEN
 from skerry.operations.files import place_script
-from skerry.remote import ssh, trust
+from skerry.remote import ssh
 from skerry.remote.inventory import Host, Inventory
+from skerry.remote.trust import trust
 
 AUTHORITY = f"sed -n 's/^K10\\([0-9a-f]*\\)::.*/\\1/p' {FULL_TOKEN} 2>/dev/null; true"
-ASIDE = (  # as K3s itself keeps what a restore replaces; its snapshots lie beside it and stay
+# Keeps the datastore under the name that K3s itself gives one replaced by a restore. Snapshots stay where they are.
+SET_ASIDE = (
     f"systemctl stop k3s 2>/dev/null; rm -rf {RESTORE}; "
     f"[ ! -e {SERVER}/db/etcd ] || mv {SERVER}/db/etcd {SERVER}/db/etcd-old-$(date +%s)"
 )
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is to be restored, with which key, and what was said about the risk."""
+class RestoreRequest:
+    """The archive to restore, the key that opens it, and whether a running cluster may be overwritten."""
 
     path: Path
     key: Path
     overwrite: bool = False
-    data: dict[str, object] | None = None  # settings that override the inventory's
+
+
+def request(inventory: Inventory, name: str, key: str, overwrite: bool = False) -> RestoreRequest:
+    """Find archive and key by what the user typed; "" is the cluster's own key. Raises InputError."""
+    key_path = Path(key).expanduser() if key else key_file(inventory.name)
+    return RestoreRequest(find(inventory.name, name), key_path, overwrite)
+
+
+def show(inventory_path: str, name: str, key: str, overwrite: bool, yes: bool, as_json: bool) -> int:
+    """Restore, and print the stages. Returns the exit code."""
+    code, stages = restore(inventory_path, name, key, overwrite, yes)
+    failed = f"fix what failed, then invoke up {inventory_path}"
+    return finish(code, stages, failed if code else f"invoke status {inventory_path}", as_json)
 
 
 def restore(
@@ -51,82 +66,88 @@ def restore(
     yes: bool,
     data: dict[str, object] | None = None,
 ) -> tuple[int, list[Stage]]:
-    """Returns the exit code and the deploy's stages. Raises InputError, nothing touched, when it must not be done."""
+    """Check the archive, stage it on the hosts, and deploy. Returns the exit code and the deploy's stages.
+
+    `data` overrides settings. Raises InputError before any change if the archive must not be restored here.
+    """
     inventory = load(inventory_path, **(data or {}))
-    trust.trust(inventory, trust.ask)
-    path = find(inventory.name, name)
-    wish = Wish(path, Path(key).expanduser() if key else key_file(inventory.name), overwrite, data)
-    manifest = examine(inventory, wish)
-    what = f"{manifest.cluster} as it was at {manifest.created}, K3s {manifest.k3s_version}"
-    if not yes and not trust.ask(f"Restore {what}? What its datastore holds now is given up."):
-        raise InputError("nothing was restored; confirm at a terminal, or say --yes")
-    bring_back(inventory, wish, manifest)
+    trust(inventory)
+    wanted = request(inventory, name, key, overwrite)
+    manifest = validate_backup(inventory, wanted)
+    what = f"{manifest.cluster} as of {manifest.created}, K3s {manifest.k3s_version}"
+    question = f"Restore {what}? The data in its datastore now will be discarded."
+    require_confirmation(question, yes, "nothing was restored")
+    stage_restore(inventory, wanted, manifest)
     return deploy(inventory_path, "deploy/k3s.py", data or {})
 
 
-def examine(inventory: Inventory, wish: Wish, cluster: str = "") -> Manifest:
-    """The archive's manifest, once archive and hosts have been looked at. Raises InputError."""
-    if not wish.key.is_file():
-        raise InputError(f"{wish.key}: there is no such key; name the one that opens the archive with --key")
-    archive.check_record(wish.path)
-    manifest = archive.check(wish.path, wish.key)
+def validate_backup(inventory: Inventory, wanted: RestoreRequest, cluster: str = "") -> Manifest:
+    """Check the archive and compare it with the hosts. Returns its manifest.
+
+    `cluster` is the expected cluster's name, if it is not the inventory's. Raises InputError.
+    """
+    if not wanted.key.is_file():
+        raise InputError(f"{wanted.key}: there is no such key; name the archive's key with --key")
+    archive.check_record(wanted.path)
+    manifest = archive.check(wanted.path, wanted.key)
     hosts, settings = servers(inventory), inventory.first_server.settings
+    names = [host.name for host in hosts]
     with ThreadPoolExecutor() as pool:
-        found = dict(zip((each.name for each in hosts), pool.map(_authority, hosts), strict=True))
-        answers = dict(zip((each.name for each in hosts), pool.map(_answers, hosts), strict=True))
+        authorities = dict(zip(names, pool.map(_authority, hosts), strict=True))
+        ready = dict(zip(names, pool.map(_is_ready, hosts), strict=True))
     check(
         manifest,
         cluster=cluster or inventory.name,
         version=settings.k3s_version,
         datastore=settings.k3s_datastore,
-        found=found,
-        answering=next((host for host, ready in answers.items() if ready), ""),
-        overwrite=wish.overwrite,
+        found=authorities,
+        answering=next((name for name in names if ready[name]), ""),
+        overwrite=wanted.overwrite,
     )
     return manifest
 
 
 def _authority(host: Host) -> str:
-    """Which cluster a server holds, "" for none. Raises InputError when it cannot be reached."""
+    """The hash of the CA of the cluster that a server holds, or "". Raises InputError if it cannot be reached."""
     return shell(host, AUTHORITY).strip()
 
 
-def _answers(host: Host) -> bool:
+def _is_ready(host: Host) -> bool:
     with suppress(InputError, RuntimeError):
         return shell(host, f"timeout 10 {KUBECTL} get --raw /readyz").strip() == "ok"
     return False
 
 
-def bring_back(inventory: Inventory, wish: Wish, manifest: Manifest) -> None:
-    """Every server has stopped, and none but the first holds a datastore; there the archive's waits to be restored.
+def stage_restore(inventory: Inventory, wanted: RestoreRequest, manifest: Manifest) -> None:
+    """Stop K3s on every server, set the datastores aside, and put the archive's files on the first server.
 
-    The next deploy restores it. Where this is cut off, a second call does it all again: the others have lost what
-    they held before the first one is touched, so that no majority can go on without it.
+    The next deploy restores it. A second call repeats everything after an interruption: the other servers lose
+    their datastore before the first one is touched, so that no majority continues without it.
     """
     first, *others = servers(inventory)
     with cluster_lock(inventory.path), ThreadPoolExecutor() as pool:
-        _say(f"stopping K3s on {', '.join(host.name for host in [first, *others])}")
-        list(pool.map(lambda host: shell(host, ASIDE), others))
-        _say(f"bringing {wish.path.name} to {first.name}")
-        passwords = _place(first, wish, manifest)
-        list(pool.map(lambda host: _return_password(host, passwords.get(host.name)), inventory.hosts))
-        wanted = json.dumps({"archive": wish.path.name, "created": manifest.created}) + "\n"
-        with ssh.connect(first) as connection:  # last: from here on, the next deploy restores
-            _put(connection, first, f"{RESTORE}/wanted", wanted.encode())
+        for host in (first, *others):
+            log(f"{host.name}: stopping K3s")
+        list(pool.map(lambda host: shell(host, SET_ASIDE), others))
+        log(f"{first.name}: uploading {wanted.path.name}")
+        passwords = _upload_archive(first, wanted, manifest)
+        list(pool.map(lambda host: _restore_password(host, passwords.get(host.name)), inventory.hosts))
+        marker = json.dumps({"archive": wanted.path.name, "created": manifest.created}) + "\n"
+        with ssh.connect(first) as connection:  # last: with this marker, the next deploy restores
+            _put(connection, first, f"{RESTORE}/wanted", marker.encode())
 
 
-def _place(first: Host, wish: Wish, manifest: Manifest) -> dict[str, bytes]:
-    """Every file of the archive that belongs onto the first server is there. Returns the node passwords by host."""
+def _upload_archive(first: Host, wanted: RestoreRequest, manifest: Manifest) -> dict[str, bytes]:
+    """Put the archive's files for the first server in place. Returns the node passwords by host."""
     passwords = {}
-    with ssh.connect(first) as connection, archive.opened(wish.path, wish.key) as (_, files):
-        fresh = f"rm -rf {RESTORE}; install -d -m 700 {RESTORE} {SERVER} {SERVER}/tls {SERVER}/cred"
-        ssh.run(connection, first, f"systemctl stop k3s 2>/dev/null; {fresh}")
+    with ssh.connect(first) as connection, archive.opened(wanted.path, wanted.key) as (_, files):
+        folders = f"rm -rf {RESTORE}; install -d -m 700 {RESTORE} {SERVER} {SERVER}/tls {SERVER}/cred"
+        ssh.run(connection, first, f"systemctl stop k3s 2>/dev/null; {folders}")
         for name, stream in files:
             if name.startswith("hosts/"):
                 passwords[name.split("/")[1]] = stream.read()
-            elif (
-                name == "etc/full-token"
-            ):  # the password in it: before the CA is there, its hash is of no use
+            elif name == "etc/full-token":
+                # Keep only the password: the CA hash is invalid until the CA is restored.
                 password = stream.read().strip().partition(b"::server:")[2]
                 _put(connection, first, TOKEN, password + b"\n")
             elif place := place_of(name):
@@ -134,8 +155,8 @@ def _place(first: Host, wish: Wish, manifest: Manifest) -> dict[str, bytes]:
     return passwords
 
 
-def _return_password(host: Host, password: bytes | None) -> None:
-    """A fresh host of a known name is the node that it replaces; one that has a password keeps it."""
+def _restore_password(host: Host, password: bytes | None) -> None:
+    """Give a new host the password of the node it replaces. A host that has a password keeps it."""
     with ssh.connect(host) as connection:
         known = ssh.run(connection, host, f"[ ! -s {NODE_PASSWORD} ] || echo known").strip()
         if password and not known:
@@ -145,7 +166,3 @@ def _return_password(host: Host, password: bytes | None) -> None:
 def _put(connection: Any, host: Host, path: str, content: bytes) -> None:
     script = place_script(path, hashlib.sha256(content).hexdigest())
     ssh.send(connection, host, script, io.BytesIO(content))
-
-
-def _say(text: str) -> None:
-    print(f"  {text}", file=sys.stderr, flush=True)

@@ -18,3 +18,10 @@ def build(output: Path = OUTPUT) -> int:
     cache = output.with_name("doctrees")
     done = subprocess.run([*command, "-d", str(cache), str(SOURCE), str(output)], cwd=PROJECT, check=False)
     return 1 if done.returncode else 0
+
+
+def show() -> int:
+    """Build the pages, and print the next step. Returns the exit code."""
+    code = build()
+    print(f"Next: open {OUTPUT / 'index.html'}" if code == 0 else "fix the warnings above")
+    return code

@@ -24,6 +24,7 @@ from skerry.bench.run import HostRun, Run
 from skerry.bench.verdict import Judgement, Result, Verdict, loads
 from skerry.commands.disk import history
 from skerry.commands.disk.measure import Stopped, keep_record, measure
+from skerry.commands.disk.report import write
 from skerry.local.exit_codes import INTERRUPTED
 from skerry.model.errors import InputError
 from skerry.model.k3s.paths import DATASTORE
@@ -179,6 +180,13 @@ class Board:
 
     def say(self, text: str) -> None:
         self._console.print(text)
+
+
+def bench_disk(inventory: Inventory, options: Options, as_json: bool) -> int:
+    """Measure, write the report, and print the table or JSON. Returns the exit code."""
+    run = bench(inventory, options)
+    show(run, as_json, write(run))
+    return exit_code(run)
 
 
 def exit_code(run: Run) -> int:

@@ -14,9 +14,9 @@ from skerry.commands.fleet.handoff import Handoff, hand_over
 from skerry.fleet import conditions
 from skerry.local import tools
 from skerry.local.cluster_lock import cluster_lock
+from skerry.local.console import require_confirmation
 from skerry.local.exit_codes import NOT_AS_WANTED
 from skerry.model.errors import InputError
-from skerry.remote import trust
 from skerry.remote.inventory import Inventory
 from skerry.remote.kubernetes import last_line, reach, tunnel
 
@@ -92,11 +92,9 @@ def switch(inventory: Inventory, suspended: bool) -> None:
 
 
 def uninstall(inventory: Inventory, yes: bool) -> None:
-    """Remove Flux and its namespace; what it has applied stays. Raises InputError when nobody confirms."""
-    if not yes and not trust.ask(
-        f"Remove Flux from {inventory.name}? What it applied stays and is managed by nobody."
-    ):
-        raise InputError("nothing was removed; confirm at a terminal, or say --yes")
+    """Remove Flux and its namespace; what it has applied stays. Raises InputError without confirmation."""
+    question = f"Remove Flux from {inventory.name}? What it has applied stays, and is no longer managed."
+    require_confirmation(question, yes, "nothing was removed")
     flux = tools.find("flux")
     with (
         cluster_lock(inventory.path),

@@ -1,4 +1,4 @@
-"""The audit: every control on every host, with what was found, and where the data lie."""
+"""`invoke audit`: every hardening control on every host, and where data is stored."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from skerry.facts.hardening import Hardening
-from skerry.local.paths import SKERRY
+from skerry.local.exit_codes import DONE, NOT_AS_WANTED
+from skerry.local.files import replace
+from skerry.local.paths import AUDITS
 from skerry.model.errors import InputError
 from skerry.model.fact_output import sections
 from skerry.model.hardening import catalogue
@@ -23,7 +27,7 @@ from skerry.phases.hardening_plan import Plan, places
 from skerry.remote import ssh
 from skerry.remote.inventory import Host, Inventory
 
-PARALLEL = 20
+CONCURRENCY = 20
 COLOURS = {"pass": "green", "fail": "red", "accepted": "yellow", "expired": "red", "not applicable": "dim"}
 
 _DATA = """
@@ -47,7 +51,7 @@ true
 
 @dataclass(frozen=True)
 class HostAudit:
-    """One host: its findings and residence, or why it could not be looked at."""
+    """One host: its findings and where its data is stored, or the problem that prevented the audit."""
 
     host: str
     findings: list[Finding]
@@ -61,7 +65,7 @@ class HostAudit:
 
 def audit(inventory: Inventory, today: date | None = None) -> list[HostAudit]:
     """Every host's audit, in the inventory's order."""
-    with ThreadPoolExecutor(PARALLEL) as pool:
+    with ThreadPoolExecutor(CONCURRENCY) as pool:
         day = today or date.today()
         return list(pool.map(lambda host: _audit(inventory, host, day), inventory.hosts))
 
@@ -81,10 +85,9 @@ def _audit(inventory: Inventory, host: Host, today: date) -> HostAudit:
         return HostAudit(host.name, [], [], str(error).removeprefix(f"{host.name}: "))
     plan = Plan(host_context, fact.process(output))
     waivers = catalogue.waivers(host.settings)
-    found = judge(plan.controls, plan.found, waivers, today, plan.state.inapplicable)
-    return HostAudit(
-        host.name, found, _residence(host, output, plan.found.get(("k3s", "secrets-encryption"), ""))
-    )
+    findings = judge(plan.controls, plan.found, waivers, today, plan.state.inapplicable)
+    encryption = plan.found.get(("k3s", "secrets-encryption"), "")
+    return HostAudit(host.name, findings, _residence(host, output, encryption))
 
 
 def _residence(host: Host, output: list[str], encryption: str) -> list[Residence]:
@@ -96,16 +99,16 @@ def _residence(host: Host, output: list[str], encryption: str) -> list[Residence
     return residence(host.settings, disks, {**facts, "encryption": encryption})
 
 
-def as_json(audits: list[HostAudit]) -> list[dict[str, Any]]:
-    """The audit as plain values: a row for each control, with every check."""
+def as_plain_values(audits: list[HostAudit]) -> list[dict[str, Any]]:
+    """The audits as plain values: one row per control, with every check."""
     return [
         {
-            "host": each.host,
-            "problem": each.problem,
-            "controls": [_row(finding) for finding in each.findings],
-            "residence": [vars(answer) for answer in each.residence],
+            "host": audit.host,
+            "problem": audit.problem,
+            "controls": [_row(finding) for finding in audit.findings],
+            "residence": [vars(answer) for answer in audit.residence],
         }
-        for each in audits
+        for audit in audits
     ]
 
 
@@ -134,38 +137,48 @@ def _row(finding: Finding) -> dict[str, Any]:
 
 
 def table(audits: list[HostAudit]) -> Table:
-    """What needs a person, and how many controls there are besides."""
-    shown = Table("host", "control", "verdict", "why")
-    for each in audits:
-        if each.problem:
-            shown.add_row(each.host, "", "[red]unreachable[/]", each.problem)
+    """The controls that need attention, and the number of each verdict; fits 80 columns."""
+    table = Table()
+    table.add_column("host", overflow="fold")
+    table.add_column("control", overflow="fold", ratio=3)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("why", overflow="fold", ratio=4)
+    for audit in audits:
+        if audit.problem:
+            table.add_row(audit.host, "", "[red]unreachable[/]", escape(audit.problem))
             continue
-        for finding in each.findings:
+        for finding in audit.findings:
             if finding.verdict not in ("pass", "not applicable"):
-                verdict = f"[{COLOURS[finding.verdict]}]{finding.verdict}[/]"
-                shown.add_row(
-                    each.host, f"{finding.control.id} {finding.control.title}", verdict, finding.why[:300]
-                )
-        shown.add_row(each.host, "", "", _count(each))
-    return shown
+                control, colour = finding.control, COLOURS[finding.verdict]
+                verdict = f"[{colour}]{finding.verdict}[/]"
+                table.add_row(audit.host, f"{control.id} {control.title}", verdict, escape(finding.why[:300]))
+        table.add_row(audit.host, "", "", _counts(audit))
+    return table
 
 
-def _count(each: HostAudit) -> str:
-    verdicts = [finding.verdict for finding in each.findings]
+def _counts(audit: HostAudit) -> str:
+    """How many controls have each verdict: "40 pass, 1 accepted"."""
+    verdicts = [finding.verdict for finding in audit.findings]
     return ", ".join(f"{verdicts.count(name)} {name}" for name in COLOURS if name in verdicts)
 
 
+def show(inventory: Inventory, as_json: bool) -> int:
+    """Audit, write the page for auditors, and print a table or JSON. Returns 3 if a control fails or has expired."""
+    audits = audit(inventory)
+    page = write_page(inventory, audits)
+    if as_json:
+        print(json.dumps(as_plain_values(audits), indent=2))
+    else:
+        Console().print(table(audits))
+        print(f"For auditors: {page}")
+    return DONE if all(audit.fine for audit in audits) else NOT_AS_WANTED
+
+
 def write_page(inventory: Inventory, audits: list[HostAudit]) -> Path:
-    """The page for auditors, below SKERRY_HOME."""
+    """Write the page for auditors. Returns its path."""
     from skerry.commands.hosts.audit_page import page
 
     now = datetime.now(timezone.utc)
-    path = SKERRY / "audits" / f"{inventory.name}-{now:%Y%m%dT%H%M%SZ}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(inventory.name, f"{now:%Y-%m-%d %H:%M} UTC", as_json(audits)))
+    path = AUDITS / f"{inventory.name}-{now:%Y%m%dT%H%M%SZ}.html"
+    replace(path, page(inventory.name, f"{now:%Y-%m-%d %H:%M} UTC", as_plain_values(audits)))
     return path
-
-
-def as_text(audits: list[HostAudit]) -> str:
-    """JSON for machines."""
-    return json.dumps(as_json(audits), indent=2)

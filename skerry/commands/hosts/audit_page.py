@@ -12,7 +12,7 @@ VERDICTS = ("fail", "expired", "accepted", "pass", "not applicable")
 
 
 def page(cluster: str, time: str, audits: list[dict[str, Any]]) -> str:
-    """The page for a cluster; `audits` as skerry.commands.hosts.audit.as_json gives them."""
+    """The page for a cluster; `audits` as skerry.commands.hosts.audit.as_plain_values gives them."""
     numbers = Counter(control["verdict"] for audit in audits for control in audit["controls"])
     hosts = [{**audit, "areas": _areas(audit["controls"])} for audit in audits]
     return templates.page(

@@ -1,25 +1,27 @@
-"""Rolling reboot: one host after the other, drained before and let pods back after, each proven before the next."""
+"""`invoke reboot`: reboot the hosts one by one, each drained before and healthy again before the next."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from skerry.commands.cluster.servers import (
-    answering,
+from skerry.commands.cluster.control_plane import (
     drain,
+    etcd_reports,
     is_ready,
     kubectl,
+    node_name,
     nodes,
-    reports,
+    ready_server,
     servers,
     shell,
 )
 from skerry.commands.inventory import load
 from skerry.local.cluster_lock import cluster_lock
-from skerry.local.paths import SKERRY
+from skerry.local.console import log
+from skerry.local.files import replace
+from skerry.local.paths import REBOOTS
 from skerry.local.waiting import remaining_problem
 from skerry.model.errors import InputError
 from skerry.model.host_paths import REBOOT_CORDON, STATE
@@ -27,23 +29,24 @@ from skerry.model.k3s.etcd import member_problem, quorum_blocker
 from skerry.model.k3s.paths import unit
 from skerry.remote.inventory import Host, Inventory
 
-BOOT = "cat /proc/sys/kernel/random/boot_id"
+READ_BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+READ_CORDON = f"cat {REBOOT_CORDON} 2>/dev/null || true"
 
 
 class Stopped(RuntimeError):
-    """Where the roll has ended, why, and how to go on."""
+    """The rolling reboot has stopped at a host. The message says why, and how to continue."""
 
     def __init__(self, host: Host, why: str) -> None:
         super().__init__(
-            f"{host.name}: {why}; the hosts after it were left as they were; mend it, then run it again"
+            f"{host.name}: {why}; the hosts after it were not touched; fix it, then run it again"
         )
 
 
 def reboot(inventory_path: str, only: str = "") -> None:
-    """Reboot every host, or the one named. Raises InputError before any is touched, Stopped where it ends.
+    """Reboot every host, or `only` one, and print the next command.
 
-    A call that was killed or has stopped is continued by the next one: hosts that have booted since it began are
-    done. The one named boots all the same, unless a former call had got half-way with it.
+    A call continues an earlier one that was interrupted: hosts that have booted since then are not rebooted again,
+    except for `only`. Raises InputError before any change, Stopped when a host cannot be rebooted.
     """
     inventory = load(inventory_path)
     hosts = [host for host in inventory.hosts if only in ("", host.name)]
@@ -51,99 +54,100 @@ def reboot(inventory_path: str, only: str = "") -> None:
         names = ", ".join(host.name for host in inventory.hosts)
         raise InputError(f"{only}: is no host of {inventory_path}; there are {names}")
     with cluster_lock(inventory.path):
-        record = SKERRY / "reboots" / f"{inventory.name}.json"
-        before = _begun(record, hosts)
+        record = REBOOTS / f"{inventory.name}.json"
+        boots = _boots_before(record, hosts)
         for host in hosts:
-            booted = shell(host, BOOT).strip() != before[host.name]
-            half_way = bool(shell(host, f"cat {REBOOT_CORDON} 2>/dev/null || true").strip())
-            if not booted or (only and not half_way):
-                _roll(inventory, host)
-            elif half_way:
+            rebooted = shell(host, READ_BOOT_ID).strip() != boots[host.name]
+            interrupted = bool(shell(host, READ_CORDON).strip())
+            if not rebooted or (only and not interrupted):
+                _reboot_one(inventory, host)
+            elif interrupted:
                 _finish(inventory, host)
             else:
-                _say(host, "was done by a former call, which was cut off or has stopped")
+                log(f"{host.name}: was rebooted by an earlier call that did not end")
         record.unlink()
+    print(f"Next: invoke status {inventory_path}")
 
 
-def _begun(record: Path, hosts: list[Host]) -> dict[str, str]:
-    """The boot of each host when the roll began: a former call's, or now's. Raises InputError for who is away."""
-    now = {host.name: shell(host, BOOT).strip() for host in hosts}
-    kept: dict[str, str] = json.loads(record.read_text()) if record.is_file() else {}
-    before = {**now, **{name: boot for name, boot in kept.items() if name in now}}
-    record.parent.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(before))
-    return before
+def _boots_before(record: Path, hosts: list[Host]) -> dict[str, str]:
+    """Each host's boot id when the rolling reboot began, kept in `record` for a later call.
+
+    Raises InputError if a host cannot be reached.
+    """
+    now = {host.name: shell(host, READ_BOOT_ID).strip() for host in hosts}
+    earlier: dict[str, str] = json.loads(record.read_text()) if record.is_file() else {}
+    boots = {**now, **{name: boot for name, boot in earlier.items() if name in now}}
+    replace(record, json.dumps(boots))
+    return boots
 
 
-def _roll(inventory: Inventory, host: Host) -> None:
+def _reboot_one(inventory: Inventory, host: Host) -> None:
+    """Drain, reboot, and wait until the host is healthy. The only server is not drained: its pods cannot move."""
     _check(inventory, host)
-    node, boot = shell(host, "hostname").strip().lower(), shell(host, BOOT)
+    node, boot_id = node_name(host), shell(host, READ_BOOT_ID)
     others = servers(inventory, without=host.name)
-    if others:  # the only node is not drained: its pods have nowhere else to go
-        _drain(host, answering(others), node)
-    _say(host, "reboots")
+    if others:
+        _drain(host, ready_server(others), node)
+    log(f"{host.name}: reboots")
     shell(host, "systemd-run --quiet --on-active=1 systemctl reboot")
-    _await(host, host.settings.reboot_timeout_seconds, lambda: _has_booted(host, boot))
+    timeout = host.settings.reboot_timeout_seconds
+    _await(host, timeout, lambda: "" if shell(host, READ_BOOT_ID) != boot_id else "did not go down")
     _finish(inventory, host)
 
 
 def _check(inventory: Inventory, host: Host) -> None:
-    """Raises Stopped while another node is not Ready, or etcd needs this one."""
-    if shell(host, f"systemctl is-active {unit(host.role)} || true").strip() != "active":
-        return  # it carries nothing
-    known = nodes(answering(servers(inventory)))
-    mine = shell(host, "hostname").strip().lower()
-    if down := sorted(name for name, node in known.items() if name != mine and not is_ready(node)):
+    """Raises Stopped if another node is not Ready or etcd would lose its quorum. A host without K3s passes."""
+    if not _k3s_is_active(host):
+        return
+    known, own = nodes(ready_server(servers(inventory))), node_name(host)
+    if down := sorted(name for name, node in known.items() if name != own and not is_ready(node)):
         raise Stopped(host, f"was not rebooted, because {', '.join(down)} is not Ready")
-    if host.role == "server" and (why := quorum_blocker(host.name, reports(servers(inventory)))):
+    if host.role == "server" and (why := quorum_blocker(host.name, etcd_reports(servers(inventory)))):
         raise Stopped(host, f"was not rebooted: {why}")
 
 
 def _drain(host: Host, server: Host, node: str) -> None:
-    """Evicts pods as their PodDisruptionBudgets allow. Raises Stopped, the node as before, past the deadline."""
+    """Evict the node's pods. If they do not go in time, undo our cordon and raise Stopped."""
     known, seconds = nodes(server), host.settings.reboot_drain_seconds
     if node not in known:
         return
-    if not known[node]["spec"].get(
-        "unschedulable"
-    ):  # else somebody else's wish, or a former call's, marked then
+    # Already cordoned: by someone else, or by an earlier call that left its marker.
+    if not known[node]["spec"].get("unschedulable"):
         shell(host, f"mkdir -p {STATE} && echo {node} > {REBOOT_CORDON}")
-    _say(host, f"is drained, for up to {seconds} s")
+    log(f"{host.name}: draining, for up to {seconds} s")
     if why := drain(server, node, seconds):
-        _let_back(server, host)
+        _uncordon(server, host)
         raise Stopped(host, f"was not drained in {seconds} s ({why})")
 
 
 def _finish(inventory: Inventory, host: Host) -> None:
-    """The node is back in full, and takes pods again if it was this roll that kept them away."""
+    """Wait until the node is healthy, and uncordon it if a reboot cordoned it. A host without K3s is skipped."""
     if shell(host, f"systemctl is-enabled {unit(host.role)} 2>/dev/null || true").strip() != "enabled":
         return
-    seconds = host.settings.k3s_ready_timeout_seconds
-    _await(host, seconds, lambda: _problem(inventory, host))
-    _let_back(answering(servers(inventory)), host)
-    _say(host, "is back")
+    _await(host, host.settings.k3s_ready_timeout_seconds, lambda: _problem(inventory, host))
+    _uncordon(ready_server(servers(inventory)), host)
+    log(f"{host.name}: is back")
 
 
-def _let_back(server: Host, host: Host) -> None:
-    """Uncordon the node if it was a roll that cordoned it."""
-    if node := shell(host, f"cat {REBOOT_CORDON} 2>/dev/null || true").strip():
+def _uncordon(server: Host, host: Host) -> None:
+    """Uncordon the node if the marker shows that a reboot cordoned it."""
+    if node := shell(host, READ_CORDON).strip():
         kubectl(server, "uncordon", node)
         shell(host, f"rm -f {REBOOT_CORDON}")
 
 
-def _has_booted(host: Host, before: str) -> str:
-    return "" if shell(host, BOOT) != before else "did not go down"
+def _k3s_is_active(host: Host) -> bool:
+    return shell(host, f"systemctl is-active {unit(host.role)} || true").strip() == "active"
 
 
 def _problem(inventory: Inventory, host: Host) -> str:
-    """What is still missing after the boot."""
-    if shell(host, f"systemctl is-active {unit(host.role)} || true").strip() != "active":
+    """Why the node is not healthy yet; "" if it is."""
+    if not _k3s_is_active(host):
         return f"{unit(host.role)} is not active"
-    node = shell(host, "hostname").strip().lower()
-    if not is_ready(nodes(answering(servers(inventory)))[node]):
+    if not is_ready(nodes(ready_server(servers(inventory)))[node_name(host)]):
         return "its node is not Ready"
     if host.role == "server" and host.settings.k3s_datastore == "etcd":
-        return member_problem(host.name, reports(servers(inventory)))
+        return member_problem(host.name, etcd_reports(servers(inventory)))
     return ""
 
 
@@ -158,7 +162,3 @@ def _await(host: Host, seconds: int, problem: Callable[[], str]) -> None:
 
     if why := remaining_problem(check, seconds):
         raise Stopped(host, f"{why}, {seconds} s after its reboot")
-
-
-def _say(host: Host, what: str) -> None:
-    print(f"  {host.name}: {what}", file=sys.stderr, flush=True)

@@ -9,48 +9,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
-
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from skerry.commands.fleet.handoff import ready
 from skerry.commands.hosts.verify import verify
 from skerry.commands.inventory import load
+from skerry.commands.stages import Stage, finish, timed
 from skerry.local.journal import read
 from skerry.local.paths import PROJECT
-from skerry.model.errors import InputError
 from skerry.model.flux_target import Target
-from skerry.remote import trust
 from skerry.remote.inventory import Inventory
+from skerry.remote.trust import trust
 from skerry.runner.shell_sockets import READY
 
-Result = Literal["done", "unchanged", "skipped", "failed"]
 PAUSE_SECONDS = 0.05
-COLOURS = {"done": "green", "unchanged": "cyan", "skipped": "yellow", "failed": "red"}
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One row of the closing table: what was done, how it went, why, and how long it took."""
-
-    name: str
-    result: Result
-    why: str = ""
-    seconds: float = 0.0
-
-
-def timed(name: str, work: Callable[[], Stage]) -> Stage:
-    """The stage that `work` returns, with its seconds. A user's mistake in it becomes a failed stage."""
-    begun = time.monotonic()
-    try:
-        stage = work()
-    except (InputError, RuntimeError) as error:
-        stage = Stage(name, "failed", str(error))
-    return replace(stage, seconds=time.monotonic() - begun)
 
 
 def deploy(
@@ -115,10 +88,17 @@ def phases(lines: list[dict[str, object]]) -> list[Stage]:
     return list(stages.values())
 
 
+def show(inventory_path: str, script: str, check: bool, as_json: bool) -> int:
+    """Deploy, verify if `check`, and print the stages. Returns the exit code."""
+    code, stages = up(inventory_path, script, check)
+    failed = f"correct what failed, then invoke up {inventory_path}"
+    return finish(code, stages, failed if code else f"invoke kubeconfig {inventory_path}", as_json)
+
+
 def up(inventory_path: str, script: str, check: bool) -> tuple[int, list[Stage]]:
     """Deploy, then verify. Raises InputError before any host is touched."""
     inventory = load(inventory_path)
-    trust.trust(inventory, trust.ask)
+    trust(inventory)
     verified: list[Stage] = []
 
     def look(doors: Path) -> None:
@@ -148,26 +128,3 @@ def verify_stage(inventory: Inventory, extent: str, doors: Path | None = None) -
     if outcome.failed or not outcome.passed:
         return Stage("Verify", "failed", f"{summary}; see above")
     return Stage("Verify", "done", summary)
-
-
-def finish(code: int, stages: list[Stage], following: str, as_json: bool) -> int:
-    """Print the stages of a task, if it came to any, and the next command. Returns the exit code."""
-    if stages and code != 2:
-        print_stages(stages, following, as_json)
-    return code
-
-
-def print_stages(stages: list[Stage], next_command: str, as_json: bool) -> None:
-    """The closing table for people, or JSON for machines, on standard output."""
-    if as_json:
-        print(json.dumps({"stages": [asdict(stage) for stage in stages], "next": next_command}, indent=2))
-        return
-    table = Table("stage", "result")
-    table.add_column("why", overflow="fold")
-    table.add_column("seconds")
-    for stage in stages:
-        colour = COLOURS[stage.result]
-        table.add_row(stage.name, f"[{colour}]{stage.result}[/]", escape(stage.why), f"{stage.seconds:.1f}")
-    console = Console(highlight=False)
-    console.print(table)
-    console.print(f"Next: {next_command}")

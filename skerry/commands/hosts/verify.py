@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from skerry.local.exit_codes import DONE, FAILED
 from skerry.local.paths import PROJECT
 from skerry.model.errors import InputError
 from skerry.remote import ssh
@@ -76,6 +77,13 @@ def verify(
             command, cwd=PROJECT, env={**os.environ, **environment}, stdout=sys.stderr, check=False
         )
         return read_report(report) if report.exists() else Outcome(0, 1, 0)
+
+
+def show(inventory: Inventory, extent: str) -> int:
+    """Run the checks and print the counts. Returns 1 if one fails or none ran."""
+    outcome = verify(inventory, extent)
+    print(f"{outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped")
+    return DONE if outcome.passed and not outcome.failed else FAILED
 
 
 def _insist_on_reach(hosts: Sequence[Host]) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from skerry.commands.hosts.up import Stage, phases
+from skerry.commands.hosts.up import phases
+from skerry.commands.stages import Stage
 from skerry.local import cluster_lock, journal
 
 OSLO, BERGEN = Path("inventories/oslo.py"), Path("inventories/bergen.py")

@@ -82,7 +82,7 @@ def test_damage_is_told_and_no_file_of_it_believed(tmp_path: Path, key: Path, at
     path.write_bytes(content)
     with pytest.raises(InputError, match="is damaged"):
         archive.check(path, key)
-    with pytest.raises(InputError, match=r"is not the file whose digest archive\.sha256 has"):
+    with pytest.raises(InputError, match=r"does not have the checksum in archive\.sha256"):
         archive.check_record(path)
 
 
@@ -185,7 +185,7 @@ def test_files_go_where_k3s_looks_and_nowhere_else() -> None:
 def test_an_unknown_archive_is_told_with_those_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backup, "SKERRY", tmp_path)
+    monkeypatch.setattr(backup, "BACKUPS", tmp_path / "backups")
     with pytest.raises(InputError, match=r"latest: there is no such archive; .*: none"):
         backup.find("oslo", "latest")
     folder = tmp_path / "backups" / "oslo"

@@ -21,16 +21,16 @@ def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     hosts = [SimpleNamespace(name=name) for name in BOOTS]
     inventory = SimpleNamespace(name="harbour", path=tmp_path / "harbour.py", hosts=hosts)
     done: list[str] = []
-    monkeypatch.setattr(reboot, "SKERRY", tmp_path)
+    monkeypatch.setattr(reboot, "REBOOTS", tmp_path / "reboots")
     monkeypatch.setattr(reboot, "load", lambda path: inventory)
     monkeypatch.setattr(reboot, "cluster_lock", lambda path: nullcontext())
-    answers = {name: {reboot.BOOT: boot} for name, boot in BOOTS.items()}
+    answers = {name: {reboot.READ_BOOT_ID: boot} for name, boot in BOOTS.items()}
     monkeypatch.setattr(
         reboot,
         "shell",
         lambda host, command: answers[host.name].get(command, "node" * (host.name == HALF_WAY)),
     )
-    monkeypatch.setattr(reboot, "_roll", lambda inventory, host: done.append(f"roll {host.name}"))
+    monkeypatch.setattr(reboot, "_reboot_one", lambda inventory, host: done.append(f"roll {host.name}"))
     monkeypatch.setattr(reboot, "_finish", lambda inventory, host: done.append(f"finish {host.name}"))
     record = tmp_path / "reboots" / "harbour.json"
     record.parent.mkdir()
@@ -43,7 +43,7 @@ def test_the_next_call_goes_on_where_one_was_cut_off(
 ) -> None:
     reboot.reboot("harbour.py")
     assert done == ["roll b", "finish c"]
-    assert "a: was done by a former call" in capsys.readouterr().err
+    assert "a: was rebooted by an earlier call" in capsys.readouterr().err
     assert not (tmp_path / "reboots" / "harbour.json").exists()
 
 

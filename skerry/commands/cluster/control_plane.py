@@ -1,4 +1,4 @@
-"""What the tasks ask a cluster's servers: over SSH, of the first that answers or of all at once."""
+"""A cluster's servers as tasks query them over SSH: a ready API server, its nodes, etcd's reports."""
 
 from __future__ import annotations
 
@@ -16,53 +16,53 @@ from skerry.model.k3s.paths import KUBECTL
 from skerry.remote import ssh
 from skerry.remote.inventory import Host, Inventory
 
-# K3s has etcd's members wait 5 s for their leader (pkg/etcd, ElectionTimeout); the first vote may be split.
+# etcd's election timeout in K3s is 5 s (pkg/etcd, ElectionTimeout); the first vote may be split.
 ELECTION_SECONDS = 15
 
 
 def shell(host: Host, command: str) -> str:
-    """A command's output on a host, run as root. Raises InputError when it cannot be reached, RuntimeError."""
+    """The output of a command run as root. Raises InputError if the host cannot be reached, RuntimeError on failure."""
     with ssh.connect(host) as connection:
         return ssh.run(connection, host, command)
 
 
 def servers(inventory: Inventory, without: str = "") -> list[Host]:
-    """The servers, less one."""
+    """The servers of the inventory, except `without`."""
     return [host for host in inventory.hosts if host.role == "server" and host.name != without]
 
 
-def reports(hosts: Sequence[Host]) -> dict[str, EtcdReport | None]:
-    """What each server's etcd says; None for one that cannot be reached or has none."""
+def etcd_reports(hosts: Sequence[Host]) -> dict[str, EtcdReport | None]:
+    """Each server's report on etcd; None if the server cannot be reached or runs no etcd."""
 
-    def ask(host: Host) -> EtcdReport | None:
+    def report(host: Host) -> EtcdReport | None:
         try:
             return Etcd().process(shell(host, Etcd().command()).splitlines())
         except (InputError, RuntimeError):
             return None
 
     with ThreadPoolExecutor() as pool:
-        return dict(zip((host.name for host in hosts), pool.map(ask, hosts), strict=True))
+        return dict(zip((host.name for host in hosts), pool.map(report, hosts), strict=True))
 
 
-def answering(hosts: Sequence[Host]) -> Host:
-    """The first server whose API is ready, if need be after etcd has elected a leader.
+def ready_server(hosts: Sequence[Host]) -> Host:
+    """The first server whose API is ready; waits for an election of etcd's leader.
 
-    Raises InputError when none is, with what the last one said.
+    Raises InputError with the last server's error if none becomes ready, at once if none can be reached.
     """
     ready: list[Host] = []
 
     def problem() -> str:
-        """Why no server is ready; raises InputError if none can be reached."""
-        answer, reached = "there is no other server", False
+        reached, answer = False, "there is no other server"
         for host in hosts:
             try:
                 shell(host, f"timeout 15 {KUBECTL} get --raw /readyz")
-                ready.append(host)
-                return ""
             except InputError as error:
                 answer = str(error)
             except RuntimeError as error:
-                answer, reached = str(error), True
+                reached, answer = True, str(error)
+            else:
+                ready.append(host)
+                return ""
         if not reached:
             raise InputError(answer)
         return answer
@@ -76,14 +76,14 @@ def answering(hosts: Sequence[Host]) -> Host:
     return ready[0]
 
 
-def kubectl(server: Host, *words: str) -> str:
-    """kubectl's output on a server. Raises RuntimeError with what it said."""
-    return shell(server, f"{KUBECTL} {shlex.join(words)}")
+def kubectl(server: Host, *arguments: str) -> str:
+    """kubectl's output on a server. Raises RuntimeError with its error message."""
+    return shell(server, f"{KUBECTL} {shlex.join(arguments)}")
 
 
 def drain(server: Host, node: str, seconds: int, *options: str) -> str:
-    """Evict a node's pods as their PodDisruptionBudgets allow. Returns why not, "" when all went; it stays cordoned."""
-    words = (
+    """Cordon the node and evict its pods as their PodDisruptionBudgets allow. Returns why it failed, or ""."""
+    arguments = (
         "drain",
         node,
         "--ignore-daemonsets",
@@ -92,7 +92,7 @@ def drain(server: Host, node: str, seconds: int, *options: str) -> str:
         f"--timeout={seconds}s",
     )
     try:
-        kubectl(server, *words)
+        kubectl(server, *arguments)
     except RuntimeError as error:
         return str(error).splitlines()[-1]
     return ""
@@ -101,9 +101,17 @@ def drain(server: Host, node: str, seconds: int, *options: str) -> str:
 def nodes(server: Host) -> dict[str, dict[str, Any]]:
     """Every Node object by name."""
     items = json.loads(kubectl(server, "get", "nodes", "-o", "json"))["items"]
-    return {each["metadata"]["name"]: each for each in items}
+    return {node["metadata"]["name"]: node for node in items}
+
+
+def node_name(host: Host) -> str:
+    """The name of the host's node: its hostname in lower case."""
+    return shell(host, "hostname").strip().lower()
 
 
 def is_ready(node: dict[str, Any]) -> bool:
-    """Whether the API server holds a node for Ready."""
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in node["status"]["conditions"])
+    """Whether a Node object has the condition Ready."""
+    return any(
+        condition["type"] == "Ready" and condition["status"] == "True"
+        for condition in node["status"]["conditions"]
+    )

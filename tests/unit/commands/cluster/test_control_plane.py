@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from skerry.commands.cluster import servers
+from skerry.commands.cluster import control_plane
 from skerry.model.errors import InputError
 
 GONE, ELECTING = InputError("cannot be reached"), RuntimeError("[-]etcd failed: reason withheld")
@@ -15,7 +15,7 @@ HOSTS: Any = [SimpleNamespace(name="a"), SimpleNamespace(name="b")]
 
 
 def asked(said: list[Exception | str], monkeypatch: pytest.MonkeyPatch) -> str:
-    """Which one `answering` gives, where the servers say these things in turn."""
+    """Which one `ready_server` returns, where the servers say these things in turn."""
 
     def shell(host: Any, command: str) -> str:
         answer = said.pop(0)
@@ -23,9 +23,9 @@ def asked(said: list[Exception | str], monkeypatch: pytest.MonkeyPatch) -> str:
             raise answer
         return answer
 
-    monkeypatch.setattr(servers, "shell", shell)
+    monkeypatch.setattr(control_plane, "shell", shell)
     monkeypatch.setattr("time.sleep", lambda seconds: None)
-    return servers.answering(HOSTS).name
+    return control_plane.ready_server(HOSTS).name
 
 
 def test_an_election_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,6 +38,6 @@ def test_nothing_is_waited_for_where_no_server_can_be_reached(monkeypatch: pytes
 
 
 def test_an_election_that_does_not_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servers, "ELECTION_SECONDS", -1)
+    monkeypatch.setattr(control_plane, "ELECTION_SECONDS", -1)
     with pytest.raises(InputError, match=r"\(\[-\]etcd failed: reason withheld\)"):
         asked([GONE, ELECTING], monkeypatch)
