@@ -21,7 +21,7 @@ from skerry.local.exit_codes import DONE
 from skerry.local.waiting import remaining_problem
 from skerry.model.errors import InputError
 from skerry.model.k3s.etcd import member_problem, quorum_blocker
-from skerry.model.k3s.node_removal import check, members_of, node_of
+from skerry.model.k3s.node_removal import check_removal, members_of, node_of
 from skerry.model.k3s.paths import unit
 from skerry.remote import ssh
 from skerry.remote.inventory import Host
@@ -42,7 +42,7 @@ def remove(inventory_path: str, name: str, delete_volumes: bool, yes: bool) -> i
     addresses = [host.address, host.settings.k3s_node_ip] if host else []
     node = node_of(name, addresses, known)
     is_server = "node-role.kubernetes.io/control-plane" in known[node]["metadata"]["labels"]
-    check(node, is_server, etcd_reports(others) if is_server else {})
+    check_removal(node, is_server, etcd_reports(others) if is_server else {})
     reachable = host is not None and _is_reachable(host, delete_volumes)
     question = f"Remove {node} from {inventory.name}, and K3s and its data from its host?"
     require_confirmation(question, yes, "nothing was removed")

@@ -21,7 +21,7 @@ from skerry.local.cluster_lock import cluster_lock
 from skerry.local.console import log, require_confirmation
 from skerry.model.errors import InputError
 from skerry.model.host_paths import RESTORE
-from skerry.model.k3s.backup import Manifest, check, place_of
+from skerry.model.k3s.backup import Manifest, check_restore, restored_file
 from skerry.model.k3s.paths import FULL_TOKEN, KUBECTL, SERVER, TOKEN
 from skerry.operations.files import place_script
 from skerry.remote import ssh
@@ -95,12 +95,12 @@ def validate_backup(inventory: Inventory, wanted: RestoreRequest, cluster: str =
     with ThreadPoolExecutor() as pool:
         authorities = dict(zip(names, pool.map(_authority, hosts), strict=True))
         ready = dict(zip(names, pool.map(_is_ready, hosts), strict=True))
-    check(
+    check_restore(
         manifest,
         cluster=cluster or inventory.name,
         version=settings.k3s_version,
         datastore=settings.k3s_datastore,
-        found=authorities,
+        authorities=authorities,
         answering=next((name for name in names if ready[name]), ""),
         overwrite=wanted.overwrite,
     )
@@ -150,7 +150,7 @@ def _upload_archive(first: Host, wanted: RestoreRequest, manifest: Manifest) -> 
                 # Keep only the password: the CA hash is invalid until the CA is restored.
                 password = stream.read().strip().partition(b"::server:")[2]
                 _put(connection, first, TOKEN, password + b"\n")
-            elif place := place_of(name):
+            elif place := restored_file(name):
                 ssh.send(connection, first, place_script(place[0], manifest.files[name], place[1]), stream)
     return passwords
 

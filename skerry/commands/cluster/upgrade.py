@@ -71,7 +71,7 @@ def upgrade(inventory_path: str, to: str) -> tuple[int, list[Stage]]:
         name: K3sVersion.parse(node["status"]["nodeInfo"]["kubeletVersion"]) for name, node in known.items()
     }
     own = [node_name(host) for host in inventory.hosts]
-    rules.check(version, running, own)
+    rules.check_upgrade(version, running, own)
     _check_cgroups(inventory, version)
     record, oldest = _read_record(inventory), min(running[name] for name in own if name in running)
     if oldest != version and not (record and record.to == to):

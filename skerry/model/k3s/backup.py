@@ -1,4 +1,4 @@
-"""What a backup's archive says of itself, and whether it may be restored, judged before anything is touched."""
+"""The manifest of a backup's archive, and the checks before a restore."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ MANIFEST, DATASTORE = "manifest.json", "datastore"
 
 @dataclass(frozen=True)
 class Manifest:
-    """The first file of an archive. `authority`: sha256 of the cluster's server CA, which tells clusters apart.
+    """The first file of an archive. `authority`: sha256 of the cluster's server CA, which identifies the cluster.
 
-    `created`: UTC, ISO 8601. `files`: sha256 of every other file by its name in the archive.
+    `created`: UTC, ISO 8601. `files`: sha256 of every other file, by its name in the archive.
     """
 
     cluster: str
@@ -38,28 +38,25 @@ class Manifest:
 
 
 def parse(text: str) -> Manifest:
-    """Raises InputError for anything that this version did not write."""
+    """The manifest in a file's text. Raises InputError if this version of Skerry did not write it."""
     try:
-        return _known(Manifest(**json.loads(text)))
+        manifest = Manifest(**json.loads(text))
     except (ValueError, TypeError):
+        manifest = None
+    if manifest is None or manifest.format != FORMAT or DATASTORE not in manifest.files:
         raise InputError(
-            "has no manifest that this version of Skerry knows; was it made by a newer one?"
-        ) from None
-
-
-def _known(manifest: Manifest) -> Manifest:
-    if manifest.format != FORMAT or DATASTORE not in manifest.files:
-        raise ValueError
+            "has no manifest that this version of Skerry can read; did a newer version write it?"
+        )
     return manifest
 
 
 def archive_name(cluster: str, created: str) -> str:
-    """ "oslo-20261123T065500Z.tar.age", which sorts by time."""
+    """The archive's file name, such as "oslo-20261123T065500Z.tar.age". Names sort by time."""
     return f"{cluster}-{re.sub('[-:]', '', created)}.tar.age"
 
 
-def place_of(name: str) -> tuple[str, str] | None:
-    """Where a file of an archive belongs on the first server, with its mode; None for what is not placed there."""
+def restored_file(name: str) -> tuple[str, str] | None:
+    """Path and mode on the first server of a file in an archive; None for files that are not restored."""
     if name == DATASTORE:
         return f"{RESTORE}/{DATASTORE}", "600"
     kind, _, rest = name.partition("/")
@@ -70,48 +67,51 @@ def place_of(name: str) -> tuple[str, str] | None:
     return None
 
 
-def check(
+def check_restore(
     manifest: Manifest,
     *,
     cluster: str,
     version: str,
     datastore: str,
-    found: Mapping[str, str],
+    authorities: Mapping[str, str],
     answering: str,
     overwrite: bool,
 ) -> None:
-    """Raises InputError, one line, when the archive may not be restored here.
+    """Raises InputError if the archive may not be restored to these servers.
 
-    `found`: by server, the authority of the cluster it holds, "" for none. `answering`: a server whose API answers.
+    `authorities`: the authority of the cluster on each server, "" for none. `answering`: a server whose API answers.
     """
     if manifest.cluster != cluster:
         raise InputError(
-            f"the archive is of cluster {manifest.cluster}, this inventory is {cluster}; "
+            f"the archive is of cluster {manifest.cluster}, but this inventory is of {cluster}; "
             f"restore it with inventories/{manifest.cluster}.py"
         )
     if manifest.datastore != datastore:
         raise InputError(
-            f"the archive holds {manifest.datastore}, k3s_datastore is {datastore}; set it to {manifest.datastore!r}"
+            f"the archive contains {manifest.datastore}, but k3s_datastore is {datastore}; "
+            f"set it to {manifest.datastore!r}"
         )
     _check_version(K3sVersion.parse(manifest.k3s_version), K3sVersion.parse(version))
-    if other := [host for host, authority in found.items() if authority not in ("", manifest.authority)]:
+    if others := [
+        host for host, authority in authorities.items() if authority not in ("", manifest.authority)
+    ]:
         raise InputError(
-            f"{', '.join(other)}: holds another cluster than the archive's; `invoke uninstall` it first"
+            f"{', '.join(others)}: belongs to another cluster than the archive; run `invoke uninstall` first"
         )
     if answering and not overwrite:
         raise InputError(
-            f"the cluster runs, {answering} answers; what was written since {manifest.created} would be lost: "
-            "say --overwrite if it shall"
+            f"the cluster is running ({answering} answers) and would lose all changes since {manifest.created}; "
+            "add --overwrite to restore anyway"
         )
 
 
-def _check_version(archived: K3sVersion, wanted: K3sVersion) -> None:
-    if archived > wanted:
+def _check_version(archived: K3sVersion, target: K3sVersion) -> None:
+    if archived > target:
         raise InputError(
-            f"the archive is of K3s {archived}, newer than k3s_version {wanted}; set it to {str(archived)!r}"
+            f"the archive is of K3s {archived}, newer than k3s_version {target}; set it to {str(archived)!r}"
         )
-    if skips(archived, wanted):
+    if skips(archived, target):
         raise InputError(
-            f"the archive is of K3s {archived}, k3s_version {wanted} skips a minor; set it to {str(archived)!r}, "
+            f"the archive is of K3s {archived}, k3s_version {target} skips a minor; set it to {str(archived)!r}, "
             "restore, then upgrade"
         )

@@ -1,4 +1,4 @@
-"""K3s's /etc/rancher/k3s/config.yaml, composed from a host's settings."""
+"""Composes K3s's /etc/rancher/k3s/config.yaml from a host's settings."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ def compose(
 ) -> dict[str, object]:
     """The keys of config.yaml for one node, always in the same order.
 
-    A server with `init` starts the cluster; every other node joins `server_url` (ValueError unless exactly
-    the joining nodes have one). Agents get no key that only servers know, also not from k3s_config_extra.
+    A server with `init` initialises the cluster; every other node joins `server_url`. Agents get no key that only
+    servers accept, not even from k3s_config_extra. Raises ValueError if a joining node has no server_url, or the
+    initialising server has one.
     """
     first = role == "server" and init
     if first == (server_url is not None):
         raise ValueError("a node either initialises the cluster or has a server_url to join")
-    starts_etcd = first and settings.k3s_datastore == "etcd"
-    config: dict[str, object] = {"cluster-init": starts_etcd, "server": server_url, "token-file": token_file}
+    cluster_init = first and settings.k3s_datastore == "etcd"
+    config: dict[str, object] = {"cluster-init": cluster_init, "server": server_url, "token-file": token_file}
     if role == "server":
         config |= {"agent-token-file": agent_token_file, **_server(settings)}
     config |= _node(settings, reservations)
@@ -50,9 +51,9 @@ def compose(
     return {**{key: value for key, value in config.items() if value not in (None, False, "", [])}, **extra}
 
 
-def _joined(ours: object, theirs: object) -> object:
-    """Arguments of components are lists, of which both count; of any other key the later value does."""
-    return [*ours, *theirs] if isinstance(ours, list) and isinstance(theirs, list) else theirs
+def _joined(first: object, second: object) -> object:
+    """Both lists in one, for arguments of components; for any other key the second value."""
+    return [*first, *second] if isinstance(first, list) and isinstance(second, list) else second
 
 
 def _server(settings: Settings) -> dict[str, object]:
@@ -79,24 +80,24 @@ def _node(settings: Settings, reservations: Reservations) -> dict[str, object]:
 
 
 def endpoint(address: str) -> str:
-    """Where K3s listens at an address: IPv6 needs brackets before the port."""
+    """An address with the API server's port. IPv6 addresses get brackets."""
     return f"[{address}]:{API_PORT}" if ":" in address else f"{address}:{API_PORT}"
 
 
 def to_yaml(config: dict[str, object]) -> str:
-    """The file's text. K3s reads it as `from_yaml` does: text stays text, whatever it looks like."""
+    """The file's text. K3s and `from_yaml` read the same values: strings stay strings, whatever they look like."""
     return dump(config, HEADER)
 
 
 def from_yaml(text: str) -> dict[str, object]:
-    """The keys in a config.yaml, none if it is empty. Raises InputError if it is not a YAML mapping."""
+    """The keys in a config.yaml, {} if it is empty. Raises InputError if it is not a YAML mapping."""
     try:
         config = yaml.safe_load(text)
     except yaml.YAMLError as error:
         line = " ".join(str(error).split())
-        raise InputError(f"K3s's config.yaml is not YAML ({line}); mend or remove it") from None
+        raise InputError(f"K3s's config.yaml is not YAML ({line}); correct or remove it") from None
     if config is None:
         return {}
     if not isinstance(config, dict):
-        raise InputError("K3s's config.yaml holds no keys; mend or remove it")
+        raise InputError("K3s's config.yaml contains no mapping; correct or remove it")
     return config

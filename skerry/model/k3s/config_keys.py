@@ -1,4 +1,4 @@
-"""The keys of K3s's config.yaml: which are ours to compose, and what else must be known of a key.
+"""The keys of K3s's config.yaml: those that Skerry composes, and rules for others.
 
 After https://docs.k3s.io/cli/server and https://docs.k3s.io/cli/agent.
 """
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from skerry.model.errors import InputError
 
-# Composed in skerry/model/k3s/config.py from the other settings.
+# Keys that skerry/model/k3s/config.py composes from other settings.
 _COMPOSED = """
 agent-token-file cluster-cidr cluster-init disable etcd-disable-snapshots etcd-s3 etcd-s3-bucket
 etcd-s3-endpoint etcd-s3-folder etcd-s3-region etcd-snapshot-retention etcd-snapshot-schedule-cron
@@ -17,8 +17,7 @@ server service-cidr tls-san token-file write-kubeconfig-mode
 """
 COMPOSED = frozenset(_COMPOSED.split())
 
-# Keys that `k3s server` has and `k3s agent` has not. An agent does not start with one of them
-# (k3s-io/k3s-ansible#270), so agents do not get them.
+# Keys that only `k3s server` accepts. An agent does not start with one of them (k3s-io/k3s-ansible#270).
 _SERVER_ONLY = """
 advertise-address advertise-port agent-token agent-token-file cluster-cidr cluster-dns cluster-domain
 cluster-init cluster-reset cluster-reset-restore-path datastore-cafile datastore-certfile
@@ -37,7 +36,7 @@ write-kubeconfig-mode
 """
 SERVER_ONLY = frozenset(_SERVER_ONLY.split())
 
-# Keys that must be alike on all servers and are not composed ("Critical Configuration Values" in cli/server).
+# Keys that all servers must share and that no setting composes ("Critical Configuration Values" in cli/server).
 CRITICAL = (
     "cluster-dns",
     "cluster-domain",
@@ -51,16 +50,16 @@ CRITICAL = (
     "secrets-encryption-provider",
 )
 
-_KEPT = "Skerry keeps the tokens, in files that only root reads: remove it"
+_MANAGED = "Skerry manages the tokens in files that only root can read; remove it"
 REFUSED = {
-    **dict.fromkeys(COMPOSED, "it is composed from the other settings: remove it"),
-    **dict.fromkeys(("token", "agent-token", "cluster-secret"), _KEPT),
-    "datastore-endpoint": "k3s_datastore chooses the datastore: remove it",
+    **dict.fromkeys(COMPOSED, "other settings decide it; remove it"),
+    **dict.fromkeys(("token", "agent-token", "cluster-secret"), _MANAGED),
+    "datastore-endpoint": "k3s_datastore decides the datastore; remove it",
     **dict.fromkeys(
         ("etcd-s3-access-key", "etcd-s3-secret-key"),
-        "secrets must not be in Git: use snapshot_s3's variables",
+        "secrets must not be in Git; use the variables of snapshot_s3",
     ),
-    "vpn-auth": "secrets must not be in Git: use 'vpn-auth-file'",
+    "vpn-auth": "secrets must not be in Git; use 'vpn-auth-file'",
 }
 
 
@@ -71,13 +70,13 @@ def check_extra(extra: Mapping[str, object]) -> None:
     count as malformed, so that "t" cannot stand for "token".
     """
     for key, value in extra.items():
-        name = key.removesuffix("+")  # "key+" appends to what other files say
+        name = key.removesuffix("+")  # "key+" appends to the values in other files
         if not re.fullmatch(r"v|[a-z][a-z0-9]+(-[a-z0-9]+)*", name):
             raise InputError(
-                f"{key!r} is not a key of K3s; write it as `k3s server --help` does, without '--'"
+                f"{key!r} is not a key of K3s; write it as `k3s server --help` shows it, without '--'"
             )
         if name in REFUSED:
-            raise InputError(f"{key!r} may not be set here; {REFUSED[name]}")
+            raise InputError(f"{key!r} may not be set here: {REFUSED[name]}")
         for item in value if isinstance(value, list) else [value]:
             if not isinstance(item, (str, int, float)):  # bool is an int
-                raise InputError(f"{key!r} is {value!r}; give it a text, a number, True, False or a list")
+                raise InputError(f"{key!r} is {value!r}; write a string, a number, True, False or a list")

@@ -1,4 +1,4 @@
-"""What servers say of the etcd they share, and whether it may lose one of them for a while."""
+"""The state of the servers' etcd, and whether a server may be stopped without losing quorum."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skerry.model.fact_output import sections
 
 @dataclass(frozen=True)
 class Member:
-    """A member as its cluster lists it. It has no name until it has started for the first time."""
+    """An entry in etcd's list of members. `name` is empty until the member has started for the first time."""
 
     id: int
     name: str
@@ -20,7 +20,7 @@ class Member:
 
 @dataclass(frozen=True)
 class EtcdReport:
-    """What one server says. `voter`: the node's condition EtcdIsVoter, "" where its K3s has none (before 1.25.16)."""
+    """One server's view. `voter`: the node's condition EtcdIsVoter, "" for K3s before 1.25.16, which has none."""
 
     name: str
     healthy: bool
@@ -32,89 +32,85 @@ class EtcdReport:
 
     @property
     def member(self) -> Member | None:
-        """This server's own entry in the list."""
-        return next((each for each in self.members if each.name == self.name), None)
+        """The entry of the server itself."""
+        return next((member for member in self.members if member.name == self.name), None)
 
     @property
     def ids(self) -> frozenset[int]:
-        return frozenset(each.id for each in self.members)
+        return frozenset(member.id for member in self.members)
 
 
 EtcdReports = Mapping[str, "EtcdReport | None"]
-"""By server; None for one that says nothing."""
+"""Reports by server; None for a server that does not answer."""
 
 
 def parse(lines: Iterable[str]) -> EtcdReport | None:
-    """From the output of skerry/facts/etcd.sh; None where no etcd runs."""
-    found = sections(lines)
-    text = "\n".join(found.get("members", []))
+    """The report in the output of skerry/facts/etcd.sh; None if no etcd runs."""
+    raw = sections(lines)
+    text = "\n".join(raw.get("members", []))
     if not text.startswith("["):
         return None
-    node = "".join(found["node"])
+    node = "".join(raw["node"])
     conditions = json.loads(node)["status"].get("conditions", []) if node.startswith("{") else []
-    states = {each["type"]: each["status"] for each in conditions}
+    states = {condition["type"]: condition["status"] for condition in conditions}
     return EtcdReport(
-        name="".join(found["name"]),
-        healthy=_is_healthy("".join(found["health"])),
-        leader="".join(found["leader"]) == "1",
-        api_ready="".join(found["ready"]) == "ok",
+        name="".join(raw["name"]),
+        healthy=_is_healthy("".join(raw["health"])),
+        leader="".join(raw["leader"]) == "1",
+        api_ready="".join(raw["ready"]) == "ok",
         node_ready=states.get("Ready") == "True",
         voter=states.get("EtcdIsVoter", ""),
         members=tuple(
-            Member(int(each["id"]), each.get("name", ""), each.get("isLearner", False))
-            for each in json.loads(text)
+            Member(int(member["id"]), member.get("name", ""), member.get("isLearner", False))
+            for member in json.loads(text)
         ),
     )
 
 
 def _is_healthy(text: str) -> bool:
-    """From the body of etcd's /health, which asks for the agreement of a majority."""
+    """True if the body of etcd's /health says so. etcd answers that only with a quorum."""
     return text.startswith("{") and str(json.loads(text).get("health")) == "true"
 
 
 def member_problem(server: str, reports: EtcdReports) -> str:
-    """What `server` still lacks to be a full member of the one cluster of all who report; "" when it is one."""
-    mine = reports.get(server)
-    if mine is None:
+    """Why `server` is not yet a full member of the same etcd cluster as all reporting servers; "" if it is."""
+    report = reports.get(server)
+    if report is None:
         return "its etcd does not answer"
-    if not mine.api_ready:
+    if not report.api_ready:
         return "its API server is not ready"
-    if not mine.node_ready:
+    if not report.node_ready:
         return "its node is not Ready"
-    if not mine.healthy:
+    if not report.healthy:
         return "its etcd member is not healthy"
-    if mine.member is None:
+    if report.member is None:
         return "it is not in its own list of etcd's members"
-    if mine.member.learner or mine.voter == "False":
+    if report.member.learner or report.voter == "False":
         return "its etcd member has no vote yet"
-    for other, report in reports.items():
-        if report and mine.ids.isdisjoint(report.ids):
-            return f"it is in another etcd cluster than {other}"
-        if report and mine.ids != report.ids:
-            return f"it and {other} do not agree on etcd's members yet"
+    for peer, peer_report in reports.items():
+        if peer_report and report.ids.isdisjoint(peer_report.ids):
+            return f"it is in another etcd cluster than {peer}"
+        if peer_report and report.ids != peer_report.ids:
+            return f"it and {peer} do not agree on etcd's members yet"
     return ""
 
 
 def quorum_blocker(server: str, reports: EtcdReports) -> str:
-    """Why etcd cannot be without `server` for a while; "" when it can, or when it is the only member anyway.
+    """Why stopping `server` would cost etcd its quorum; "" if it would not, or if there is only one member.
 
     A majority of voters must remain: https://etcd.io/docs/v3.5/faq/#what-is-failure-tolerance
     """
-    mine = reports.get(server)
-    if mine is None:
-        return ""  # it is not there: nothing is lost
-    voters = [each for each in mine.members if not each.learner]
-    if len(voters) <= 1 or mine.name not in {each.name for each in voters}:
+    report = reports.get(server)
+    if report is None:
+        return ""  # the server is down already
+    voters = [member for member in report.members if not member.learner]
+    if len(voters) <= 1 or report.name not in {member.name for member in voters}:
         return ""
-    healthy = {
-        report.name for report in reports.values() if report and report.healthy and report.ids == mine.ids
-    }
-    others = [each.name for each in voters if each.name != mine.name]
+    healthy = {peer.name for peer in reports.values() if peer and peer.healthy and peer.ids == report.ids}
+    others = [member.name for member in voters if member.name != report.name]
     left, needed = [name for name in others if name in healthy], len(voters) // 2 + 1
     if len(left) >= needed:
         return ""
     missing = ", ".join(sorted(name or "one that never started" for name in others if name not in healthy))
-    why = f"; not healthy: {missing}" if missing else ""
-    return (
-        f"etcd has {len(voters)} voters and needs {needed}, without {server} it would have {len(left)}{why}"
-    )
+    reason = f"; not healthy: {missing}" if missing else ""
+    return f"etcd has {len(voters)} voters and needs {needed}, without {server} it would have {len(left)}{reason}"

@@ -1,7 +1,7 @@
-"""When the kubelet evicts pods: thresholds by signal.
+"""Thresholds below which the kubelet evicts pods, by signal.
 
-https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/; what counts as well-formed
-follows parseThresholdStatement in kubernetes/kubernetes, pkg/kubelet/eviction/helpers.go.
+https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/; the accepted forms are those of
+parseThresholdStatement in kubernetes/kubernetes, pkg/kubelet/eviction/helpers.go.
 """
 
 import re
@@ -11,7 +11,7 @@ from fractions import Fraction
 from skerry.model.errors import InputError
 from skerry.model.quantity import parse_memory
 
-# Every signal that a user may set. The kubelet ignores values for containerfs: it derives them.
+# Every signal that users may set. The kubelet ignores values for containerfs and derives them.
 SIGNALS = (
     "memory.available",
     "nodefs.available",
@@ -20,7 +20,8 @@ SIGNALS = (
     "imagefs.inodesFree",
     "pid.available",
 )
-_COUNTED = ("nodefs.inodesFree", "imagefs.inodesFree", "pid.available")  # not in bytes
+# Signals that count something else than bytes.
+_COUNTED = ("nodefs.inodesFree", "imagefs.inodesFree", "pid.available")
 
 
 def check_eviction(thresholds: Mapping[str, str]) -> None:
@@ -34,12 +35,12 @@ def check_eviction(thresholds: Mapping[str, str]) -> None:
             raise InputError(f"{signal!r} is not an eviction signal; the signals are {', '.join(SIGNALS)}")
     for signal in SIGNALS:
         if signal not in thresholds:
-            raise InputError(f"{signal!r} is missing; set it, '0%' means never to evict for it")
+            raise InputError(f"{signal!r} is missing; set it, to '0%' if pods shall never be evicted for it")
         _check_threshold(signal, thresholds[signal])
 
 
 def memory_threshold(thresholds: Mapping[str, str], capacity_bytes: int) -> int:
-    """Bytes of memory that the kubelet keeps free by evicting pods, on a host of `capacity_bytes`."""
+    """Bytes of memory that the kubelet keeps free by evicting pods, on a host with `capacity_bytes`."""
     value = thresholds["memory.available"]
     if not value.endswith("%"):
         return parse_memory(value)
@@ -50,7 +51,7 @@ def memory_threshold(thresholds: Mapping[str, str], capacity_bytes: int) -> int:
 def _check_threshold(signal: str, value: str) -> None:
     if value.endswith("%"):
         if not re.fullmatch(r"[0-9]+(\.[0-9]+)?%", value) or Fraction(value[:-1]) > 100:
-            raise InputError(f"{signal!r} is {value!r}; a percentage goes from '0%' to '100%'")
+            raise InputError(f"{signal!r} is {value!r}; write a percentage from '0%' to '100%'")
     elif signal in _COUNTED:
         if not re.fullmatch(r"[1-9][0-9]*", value):
             raise InputError(f"{signal!r} is {value!r}; write a number such as '1000', or '5%'")

@@ -1,4 +1,4 @@
-"""What a host says of itself beside Kubernetes and etcd, and what of it needs a person."""
+"""A host's health outside Kubernetes and etcd, and the problems that need an operator."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from skerry.model.role import Role
 from skerry.model.settings.settings import Settings
 
 DAY_SECONDS, HOUR_SECONDS = 86400, 3600
-# K3s renews at its start what expires within 90 days, 120 since 1.33: nothing is this close unless it ran that long.
-# https://docs.k3s.io/cli/certificate
+# K3s renews certificates at its start if they expire within 90 days, 120 since 1.33. So a certificate is this close to
+# its end only if K3s has not restarted for months. https://docs.k3s.io/cli/certificate
 CERTIFICATE_DAYS = 30
 
 
 @dataclass(frozen=True)
 class Health:
-    """One host, its times in seconds since 1970. `certificate`: the first that expires, and when; 0 for none found.
+    """One host. Times are seconds since 1970, 0 for none.
 
-    `snapshot`: when the newest one of the datastore was taken, 0 for none. `metrics`: etcd's histograms as text.
+    `certificate` and `expires`: the certificate that expires first, and when. `snapshot`: when the datastore's newest
+    snapshot was taken. `metrics`: etcd's histograms as text.
     """
 
     now: int
@@ -34,45 +35,45 @@ class Health:
 
     @property
     def certificate_days(self) -> int | None:
-        """Days until the first certificate expires; None where none was found."""
+        """Days until the first certificate expires; None without certificates."""
         return (self.expires - self.now) // DAY_SECONDS if self.expires else None
 
     @property
     def snapshot_hours(self) -> int | None:
-        """Age of the newest snapshot; None where there is none."""
+        """Age of the newest snapshot; None without snapshots."""
         return (self.now - self.snapshot) // HOUR_SECONDS if self.snapshot else None
 
 
 def parse(lines: Iterable[str]) -> Health:
-    """From the output of skerry/facts/health.sh."""
-    found = {name: "\n".join(each).strip() for name, each in sections(lines).items()}
-    expires, _, certificate = found["certificate"].partition(" ")
+    """The health in the output of skerry/facts/health.sh."""
+    raw = {name: "\n".join(section).strip() for name, section in sections(lines).items()}
+    expires, _, certificate = raw["certificate"].partition(" ")
     return Health(
-        now=int(found["now"]),
+        now=int(raw["now"]),
         expires=int(expires or 0),
         certificate=PurePath(certificate).name,
-        snapshot=int(found["snapshot"] or 0),
-        free_bytes=int(found["free"] or 0) * 1024,
-        reboot=bool(found["reboot"]),
-        restore=bool(found["restore"]),
-        metrics=found["metrics"],
+        snapshot=int(raw["snapshot"] or 0),
+        free_bytes=int(raw["free"] or 0) * 1024,
+        reboot=bool(raw["reboot"]),
+        restore=bool(raw["restore"]),
+        metrics=raw["metrics"],
     )
 
 
 def problems(health: Health, settings: Settings, role: Role, since: int) -> Iterator[str]:
-    """What needs a person, worst first, each with the remedy. `since`: when the node came to be."""
+    """What needs an operator, worst first, each with its remedy. `since`: when the node was created."""
     if health.restore:
-        yield "a restore was cut off; run it again"
+        yield "a restore was interrupted; run it again"
     days = health.certificate_days
     if days is not None and days < CERTIFICATE_DAYS:
-        yield f"{health.certificate} expires in {days} days; restart K3s, which renews it"
+        yield f"{health.certificate} expires in {days} days; restart K3s to renew it"
     if role == "server" and settings.k3s_datastore == "etcd" and settings.snapshot_schedule:
         limit, age = settings.snapshot_max_age_hours, health.now - max(health.snapshot, since)
         if age > limit * HOUR_SECONDS:
             newest = f"is {health.snapshot_hours} h old" if health.snapshot else "does not exist"
-            yield f"the newest snapshot {newest}, wanted is one every {limit} h; see K3s's journal"
+            yield f"the newest snapshot {newest}, but snapshot_max_age_hours is {limit}; see K3s's journal"
     if health.free_bytes < settings.min_disk_free_gib << 30:
         free = health.free_bytes / 2**30
-        yield f"{free:.1f} GiB free in /var/lib, wanted are {settings.min_disk_free_gib}; free some"
+        yield f"{free:.1f} GiB free in /var/lib, but min_disk_free_gib is {settings.min_disk_free_gib}; free some space"
     if health.reboot and not (settings.harden and settings.reboot_window):
-        yield "an update waits for a reboot; run `invoke reboot`"
+        yield "an update needs a reboot; run `invoke reboot`"

@@ -1,4 +1,4 @@
-"""A cluster's access merged into a kubeconfig that may hold others."""
+"""Merges access to a cluster into a kubeconfig that may contain other clusters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KINDS = ("clusters", "users", "contexts")
 
 
 def named(k3s_yaml: str, name: str, server: str) -> dict[str, Any]:
-    """K3s's own kubeconfig under `name` instead of "default", pointing at `server` ("https://host:6443")."""
+    """K3s's own kubeconfig with `name` instead of "default" and the API server's URL `server`."""
     config = _parse(k3s_yaml, "k3s.yaml")
     for kind in KINDS:
         config[kind][0]["name"] = name
@@ -23,18 +23,18 @@ def named(k3s_yaml: str, name: str, server: str) -> dict[str, Any]:
 
 
 def merge(existing: str, added: dict[str, Any], path: str) -> str:
-    """`existing` with the entries of `added` put in, or put in place of those of the same name.
+    """`existing` with the entries of `added`, which replace entries of the same name.
 
-    Every other entry stays as it is, and so does the current context, unless there is none.
-    Raises InputError when `existing` is not a kubeconfig; `path` names it.
+    Other entries stay, and so does the current context, unless there is none. Raises InputError if `existing`, the text
+    of the file `path`, is not a kubeconfig.
     """
     config: dict[str, Any] = {"apiVersion": "v1", "kind": "Config"}
     if existing.strip():
         config = _parse(existing, path)
     for kind in KINDS:
         names = {entry["name"] for entry in added[kind]}
-        kept = [entry for entry in config.get(kind) or [] if entry["name"] not in names]
-        config[kind] = [*kept, *added[kind]]
+        others = [entry for entry in config.get(kind) or [] if entry["name"] not in names]
+        config[kind] = [*others, *added[kind]]
     if not config.get("current-context"):
         config["current-context"] = added["current-context"]
     return yaml.safe_dump(config, sort_keys=False)

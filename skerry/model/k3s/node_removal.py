@@ -1,4 +1,4 @@
-"""Whether a node may go, judged before anything is touched."""
+"""Checks before a node is removed from the cluster."""
 
 from __future__ import annotations
 
@@ -11,46 +11,42 @@ from skerry.model.k3s.etcd import EtcdReport, Member
 
 
 def node_of(host: str, addresses: Sequence[str], nodes: Mapping[str, dict[str, Any]]) -> str:
-    """The node that runs on a host: of its name, or of one of its addresses. Raises InputError with those there are."""
+    """The node that has a host's name or one of its addresses. Raises InputError if there is none."""
     if host.lower() in nodes:
         return host.lower()
     for name, node in nodes.items():
-        if {each["address"] for each in node["status"].get("addresses", [])} & set(addresses):
+        if {entry["address"] for entry in node["status"].get("addresses", [])} & set(addresses):
             return name
-    raise InputError(f"{host}: is no node of this cluster; there are {', '.join(sorted(nodes))}")
+    raise InputError(f"{host}: is no node of this cluster; the nodes are {', '.join(sorted(nodes))}")
 
 
 def members_of(node: str, members: Sequence[Member]) -> list[Member]:
-    """A node's members of etcd: K3s names them after it, with eight hexadecimal digits."""
-    return [each for each in members if re.fullmatch(rf"{re.escape(node)}-[0-9a-f]{{8}}", each.name)]
+    """A node's etcd members. K3s names a member after its node, with eight hexadecimal digits appended."""
+    return [member for member in members if re.fullmatch(rf"{re.escape(node)}-[0-9a-f]{{8}}", member.name)]
 
 
-def check(node: str, is_server: bool, reports: Mapping[str, EtcdReport | None]) -> None:
-    """Raises InputError, one line, when the node is the last server or etcd could not do without it.
+def check_removal(node: str, is_server: bool, reports: Mapping[str, EtcdReport | None]) -> None:
+    """Raises InputError if the node is the last server, or if etcd would lose its quorum without it.
 
-    `reports`: of the servers that stay, which also have to agree to the removal.
+    `reports`: those of the remaining servers. They must have a quorum to agree to the removal.
     """
     if not is_server:
         return
-    known = {server: report for server, report in reports.items() if report}
-    if not known:
+    answering = [report for report in reports.values() if report]
+    if not answering:
         raise InputError(
             f"{node}: is the last server that answers; `invoke uninstall` takes down the whole cluster"
         )
-    members = next(iter(known.values())).members
-    voters = [each for each in members if not each.learner]
-    going = members_of(node, voters)
-    healthy = {report.name for report in known.values() if report.healthy}
-    left = len(voters) - len(going)
-    if left == 0:
+    voters = [member for member in answering[0].members if not member.learner]
+    removed = members_of(node, voters)
+    remaining = [member.name for member in voters if member not in removed]
+    if not remaining:
         raise InputError(f"{node}: is the last server; `invoke uninstall` takes down the whole cluster")
-    agreeing = sum(each.name in healthy for each in voters if each not in going)
-    needed = left // 2 + 1
+    healthy = {report.name for report in answering if report.healthy}
+    missing = sorted(set(remaining) - healthy)
+    agreeing, needed = len(remaining) - len(missing), len(remaining) // 2 + 1
     if agreeing < needed:
-        missing = ", ".join(
-            sorted(each.name for each in voters if each not in going and each.name not in healthy)
-        )
         raise InputError(
-            f"{node}: without it etcd would have {agreeing} healthy of {left} voters and needs {needed} "
-            f"(not healthy: {missing}); mend those first"
+            f"{node}: without it etcd would have {agreeing} healthy of {len(remaining)} voters and needs {needed} "
+            f"(not healthy: {', '.join(missing)}); repair those first"
         )

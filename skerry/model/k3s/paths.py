@@ -1,4 +1,4 @@
-"""Where K3s stands on a host. Unit names and data folders are upstream's; the binary is kept by version."""
+"""K3s's paths and unit names on a host. They are upstream's, except that each version has its own binary."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ TOKEN, AGENT_TOKEN = "/etc/rancher/k3s/token", "/etc/rancher/k3s/agent-token"
 SERVER = "/var/lib/rancher/k3s/server"
 DATASTORE = f"{SERVER}/db"
 SNAPSHOTS = f"{DATASTORE}/snapshots"
-FULL_TOKEN = f"{SERVER}/token"  # TOKEN with the hash of the server's CA before it, as K3s writes it
+FULL_TOKEN = f"{SERVER}/token"
+"""K3s writes this file: the token with the hash of the server's CA before it."""
 
 
 def binary(version: str) -> str:
-    """The binary of a version; /usr/local/bin/k3s links to the one in use."""
+    """The binary of a version. /usr/local/bin/k3s links to the one in use."""
     return f"/usr/local/lib/k3s/{version}/k3s"
 
 
 def images(filename: str) -> str:
-    """Where K3s looks, at its start, for an archive of container images."""
+    """Where K3s looks for an archive of container images when it starts."""
     return f"/var/lib/rancher/k3s/agent/images/{filename}"
 
 
 def checksum_file(artifact: str) -> str:
-    """The file that remembers an artifact's checksum. Among images there is none: K3s takes every file for one."""
+    """The file with an artifact's checksum. It is not beside image archives, because K3s imports every file there."""
     folder, _, name = artifact.rpartition("/")
     return f"{folder.removesuffix('/images')}/{name}.sha256"
 

@@ -1,4 +1,4 @@
-"""What pods may never take from SSH, systemd, the kubelet and, on servers, etcd and the control plane.
+"""CPU and memory reserved for SSH, systemd, the kubelet and, on servers, etcd and the control plane.
 
 Kubernetes gives pods allocatable = capacity - system-reserved - kube-reserved - eviction-hard
 (https://kubernetes.io/docs/tasks/administer-cluster/reserve-compute-resources/). K3s reserves nothing itself.
@@ -17,19 +17,19 @@ from skerry.model.role import Role
 
 @dataclass(frozen=True)
 class Reserve:
-    """An amount of CPU and memory set aside."""
+    """A reserved amount of CPU and memory."""
 
     cpu_millicores: int
     memory_bytes: int
 
     def __str__(self) -> str:
-        """As the kubelet takes it: "cpu=500m,memory=512Mi"."""
+        """The kubelet's form: "cpu=500m,memory=512Mi"."""
         return f"cpu={format_cpu(self.cpu_millicores)},memory={format_memory(self.memory_bytes)}"
 
 
 @dataclass(frozen=True)
 class Reservations:
-    """system: for the operating system; kube: for the K3s process with all it contains, and containerd."""
+    """`system`: for the operating system. `kube`: for the K3s process with all it contains, and containerd."""
 
     system: Reserve
     kube: Reserve
@@ -38,10 +38,10 @@ class Reservations:
 # The published recipe: 500m and 512Mi each.
 RECIPE = Reservations(Reserve(500, 512 * MIB), Reserve(500, 512 * MIB))
 
-# "auto" sees memory in steps of this size.
+# "auto" rounds memory down to a multiple of this.
 STEP = 64 * MIB
 
-# What CoreDNS requests (k3s-io/k3s, manifests/coredns.yaml): a node with less to give runs nothing of use.
+# What CoreDNS requests (k3s-io/k3s, manifests/coredns.yaml). A node with less for its pods is of no use.
 FLOOR = Reserve(100, 70 * MIB)
 
 
@@ -53,9 +53,9 @@ def reservations(
     memory_bytes: int,
     max_pods: int,
 ) -> Reservations:
-    """The reservations that the setting `reserve` means for a host: "recipe", "auto" or explicit amounts.
+    """A host's reservations by the setting `reserve`: "recipe", "auto" or explicit amounts.
 
-    Raises InputError for any other form; explicit amounts are taken as they are.
+    Raises InputError for any other form. Explicit amounts are not compared with the host's size.
     """
     if isinstance(reserve, Mapping):
         return _explicit(reserve)
@@ -69,7 +69,7 @@ def reservations(
 
 
 def _auto(role: Role, cores: int, memory_bytes: int, max_pods: int) -> Reservations:
-    """Reservations by size and role, from what others publish and K3s has measured.
+    """Reservations by size and role, from published recipes and K3s's measurements.
 
     system: 80m + 1% of CPU, 330 MiB + 5% of memory (Google Distributed Cloud, "Resources available for your
         workloads").
@@ -82,11 +82,11 @@ def _auto(role: Role, cores: int, memory_bytes: int, max_pods: int) -> Reservati
         a slow core) and an agent (275 MiB, 10%) in https://docs.k3s.io/reference/resource-profiling (K3s
         1.26.5, 95th percentile). With SQLite it is 10 MiB less: not worth a rule.
 
-    Each of these three parts of memory is at most a quarter of the host's, the cap that AKS sets since 1.29
-    (https://learn.microsoft.com/azure/aks/node-resource-reservations). So pods keep at least half of an agent
-    and a quarter of a server, however small; and neither a reservation nor what it leaves to pods shrinks as
-    a host grows by whole `STEP`s. Between steps it stays: another kernel's few pages more or less must not
-    change the configuration. Amounts are whole KiB, the unit the kubelet reports in.
+    Each of these three parts of memory is at most a quarter of the host's memory, the cap of AKS since 1.29
+    (https://learn.microsoft.com/azure/aks/node-resource-reservations). So pods keep at least half of an agent and a
+    quarter of a server, however small the host is. As a host grows by whole `STEP`s, neither the reservation nor the
+    rest for pods shrinks. Within a step both stay the same, because a new kernel may report a few pages more or less,
+    which must not change the configuration. Amounts are whole KiB, the unit of the kubelet's reports.
     """
     memory_bytes = memory_bytes // STEP * STEP
     quarter = memory_bytes // 4
@@ -124,13 +124,14 @@ def _amounts(part: str, amounts: Mapping[str, str]) -> Reserve:
         raise InputError(f"{part} {error}") from None
 
 
-def _check_names(given: Mapping[str, object], where: str, wanted: tuple[str, str]) -> None:
-    for name in given:
-        if name not in wanted:
-            raise InputError(f"{where}{name!r} is unknown; give {wanted[0]!r} and {wanted[1]!r}")
-    for name in wanted:
-        if name not in given:
-            raise InputError(f"{where}{name!r} is missing; give {wanted[0]!r} and {wanted[1]!r}")
+def _check_names(mapping: Mapping[str, object], where: str, expected: tuple[str, str]) -> None:
+    remedy = f"give {expected[0]!r} and {expected[1]!r}"
+    for name in mapping:
+        if name not in expected:
+            raise InputError(f"{where}{name!r} is unknown; {remedy}")
+    for name in expected:
+        if name not in mapping:
+            raise InputError(f"{where}{name!r} is missing; {remedy}")
 
 
 def allocatable(
@@ -139,9 +140,9 @@ def allocatable(
     reserved: Reservations,
     eviction_memory_bytes: int,
 ) -> tuple[int, int]:
-    """What pods get: millicores and bytes, by Kubernetes' formula.
+    """CPU in millicores and memory in bytes that remain for pods, by Kubernetes' formula.
 
-    Never negative: the kubelet reports 0 then (kubernetes/kubernetes, pkg/kubelet/nodestatus/setters.go).
+    Never negative: the kubelet reports 0 instead (kubernetes/kubernetes, pkg/kubelet/nodestatus/setters.go).
     """
     cpu = capacity_cpu_millicores - reserved.system.cpu_millicores - reserved.kube.cpu_millicores
     memory = capacity_memory_bytes - reserved.system.memory_bytes - reserved.kube.memory_bytes
@@ -154,7 +155,7 @@ def check_allocatable(
     reserved: Reservations,
     eviction_memory_bytes: int,
 ) -> None:
-    """Raises InputError if the reservations leave pods less than CoreDNS alone requests (FLOOR)."""
+    """Raises InputError if the reservations leave pods less than CoreDNS requests (FLOOR)."""
     cpu, memory = allocatable(capacity_cpu_millicores, capacity_memory_bytes, reserved, eviction_memory_bytes)
     if cpu < FLOOR.cpu_millicores or memory < FLOOR.memory_bytes:
         raise InputError(
@@ -164,7 +165,7 @@ def check_allocatable(
 
 
 def kubelet_args(reserved: Reservations, eviction_hard: Mapping[str, str], max_pods: int) -> list[str]:
-    """The kubelet's arguments, "name=value", in an order that does not depend on the inventory's."""
+    """The kubelet's arguments, "name=value", in an order that does not depend on the inventory."""
     thresholds = ",".join(
         f"{signal}<{eviction_hard[signal]}" for signal in SIGNALS if signal in eviction_hard
     )

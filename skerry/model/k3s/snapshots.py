@@ -1,4 +1,4 @@
-"""K3s's scheduled snapshots of etcd: where and how often, and the credentials of the S3 that takes them, too."""
+"""K3s's configuration for scheduled snapshots of etcd, and the credentials for S3."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from skerry.model.settings.setting_types import S3_KEYS, S3_VARIABLES
 from skerry.model.settings.settings import Settings
 from skerry.model.yaml_text import dump
 
-CREDENTIALS = "/etc/rancher/k3s/config.yaml.d/50-skerry-s3.yaml"  # apart, because it is secret
+CREDENTIALS = "/etc/rancher/k3s/config.yaml.d/50-skerry-s3.yaml"
+"""A drop-in of its own, because it is secret."""
 
 
 def keys(settings: Settings) -> dict[str, object]:
-    """The keys of config.yaml, none of them secret."""
+    """The keys of config.yaml. They contain no secrets."""
     s3 = {f"etcd-s3-{name}": settings.snapshot_s3.get(name) for name in sorted(S3_KEYS)}
     return {
         "etcd-disable-snapshots": not settings.snapshot_schedule,
@@ -26,13 +27,13 @@ def keys(settings: Settings) -> dict[str, object]:
 
 
 def credentials(settings: Settings, environment: Mapping[str, str]) -> list[File]:
-    """The drop-in with S3's credentials, where S3 is wanted. Raises InputError when a variable is not set."""
+    """The drop-in with S3's credentials, if S3 is configured. Raises InputError if one is missing."""
     if not settings.snapshot_s3 or settings.k3s_datastore != "etcd":
         return []
     names = {name: settings.snapshot_s3.get(name, default) for name, default in S3_VARIABLES.items()}
     if missing := [name for name in names.values() if not environment.get(name)]:
         raise InputError(
-            f"snapshot_s3 needs the variable {missing[0]}, which is not set; export it, then run again"
+            f"snapshot_s3 needs the environment variable {missing[0]}, which is not set; export it, then run again"
         )
     content = {f"etcd-s3-{name.removesuffix('_variable').replace('_', '-')}": environment[variable]
                for name, variable in names.items()}  # fmt: skip

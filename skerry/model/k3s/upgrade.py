@@ -1,4 +1,4 @@
-"""Whether a cluster may go from the versions it runs to another one, and in which batches its agents do."""
+"""Checks of a version change, and the batches in which agents are upgraded."""
 
 from __future__ import annotations
 
@@ -12,43 +12,40 @@ from skerry.model.k3s.versions import K3sVersion
 SKEW, SKEW_BEFORE, SKEW_SINCE = 3, 2, (1, 28)
 
 
-def check(to: K3sVersion, running: Mapping[str, K3sVersion], ours: Collection[str]) -> None:
-    """Raises InputError for a downgrade, a skipped minor, or a node that would be left too far behind.
+def check_upgrade(to: K3sVersion, running: Mapping[str, K3sVersion], inventory: Collection[str]) -> None:
+    """Raises InputError for a downgrade, a skipped minor, or a node that would stay too far behind.
 
-    `running`: the version of every node of the cluster; `ours`: those of the inventory, which are upgraded.
+    `running`: the version of every node of the cluster. `inventory`: the nodes that will be upgraded.
     """
-    mine = {node: version for node, version in running.items() if node in ours}
-    if not mine:
-        raise InputError("none of the inventory's hosts is a node of this cluster; `invoke up` comes first")
-    newest, oldest = (pick(mine, key=lambda node: mine[node]) for pick in (max, min))
-    if mine[newest] > to:
+    versions = {node: version for node, version in running.items() if node in inventory}
+    if not versions:
+        raise InputError("none of the inventory's hosts is a node of this cluster; run `invoke up` first")
+    newest, oldest = max(versions, key=versions.__getitem__), min(versions, key=versions.__getitem__)
+    if versions[newest] > to:
         raise InputError(
-            f"{newest} runs {mine[newest]}, {to} is older; `invoke rollback` goes back, after an upgrade"
+            f"{newest} runs {versions[newest]}, {to} is older; `invoke rollback` goes back after an upgrade"
         )
-    if skips(mine[oldest], to):
+    if skips(versions[oldest], to):
+        version = versions[oldest]
         raise InputError(
-            f"{oldest} runs {mine[oldest]}, {to} skips a minor; {_next(mine[oldest])} comes first"
+            f"{oldest} runs {version}, {to} skips a minor; upgrade to a release of {version.next_minor_line} first"
         )
     allowed = SKEW if to.kubernetes >= SKEW_SINCE else SKEW_BEFORE
     for node, version in sorted(running.items()):
-        if node not in ours and to.minor - version.minor > allowed:
+        if node not in inventory and to.minor - version.minor > allowed:
             raise InputError(
                 f"{node} is not in the inventory and runs {version}, more than {allowed} minors behind {to}; "
-                "add it, or take it out with `invoke node-remove`"
+                "add it to the inventory, or remove it with `invoke node-remove`"
             )
 
 
 def skips(running: K3sVersion, to: K3sVersion) -> bool:
-    """Whether a minor lies between: Kubernetes takes one at a time."""
+    """True if a minor lies between the versions. Kubernetes must be upgraded one minor at a time."""
     return to.minor > running.minor + 1
 
 
-def _next(running: K3sVersion) -> str:
-    return f"a release of v{running.major}.{running.minor + 1}"
-
-
 def needs_snapshot(running: K3sVersion, to: K3sVersion) -> bool:
-    """Whether going back from `running` to `to` takes the datastore of then: another minor has written to it since.
+    """Whether a rollback must restore the pre-upgrade snapshot: yes if the Kubernetes minor differs.
 
     https://docs.k3s.io/upgrades/roll-back
     """
@@ -56,6 +53,6 @@ def needs_snapshot(running: K3sVersion, to: K3sVersion) -> bool:
 
 
 def batches(agents: Sequence[str], percent: int) -> list[list[str]]:
-    """The agents in turn, so many of a hundred at a time, at least one."""
+    """The agents in batches of `percent`, at least one agent each."""
     size = max(1, len(agents) * percent // 100)
-    return [list(agents[at : at + size]) for at in range(0, len(agents), size)]
+    return [list(agents[start : start + size]) for start in range(0, len(agents), size)]

@@ -1,4 +1,4 @@
-"""K3s versions, and what depends on them."""
+"""K3s versions, and the rules that depend on them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from skerry.model.errors import InputError
 
-# Kubernetes minors this project knows. Before extending the range, read the release notes of K3s and of
-# Kubernetes for the new minor, above all on cgroup, removed kubelet flags and removed K3s keys.
+# Kubernetes minors that Skerry supports. Before extending the range, read the new minor's release notes of K3s and of
+# Kubernetes, above all on cgroup, removed kubelet flags and removed K3s keys.
 OLDEST_KNOWN = (1, 21)
 NEWEST_KNOWN = (1, 37)
 
@@ -16,9 +16,9 @@ NEWEST_KNOWN = (1, 37)
 # https://github.com/kubernetes/enhancements/issues/5573, kubernetes/kubernetes#134298
 NEWEST_WITH_CGROUP_V1 = (1, 34)
 
-# First release of each minor line that knows a configuration key or value; newer lines all do.
-# A K3s server skips keys it does not know (k3s-io/k3s#4464), so that a setting would quietly not apply;
-# an agent does not start (k3s-io/k3s-ansible#270).
+# First release of each minor line that supports a configuration key or value; all newer lines support it. A K3s server
+# ignores unknown keys (k3s-io/k3s#4464), so that a setting would silently not apply; an agent does not start with them
+# (k3s-io/k3s-ansible#270).
 FIRST_RELEASES = {
     # k3s-io/k3s#6602, #6599; k3s-io/k3s#6644 for 1.25
     "prefer-bundled-bin": ("v1.23.15+k3s1", "v1.24.9+k3s1", "v1.25.5+k3s1"),
@@ -31,7 +31,7 @@ FIRST_RELEASES = {
 
 @dataclass(frozen=True, order=True)
 class K3sVersion:
-    """A K3s release such as v1.36.3+k3s1: the second K3s release on Kubernetes 1.36.3 would be +k3s2."""
+    """A K3s release such as v1.36.3+k3s1. The next K3s release with Kubernetes 1.36.3 would be +k3s2."""
 
     major: int
     minor: int
@@ -40,7 +40,7 @@ class K3sVersion:
 
     @classmethod
     def parse(cls, text: str) -> K3sVersion:
-        """The version that `text` names. Raises InputError for pre-releases and any other form."""
+        """The version in `text`. Raises InputError for pre-releases and any other form."""
         match = re.fullmatch(r"v([0-9]+)\.([0-9]+)\.([0-9]+)(-[a-z0-9.]+)?\+k3s([0-9]+)", text)
         if not match:
             raise InputError(f"{text!r} is not a K3s version; write it as 'v1.36.3+k3s1'")
@@ -54,8 +54,12 @@ class K3sVersion:
 
     @property
     def minor_line(self) -> str:
-        """The line of releases it belongs to: "v1.36"."""
+        """The line of releases that the version belongs to: "v1.36"."""
         return f"v{self.major}.{self.minor}"
+
+    @property
+    def next_minor_line(self) -> str:
+        return f"v{self.major}.{self.minor + 1}"
 
     @property
     def kubernetes(self) -> tuple[int, int]:
@@ -64,27 +68,27 @@ class K3sVersion:
 
 
 def check_known(version: K3sVersion) -> None:
-    """Raises InputError for a version outside the range this project knows."""
+    """Raises InputError for a version outside the supported range."""
     if not OLDEST_KNOWN <= version.kubernetes <= NEWEST_KNOWN:
         known = " to ".join(f"{major}.{minor}" for major, minor in (OLDEST_KNOWN, NEWEST_KNOWN))
         raise InputError(
-            f"K3s {version} is outside the known Kubernetes {known}; "
-            "choose one inside, or read its release notes and extend the range in skerry/model/k3s/versions.py"
+            f"K3s {version} is outside the known Kubernetes versions {known}; choose one of these, "
+            "or read its release notes and extend the range in skerry/model/k3s/versions.py"
         )
 
 
 def accepts_cgroup_v1(version: K3sVersion) -> bool:
-    """Whether the version's kubelet starts on a host with cgroup v1 (or hybrid, as in stock Ubuntu 20.04)."""
+    """Whether the version's kubelet starts on cgroup v1, which includes the hybrid mode of stock Ubuntu 20.04."""
     return version.kubernetes <= NEWEST_WITH_CGROUP_V1
 
 
 def check_supports(version: K3sVersion, feature: str) -> None:
-    """Raises InputError if `feature`, a key or value in FIRST_RELEASES, came after `version`."""
+    """Raises InputError if `version` is older than `feature`, a key or value in FIRST_RELEASES."""
     firsts = [K3sVersion.parse(first) for first in FIRST_RELEASES.get(feature, ())]
     if not firsts or version.kubernetes > firsts[-1].kubernetes:
         return
     if not any(first.kubernetes == version.kubernetes and first <= version for first in firsts):
         raise InputError(
-            f"K3s {version} does not know {feature!r}; it came with {', '.join(map(str, firsts))}: "
+            f"K3s {version} does not support {feature!r}, which came with {', '.join(map(str, firsts))}; "
             "leave it out, or raise k3s_version"
         )

@@ -141,7 +141,7 @@ def test_a_lost_cluster_comes_back_on_fresh_hosts_and_its_agent_with_it(
     assert secret.encode() not in path.read_bytes()
     running = cluster.invoke("restore", path.name, "--yes")
     assert (running.returncode, running.stderr.count("\n")) == (2, 1), running.stderr
-    assert "say --overwrite if it shall" in running.stderr
+    assert "add --overwrite to restore anyway" in running.stderr
 
     begun = time.monotonic()
     with ThreadPoolExecutor() as pool:

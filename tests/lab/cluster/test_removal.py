@@ -13,7 +13,7 @@ def test_a_removed_server_is_forgotten_and_comes_back_when_it_is_listed(cluster:
     assert cluster.nodes() == dict.fromkeys(["c1", "c2", AGENT], "True")
     assert cluster.shell("c3", "ls /etc/rancher /usr/local/bin/k3s 2>&1 || true").count("No such file") == 2
     for name, words in (
-        ("c9", "is no node of this cluster; there are c1, c2, c4"),
+        ("c9", "is no node of this cluster; the nodes are c1, c2, c4"),
         ("c3", "is no node of this cluster"),
     ):
         again = cluster.invoke("node-remove", name, "--yes")

@@ -14,7 +14,15 @@ import pytest
 from skerry.commands.cluster import archive, backup
 from skerry.fleet import sops
 from skerry.model.errors import InputError
-from skerry.model.k3s.backup import DATASTORE, MANIFEST, Manifest, archive_name, check, parse, place_of
+from skerry.model.k3s.backup import (
+    DATASTORE,
+    MANIFEST,
+    Manifest,
+    archive_name,
+    check_restore,
+    parse,
+    restored_file,
+)
 
 CONTENT = b"everything that etcd knows\n" * 50_000
 MANIFEST_OF = Manifest(
@@ -136,10 +144,10 @@ def test_a_manifest_of_another_form_is_refused(text: str) -> None:
 
 def judge(**changes: object) -> None:
     asked = {
-        "cluster": "oslo", "version": "v1.34.3+k3s1", "datastore": "etcd", "found": {"oslo1": "", "oslo2": "a" * 64},
-        "answering": "", "overwrite": False,
+        "cluster": "oslo", "version": "v1.34.3+k3s1", "datastore": "etcd",
+        "authorities": {"oslo1": "", "oslo2": "a" * 64}, "answering": "", "overwrite": False,
     }  # fmt: skip
-    check(MANIFEST_OF, **{**asked, **changes})  # type: ignore[arg-type]
+    check_restore(MANIFEST_OF, **{**asked, **changes})  # type: ignore[arg-type]
 
 
 def test_it_may_be_restored_on_the_same_hosts_and_on_fresh_ones_also_with_the_next_minor() -> None:
@@ -151,12 +159,12 @@ def test_it_may_be_restored_on_the_same_hosts_and_on_fresh_ones_also_with_the_ne
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"cluster": "bergen"}, "is of cluster oslo, this inventory is bergen"),
-        ({"datastore": "sqlite"}, "holds etcd, k3s_datastore is sqlite"),
+        ({"cluster": "bergen"}, "is of cluster oslo, but this inventory is of bergen"),
+        ({"datastore": "sqlite"}, "contains etcd, but k3s_datastore is sqlite"),
         ({"version": "v1.34.2+k3s1"}, r"v1.34.3\+k3s1, newer than k3s_version v1.34.2"),
         ({"version": "v1.36.0+k3s1"}, "skips a minor"),
-        ({"found": {"oslo1": "", "oslo2": "b" * 64}}, "oslo2: holds another cluster"),
-        ({"answering": "oslo2"}, "oslo2 answers; .* say --overwrite"),
+        ({"authorities": {"oslo1": "", "oslo2": "b" * 64}}, "oslo2: belongs to another cluster"),
+        ({"answering": "oslo2"}, r"\(oslo2 answers\) .* add --overwrite"),
     ],
 )
 def test_what_must_not_be_restored_is_one_line(changes: dict[str, object], words: str) -> None:
@@ -166,12 +174,15 @@ def test_what_must_not_be_restored_is_one_line(changes: dict[str, object], words
 
 
 def test_files_go_where_k3s_looks_and_nowhere_else() -> None:
-    assert place_of("server/tls/etcd/peer-ca.key") == (
+    assert restored_file("server/tls/etcd/peer-ca.key") == (
         "/var/lib/rancher/k3s/server/tls/etcd/peer-ca.key",
         "600",
     )
-    assert place_of("server/tls/server-ca.crt") == ("/var/lib/rancher/k3s/server/tls/server-ca.crt", "644")
-    assert place_of("etc/agent-token") == ("/etc/rancher/k3s/agent-token", "600")
+    assert restored_file("server/tls/server-ca.crt") == (
+        "/var/lib/rancher/k3s/server/tls/server-ca.crt",
+        "644",
+    )
+    assert restored_file("etc/agent-token") == ("/etc/rancher/k3s/agent-token", "600")
     for name in (
         "server/tls/../../../etc/shadow",
         "etc/shadow",
@@ -179,7 +190,7 @@ def test_files_go_where_k3s_looks_and_nowhere_else() -> None:
         "server/db/x",
         "etc/config.yaml",
     ):
-        assert place_of(name) is None
+        assert restored_file(name) is None
 
 
 def test_an_unknown_archive_is_told_with_those_there_are(

@@ -141,7 +141,7 @@ def test_s3s_credentials_come_from_the_environment_and_stand_apart() -> None:
     assert from_yaml(file.content) == {"etcd-s3-access-key": "AK", "etcd-s3-secret-key": "0x1"}
     assert "0x1" not in to_yaml(server(**FULL))
     named = settings(snapshot_s3={"bucket": "b", "secret_key_variable": "OSLO_SECRET"})
-    with pytest.raises(InputError, match="needs the variable OSLO_SECRET, which is not set"):
+    with pytest.raises(InputError, match="needs the environment variable OSLO_SECRET, which is not set"):
         credentials(named, {"SKERRY_S3_ACCESS_KEY": "AK", "SKERRY_S3_SECRET_KEY": "x"})
     assert credentials(settings(), {}) == credentials(settings(**FULL, k3s_datastore="sqlite"), {}) == []
 
@@ -233,11 +233,11 @@ def test_an_empty_file_holds_no_keys() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("- a\n", "K3s's config.yaml holds no keys; mend or remove it"),
+        ("- a\n", "K3s's config.yaml contains no mapping; correct or remove it"),
         (
             "a: [",
             "K3s's config.yaml is not YAML (while parsing a flow node expected the node content, but found "
-            "'<stream end>' in \"<unicode string>\", line 1, column 5: a: [ ^); mend or remove it",
+            "'<stream end>' in \"<unicode string>\", line 1, column 5: a: [ ^); correct or remove it",
         ),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from skerry.model.errors import InputError
 from skerry.model.k3s.etcd import EtcdReport, Member, member_problem, parse, quorum_blocker
-from skerry.model.k3s.node_removal import check, members_of, node_of
+from skerry.model.k3s.node_removal import check_removal, members_of, node_of
 
 NAMES = ("a-00000001", "b-00000002", "c-00000003")
 MEMBERS = tuple(Member(number, name, learner=False) for number, name in enumerate(NAMES, start=1))
@@ -120,16 +120,16 @@ def test_a_node_is_found_by_name_or_address_and_its_member_by_name() -> None:
     nodes = {"a": {"status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.1"}]}}}
     assert node_of("A", [], nodes) == "a"
     assert node_of("oslo-1", ["192.0.2.1"], nodes) == "a"
-    with pytest.raises(InputError, match="no node of this cluster; there are a"):
+    with pytest.raises(InputError, match="no node of this cluster; the nodes are a"):
         node_of("oslo-2", ["192.0.2.2"], nodes)
     assert members_of("a", [*MEMBERS, Member(9, "a-b-00000009", False)]) == [MEMBERS[0]]
 
 
 def test_what_etcd_needs_is_not_removed(reports: dict[str, EtcdReport | None]) -> None:
     others = {name: reports[name] for name in ("b", "c")}
-    check("a", True, others)
-    check("agent", False, {})
+    check_removal("a", True, others)
+    check_removal("agent", False, {})
     with pytest.raises(InputError, match=r"1 healthy of 2 voters and needs 2 \(not healthy: c-00000003\)"):
-        check("a", True, others | {"c": None})
+        check_removal("a", True, others | {"c": None})
     with pytest.raises(InputError, match="last server"):
-        check("a", True, {"b": None, "c": None})
+        check_removal("a", True, {"b": None, "c": None})

@@ -46,8 +46,8 @@ def test_a_host_that_is_well_needs_nobody(settings: Settings) -> None:
         ({"expires": NOW + 29 * DAY_SECONDS}, "serving-kube-apiserver.crt expires in 29 days"),
         ({"snapshot": NOW - 26 * HOUR_SECONDS}, "the newest snapshot is 26 h old"),
         ({"snapshot": 0}, "the newest snapshot does not exist"),
-        ({"free_bytes": 3 << 30}, "3.0 GiB free in /var/lib, wanted are 10"),
-        ({"restore": True}, "a restore was cut off"),
+        ({"free_bytes": 3 << 30}, "3.0 GiB free in /var/lib, but min_disk_free_gib is 10"),
+        ({"restore": True}, "a restore was interrupted"),
     ],
 )
 def test_what_needs_a_person_is_told_with_figures(

@@ -202,4 +202,6 @@ def test_amounts_and_percentages_are_thresholds(signal: str, value: str) -> None
 def test_every_eviction_signal_must_be_set(signal: str) -> None:
     with pytest.raises(InputError) as caught:
         check_eviction({name: value for name, value in EVICTION.items() if name != signal})
-    assert str(caught.value) == f"{signal!r} is missing; set it, '0%' means never to evict for it"
+    assert (
+        str(caught.value) == f"{signal!r} is missing; set it, to '0%' if pods shall never be evicted for it"
+    )

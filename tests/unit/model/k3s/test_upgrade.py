@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skerry.model.errors import InputError
-from skerry.model.k3s.upgrade import batches, check, needs_snapshot
+from skerry.model.k3s.upgrade import batches, check_upgrade, needs_snapshot
 from skerry.model.k3s.versions import K3sVersion
 
 OURS = {"a", "b", "c"}
@@ -16,7 +16,7 @@ def versions(**running: str) -> dict[str, K3sVersion]:
 
 
 def judge(to: str, **running: str) -> None:
-    check(K3sVersion.parse(f"v1.{to}+k3s1"), versions(**running), OURS)
+    check_upgrade(K3sVersion.parse(f"v1.{to}+k3s1"), versions(**running), OURS)
 
 
 def test_a_patch_and_the_next_minor_are_taken_also_when_a_call_before_was_cut_off() -> None:
@@ -37,7 +37,7 @@ def test_a_patch_and_the_next_minor_are_taken_also_when_a_call_before_was_cut_of
         (
             "36.0",
             {"a": "35.9", "b": "34.3"},
-            r"b runs v1\.34\.3\+k3s1, .* skips a minor; a release of v1\.35 comes first",
+            r"b runs v1\.34\.3\+k3s1, .* skips a minor; upgrade to a release of v1\.35 first",
         ),
         (
             "35.0",

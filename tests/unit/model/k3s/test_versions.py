@@ -67,8 +67,8 @@ def test_an_unknown_minor_is_refused_and_the_file_to_extend_named(text: str) -> 
     with pytest.raises(InputError) as caught:
         check_known(K3sVersion.parse(text))
     assert str(caught.value) == (
-        f"K3s {text} is outside the known Kubernetes 1.21 to 1.37; "
-        "choose one inside, or read its release notes and extend the range in skerry/model/k3s/versions.py"
+        f"K3s {text} is outside the known Kubernetes versions 1.21 to 1.37; "
+        "choose one of these, or read its release notes and extend the range in skerry/model/k3s/versions.py"
     )
 
 
@@ -84,8 +84,8 @@ def test_a_feature_is_refused_before_its_first_release_in_each_line(text: str) -
     with pytest.raises(InputError) as caught:
         check_supports(K3sVersion.parse(text), "prefer-bundled-bin")
     assert str(caught.value) == (
-        f"K3s {text} does not know 'prefer-bundled-bin'; it came with v1.23.15+k3s1, v1.24.9+k3s1, "
-        "v1.25.5+k3s1: leave it out, or raise k3s_version"
+        f"K3s {text} does not support 'prefer-bundled-bin', which came with v1.23.15+k3s1, v1.24.9+k3s1, "
+        "v1.25.5+k3s1; leave it out, or raise k3s_version"
     )
 
 

@@ -125,7 +125,7 @@ def test_a_mirror_needs_no_slash_at_its_end() -> None:
         (
             "k3s_version",
             "v1.99.0+k3s1",
-            "K3s v1.99.0+k3s1 is outside the known Kubernetes 1.21 to 1.37; choose one inside, or read "
+            "K3s v1.99.0+k3s1 is outside the known Kubernetes versions 1.21 to 1.37; choose one of these, or read "
             "its release "
             "notes and extend the range in skerry/model/k3s/versions.py",
         ),
@@ -259,31 +259,31 @@ def test_a_bad_item_of_a_list_is_named_by_its_place(name: str, value: object, pr
         (
             "disable",
             ["traefik"],
-            "'disable' may not be set here; it is composed from the other settings: remove it",
+            "'disable' may not be set here: other settings decide it; remove it",
         ),
         (
             "tls-san+",
             ["x"],
-            "'tls-san+' may not be set here; it is composed from the other settings: remove it",
+            "'tls-san+' may not be set here: other settings decide it; remove it",
         ),
         (
             "token",
             "secret",
-            "'token' may not be set here; Skerry keeps the tokens, in files that only root reads: remove it",
+            "'token' may not be set here: Skerry manages the tokens in files that only root can read; remove it",
         ),
-        ("t", "x", "'t' is not a key of K3s; write it as `k3s server --help` does, without '--'"),
+        ("t", "x", "'t' is not a key of K3s; write it as `k3s server --help` shows it, without '--'"),
         (
             "--debug",
             True,
-            "'--debug' is not a key of K3s; write it as `k3s server --help` does, without '--'",
+            "'--debug' is not a key of K3s; write it as `k3s server --help` shows it, without '--'",
         ),
         (
             "kubelet_arg",
             [],
-            "'kubelet_arg' is not a key of K3s; write it as `k3s server --help` does, without '--'",
+            "'kubelet_arg' is not a key of K3s; write it as `k3s server --help` shows it, without '--'",
         ),
-        ("debug", None, "'debug' is None; give it a text, a number, True, False or a list"),
-        ("debug", {"a": 1}, "'debug' is {'a': 1}; give it a text, a number, True, False or a list"),
+        ("debug", None, "'debug' is None; write a string, a number, True, False or a list"),
+        ("debug", {"a": 1}, "'debug' is {'a': 1}; write a string, a number, True, False or a list"),
     ],
 )
 def test_an_extra_key_that_is_ours_or_no_flag_is_refused(key: str, value: object, problem: str) -> None:
@@ -309,7 +309,7 @@ def test_an_extra_key_that_is_ours_or_no_flag_is_refused(key: str, value: object
         (
             "nodefs.available",
             "101%",
-            "'nodefs.available' is '101%'; a percentage goes from '0%' to '100%'",
+            "'nodefs.available' is '101%'; write a percentage from '0%' to '100%'",
         ),
         ("pid.available", "5Mi", "'pid.available' is '5Mi'; write a number such as '1000', or '5%'"),
     ],
@@ -330,7 +330,7 @@ def test_a_bad_threshold_is_named_by_its_signal(signal: str, value: str, problem
 def test_what_came_after_the_chosen_version_is_refused(name: str, value: object, feature: str) -> None:
     line = refusal(k3s_version="v1.21.14+k3s1", **{name: value})
     assert line.startswith(
-        f"oslo1: setting {name}: K3s v1.21.14+k3s1 does not know {feature!r}; it came with v1."
+        f"oslo1: setting {name}: K3s v1.21.14+k3s1 does not support {feature!r}, which came with v1."
     )
 
 
