@@ -1,7 +1,8 @@
-"""The road with a real K3s, from a fresh host to a Ready node, through a reboot and a failure, to its removal.
+"""A real K3s: from a fresh host to a Ready node, through a reboot and a failure, to its removal.
 
-Needs root, and a K3s release in artifacts/k3s/<version>/ (`invoke artifacts-fetch` puts it there). Pods are not
-needed: their images may be out of reach. The tests are one story and run in order.
+Needs root, and a K3s release in artifacts/k3s/<version>/ (`invoke artifacts-fetch` puts it there). No pods are
+started, because their images may be unreachable. The tests run in order: each needs the state that the one before
+has left.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from typing import Any
 import pytest
 
 from skerry import lab
+from skerry.local.paths import PROJECT
 from skerry.model.quantity import GIB, MIB, parse_cpu, parse_memory
-from tests.lab.runs import PROJECT, Result, Running
+from tests.lab.runs import Result, Running
 
 SECONDS = 600  # for one run of the engine
 START = "K3s | Start K3s and wait for a Ready node"
@@ -30,7 +32,7 @@ RECONFIGURE = [
 ]
 
 
-def walk(inventory: Path) -> Result:
+def deploy(inventory: Path) -> Result:
     return Running(inventory, "deploy/k3s.py", inventory.parent / "home").finish(SECONDS)
 
 
@@ -42,12 +44,12 @@ def invoke(inventory: Path, task: str, *arguments: str) -> subprocess.CompletedP
     )
 
 
-def show(host: lab.LabHost, command: str) -> str:
+def output(host: lab.LabHost, command: str) -> str:
     return lab.run(host.name, command).stdout.strip()
 
 
 def get(host: lab.LabHost, path: str) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(show(host, f"k3s kubectl get --raw {path}"))
+    answer: dict[str, Any] = json.loads(output(host, f"k3s kubectl get --raw {path}"))
     return answer
 
 
@@ -57,30 +59,32 @@ def node(host: lab.LabHost) -> dict[str, Any]:
 
 
 def is_ready(host: lab.LabHost) -> bool:
-    return ("Ready", "True") in [(each["type"], each["status"]) for each in node(host)["conditions"]]
+    return ("Ready", "True") in [
+        (condition["type"], condition["status"]) for condition in node(host)["conditions"]
+    ]
 
 
 def starts(host: lab.LabHost) -> int:
-    """How often systemd has brought K3s up."""
-    return int(show(host, "journalctl --unit k3s --output cat | grep -c '^Started '"))
+    """How many times systemd has started K3s."""
+    return int(output(host, "journalctl --unit k3s --output cat | grep -c '^Started '"))
 
 
 def assert_allocatable(host: lab.LabHost, cpu_millicores: int, memory_bytes: int) -> None:
-    """Pods get what is there less `cpu_millicores` and `memory_bytes`, to the byte."""
+    """Assert that allocatable is capacity less `cpu_millicores` and `memory_bytes`, to the byte."""
     capacity, allocatable = node(host)["capacity"], node(host)["allocatable"]
     assert parse_cpu(capacity["cpu"]) - parse_cpu(allocatable["cpu"]) == cpu_millicores
-    memory = [parse_memory(each["memory"], from_api=True) for each in (capacity, allocatable)]
+    memory = [parse_memory(amounts["memory"], from_api=True) for amounts in (capacity, allocatable)]
     assert memory[0] - memory[1] == memory_bytes
 
 
 def kubelet(host: lab.LabHost) -> dict[str, Any]:
-    """The configuration that the kubelet says it runs with."""
+    """The kubelet's running configuration, according to itself."""
     configuration: dict[str, Any] = get(host, f"/api/v1/nodes/{host.name}/proxy/configz")["kubeletconfig"]
     return configuration
 
 
 def test_a_fresh_host_becomes_a_ready_node(host: lab.LabHost, inventory: Path, version: str) -> None:
-    result = walk(inventory)
+    result = deploy(inventory)
     assert result.code == 0, result.stderr
     assert result.changed[-1] == START
     assert is_ready(host)
@@ -88,11 +92,11 @@ def test_a_fresh_host_becomes_a_ready_node(host: lab.LabHost, inventory: Path, v
 
 
 def test_a_second_run_changes_nothing(inventory: Path) -> None:
-    result = walk(inventory)
+    result = deploy(inventory)
     assert (result.code, result.changed) == (0, [])
 
 
-def test_pods_get_what_the_recipe_leaves(host: lab.LabHost) -> None:
+def test_pods_get_the_capacity_less_the_recipes_reservations(host: lab.LabHost) -> None:
     assert_allocatable(host, 500 + 500, 512 * MIB + 512 * MIB + 100 * MIB)
     assert (
         kubelet(host)["systemReserved"] == kubelet(host)["kubeReserved"] == {"cpu": "500m", "memory": "512Mi"}
@@ -105,12 +109,12 @@ def test_other_reservations_restart_k3s_once(
 ) -> None:
     before = starts(host)
     write("auto")
-    result = walk(inventory)
+    result = deploy(inventory)
     assert (result.code, result.changed) == (0, RECONFIGURE), result.stderr
-    assert (starts(host) - before, show(host, "systemctl show k3s -p NRestarts --value")) == (1, "0")
+    assert (starts(host) - before, output(host, "systemctl show k3s -p NRestarts --value")) == (1, "0")
     reserved = [kubelet(host)[name] for name in ("systemReserved", "kubeReserved")]
-    cpu = sum(parse_cpu(each["cpu"]) for each in reserved)
-    memory = sum(parse_memory(each["memory"]) for each in reserved)
+    cpu = sum(parse_cpu(amounts["cpu"]) for amounts in reserved)
+    memory = sum(parse_memory(amounts["memory"]) for amounts in reserved)
     assert cpu != 1000
     assert memory != 1 * GIB
     assert_allocatable(host, cpu, memory + 100 * MIB)
@@ -129,97 +133,98 @@ def test_kubectl_works_from_the_controller(inventory: Path) -> None:
 
     assert " Ready " in kubectl("get", "nodes", "--no-headers")
     kubectl("create", "namespace", "try")
-    kubectl("--namespace", "try", "create", "configmap", "open", "--from-literal=word=said-in-the-open")
-    kubectl("--namespace", "try", "create", "secret", "generic", "shut", "--from-literal=word=said-in-secret")
+    kubectl("--namespace", "try", "create", "configmap", "open", "--from-literal=word=in-clear-text")
+    kubectl("--namespace", "try", "create", "secret", "generic", "shut", "--from-literal=word=in-a-secret")
     assert (
         kubectl("--namespace", "try", "get", "configmap", "open", "-o", "jsonpath={.data.word}")
-        == "said-in-the-open"
+        == "in-clear-text"
     )
 
 
 def test_etcd_keeps_the_data_and_secrets_are_encrypted(host: lab.LabHost) -> None:
-    """The configmap shows that a word in the open would be found."""
-    if "try" not in show(host, "k3s kubectl get namespaces"):
-        pytest.skip("there is nothing to look for: no kubectl on this machine")
+    """The configmap's word is found, which shows that an unencrypted Secret's word would be, too."""
+    if "try" not in output(host, "k3s kubectl get namespaces"):
+        pytest.skip("nothing was written: no kubectl on this machine")
     data = "/var/lib/rancher/k3s/server/db/etcd/member"
-    found = {
-        word: show(host, f"grep -rlas {word} {data} || true")
-        for word in ("said-in-the-open", "said-in-secret")
+    files = {
+        word: output(host, f"grep -rlas {word} {data} || true") for word in ("in-clear-text", "in-a-secret")
     }
-    assert (found["said-in-the-open"] != "", found["said-in-secret"]) == (True, "")
-    assert show(host, f"grep -rlas k8s:enc: {data}") != ""
+    assert (files["in-clear-text"] != "", files["in-a-secret"]) == (True, "")
+    assert output(host, f"grep -rlas k8s:enc: {data}") != ""
 
 
-def test_the_token_shows_nowhere(host: lab.LabHost) -> None:
+def test_the_token_is_never_shown(host: lab.LabHost) -> None:
     token = "/etc/rancher/k3s/token"
-    assert show(host, f"stat -c '%a %U' {token}") == "600 root"
-    assert show(host, f"ps -eww -o args | grep -F -f {token} || true") == ""
-    assert show(host, f"journalctl --output cat | grep -F -f {token} || true") == ""
+    assert output(host, f"stat -c '%a %U' {token}") == "600 root"
+    assert output(host, f"ps -eww -o args | grep -F -f {token} || true") == ""
+    assert output(host, f"journalctl --output cat | grep -F -f {token} || true") == ""
 
 
 def test_after_a_reboot_k3s_comes_back_by_itself(host: lab.LabHost, inventory: Path) -> None:
     lab.reboot(host.name)
-    show(host, "timeout 300 sh -c 'until systemctl is-active k3s; do sleep 1; done'")
-    result = walk(inventory)
+    output(host, "timeout 300 sh -c 'until systemctl is-active k3s; do sleep 1; done'")
+    result = deploy(inventory)
     assert result.code == 0, result.stderr
-    assert [name for name in result.changed if name != START] == []  # it may have had to wait
-    assert show(host, "systemctl show k3s -p NRestarts --value") == "0"
-    again = walk(inventory)
+    assert [name for name in result.changed if name != START] == []  # it waits if the node is not Ready yet
+    assert output(host, "systemctl show k3s -p NRestarts --value") == "0"
+    again = deploy(inventory)
     assert (again.code, again.changed) == (0, [])
 
 
-def test_the_acceptance_checks_are_green(inventory: Path) -> None:
+def test_the_acceptance_checks_pass(inventory: Path) -> None:
     checks = invoke(inventory, "verify")
     assert checks.returncode == 0, checks.stderr
     assert " 0 failed" in checks.stdout
 
 
-def test_a_kubelet_that_does_not_start_is_told_with_its_reason(
+def test_a_kubelet_that_does_not_start_is_reported_with_its_reason(
     host: lab.LabHost, inventory: Path, write: Callable[[str], Path]
 ) -> None:
-    """The node still stands as Ready in the datastore, and the reason far above the end of the journal."""
+    """Although the datastore still has the node as Ready, and the reason is far from the end of the journal."""
     folder = "/etc/rancher/k3s/config.yaml.d"
-    show(host, f"mkdir {folder} && printf 'kubelet-arg+:\\n- no-such-flag=1\\n' > {folder}/50-test.yaml")
+    output(host, f"mkdir {folder} && printf 'kubelet-arg+:\\n- no-such-flag=1\\n' > {folder}/50-test.yaml")
     write("recipe")
-    result = walk(inventory)
+    result = deploy(inventory)
     assert (result.code, result.failed) == (1, [START])
     assert "unknown flag: --no-such-flag" in result.stdout + result.stderr
-    show(host, f"rm -r {folder}")
-    mended = walk(inventory)
+    output(host, f"rm -r {folder}")
+    mended = deploy(inventory)
     assert (mended.code, mended.changed) == (0, [START]), mended.stderr
     assert_allocatable(host, 1000, 1 * GIB + 100 * MIB)
 
 
-def test_local_volumes_hold_up_the_removal(host: lab.LabHost, inventory: Path) -> None:
+def test_local_volumes_prevent_the_removal(host: lab.LabHost, inventory: Path) -> None:
     volume = "/var/lib/rancher/k3s/storage/pvc-1"
-    show(host, f"mkdir -p {volume} && touch {volume}/data")
+    output(host, f"mkdir -p {volume} && touch {volume}/data")
     refused = invoke(inventory, "uninstall", "--yes")
     assert refused.returncode == 1
     assert "pvc-1" in refused.stderr + refused.stdout
     assert is_ready(host)
-    show(host, f"rm -r {volume}")
+    output(host, f"rm -r {volume}")
 
 
 def test_nothing_of_k3s_is_left(host: lab.LabHost, inventory: Path) -> None:
     removed = invoke(inventory, "uninstall", "--yes")
     assert removed.returncode == 0, removed.stderr
-    assert show(host, "ps -e -o args | grep -E '[k]3s|[c]ontainerd' || true") == ""
+    assert output(host, "ps -e -o args | grep -E '[k]3s|[c]ontainerd' || true") == ""
     assert (
-        show(host, "grep -E ' /(run/k3s|run/netns/cni-|var/lib/(kubelet|rancher))' /proc/mounts || true")
+        output(host, "grep -E ' /(run/k3s|run/netns/cni-|var/lib/(kubelet|rancher))' /proc/mounts || true")
         == ""
     )
-    assert show(host, "ip -o link | grep -E 'cni0|flannel|veth' || true") == ""
-    places = (
+    assert output(host, "ip -o link | grep -E 'cni0|flannel|veth' || true") == ""
+    paths = (
         "/etc/rancher /var/lib/rancher /var/lib/kubelet /var/lib/cni /run/k3s /run/flannel /usr/local/lib/k3s"
     )
     assert (
-        show(host, f"ls -d {places} /usr/local/bin/k3s* /etc/systemd/system/k3s*.service 2>/dev/null || true")
+        output(
+            host, f"ls -d {paths} /usr/local/bin/k3s* /etc/systemd/system/k3s*.service 2>/dev/null || true"
+        )
         == ""
     )
 
 
 def test_it_can_be_installed_again(host: lab.LabHost, inventory: Path) -> None:
-    result = walk(inventory)
+    result = deploy(inventory)
     assert result.code == 0, result.stderr
     assert is_ready(host)
-    assert "try" not in show(host, "k3s kubectl get namespaces --no-headers").split()
+    assert "try" not in output(host, "k3s kubectl get namespaces --no-headers").split()

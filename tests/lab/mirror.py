@@ -1,4 +1,4 @@
-"""A download mirror with faults, at the controller's end of the lab's bridge."""
+"""A download mirror with faults, on this machine's address in the lab's network."""
 
 from __future__ import annotations
 
@@ -12,17 +12,22 @@ from urllib.parse import unquote
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with release files; checksum files are always right."""
+    """How release files are damaged. Checksum files are always right."""
 
-    missing: bool = False  # 404
-    flipped: bool = False  # one byte in the middle is another
-    short: int | None = None  # the file is only so many bytes long
-    broken: int | None = None  # the connection ends after so many bytes
-    hanging: int | None = None  # nothing more comes after so many bytes
+    missing: bool = False
+    """Answer 404."""
+    flipped: bool = False
+    """Flip a bit in the middle."""
+    short: int | None = None
+    """Serve a file of only this many bytes."""
+    broken: int | None = None
+    """Close the connection after this many bytes."""
+    hanging: int | None = None
+    """Send nothing more after this many bytes."""
 
 
 class Mirror:
-    """Serves <version>/<file> from `folder`, with a `fault` that may be set at any time."""
+    """Serves <version>/<file> from `folder`. Tests may set `fault` at any time."""
 
     def __init__(self, folder: Path, address: str) -> None:
         self.folder = folder
@@ -68,7 +73,7 @@ class Mirror:
 
     def _send(self, request: BaseHTTPRequestHandler, body: bytes, fault: Fault) -> None:
         stop = fault.broken if fault.hanging is None else fault.hanging
-        with contextlib.suppress(OSError):  # the other end has gone
+        with contextlib.suppress(OSError):  # the client has closed the connection
             request.wfile.write(body[:stop])
             request.wfile.flush()
         if fault.hanging is not None:

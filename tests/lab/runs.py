@@ -1,4 +1,4 @@
-"""Runs of the engine against lab hosts: watched through their journal, interrupted, and judged by it."""
+"""Runs of the engine on lab hosts: started, watched through their journal, interrupted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,24 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from skerry import lab
+from skerry.local.paths import PROJECT
+from skerry.local.waiting import until
 
-PROJECT = Path(__file__).parents[2]
-VERSION = "v1.34.3+k3s1"  # the newest minor that accepts cgroup v1, which the test machine may have
+VERSION = "v1.34.3+k3s1"  # the newest minor that accepts cgroup v1, which this machine may have
 ENGINE = "import pyinfra_cli, runpy\n{patch}\nrunpy.run_module('skerry.runner.engine', run_name='__main__')"
 Line = dict[str, Any]
 
 
-def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Wait until `true()`. Fails the test after `seconds`, naming `what` did not come."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"{what} did not come within {seconds} s"
-        time.sleep(0.005)
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """Wait until the condition holds. Fails the test after `seconds`, with `what` in the message."""
+    assert until(condition, seconds, every=0.005), f"{what} did not come within {seconds} s"
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a run ended: exit code, what it printed, and its journal (empty when it never got that far)."""
+    """Exit code, output and journal of a run. The journal is empty if the run ended before it."""
 
     code: int
     stdout: str
@@ -45,8 +42,8 @@ class Result:
         return [line["operation"] for line in self.journal if line.get("result") == "changed"]
 
     @property
-    def mistakes(self) -> list[str]:
-        """The lines on standard error, less warnings, which pyinfra sets in."""
+    def errors(self) -> list[str]:
+        """The lines on standard error without warnings, which pyinfra indents."""
         return [line for line in self.stderr.splitlines() if not line.startswith("    ")]
 
     @property
@@ -56,7 +53,7 @@ class Result:
 
 
 class Running:
-    """A run of the engine, in a session of its own."""
+    """A run of the engine in a session of its own."""
 
     def __init__(self, inventory: Path, deploy: str, home: Path, patch: str = "") -> None:
         self._runs = home / "runs"
@@ -78,7 +75,7 @@ class Running:
             )
 
     def journal(self) -> list[Line]:
-        """The whole lines written so far."""
+        """The complete lines written so far."""
         new = sorted(self._folders() - self._before)
         file = self._runs / new[0] / "journal.jsonl" if new else None
         text = file.read_text() if file and file.exists() else ""
@@ -90,24 +87,24 @@ class Running:
         def reached() -> bool:
             ended = self.process.poll() is not None
             lines = [line for line in self.journal() if line.get("operation") == operation]
-            found = any(line["event"] == event for line in lines)
-            assert found or not ended, f"the run ended without the {event} of {operation}: {self.stderr}"
-            return found
+            happened = any(line["event"] == event for line in lines)
+            assert happened or not ended, f"the run ended without the {event} of {operation}: {self.stderr}"
+            return happened
 
-        until(reached, f"the {event} of {operation}", seconds)
+        wait_for(reached, f"the {event} of {operation}", seconds)
 
     def kill(self) -> None:
-        """End the engine and all its children at once, as when the operator's machine loses power."""
+        """Kill the engine and all its children at once, as if the operator's machine lost power."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def interrupt(self) -> None:
-        """What Ctrl-C does."""
+        """Send the signal that Ctrl-C sends."""
         os.killpg(self.process.pid, signal.SIGINT)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """The engine stands still meanwhile, so that the moment does not pass."""
+        """Stop the engine during the `with` block, so that the run does not go past the present moment."""
         os.killpg(self.process.pid, signal.SIGSTOP)
         try:
             yield
@@ -115,12 +112,14 @@ class Running:
             os.killpg(self.process.pid, signal.SIGCONT)
 
     def finish(self, seconds: float = 120) -> Result:
-        """Wait for the end. Kills the run and fails the test when it takes longer than `seconds`."""
+        """Wait for the end. Kills the run and fails the test if it takes longer than `seconds`."""
         try:
             code = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"the run did not end within {seconds} s; it said: {self.stderr}") from None
+            raise AssertionError(
+                f"the run did not end within {seconds} s; its output: {self.stderr}"
+            ) from None
         return Result(code, self._stdout.read_text(), self.stderr, self.journal())
 
     @property
@@ -134,12 +133,12 @@ class Running:
 
 
 def take_down(*names: str) -> None:
-    """These lab hosts are gone, also where a killed test run has left some of them."""
+    """Remove those of these lab hosts that exist."""
     lab.down([host.name for host in lab.hosts() if host.name in names])
 
 
 def write_inventory(folder: Path, host: lab.LabHost, artifacts: Path, settings: dict[str, Any]) -> Path:
-    """An inventory with one server, and the project's defaults beside it. What a lab cannot have is off."""
+    """Write an inventory with one server and the project's defaults, less what a lab host cannot have."""
     return write_cluster(folder, [host], [], artifacts, settings)
 
 
@@ -150,7 +149,7 @@ def write_cluster(
     artifacts: Path,
     settings: dict[str, Any],
 ) -> Path:
-    """An inventory with these servers and agents, all with the same settings."""
+    """Write an inventory with these servers and agents, all with the same settings."""
     pairs = [[(host, settings) for host in hosts] for hosts in (servers, agents)]
     return write_hosts(folder, artifacts, *pairs)
 
@@ -161,7 +160,7 @@ def write_hosts(
     servers: list[tuple[lab.LabHost, dict[str, Any]]],
     agents: list[tuple[lab.LabHost, dict[str, Any]]],
 ) -> Path:
-    """An inventory with these servers and agents, each with settings of its own."""
+    """Write an inventory with these servers and agents, each with settings of its own."""
     groups = {
         name: [(host.name, _data(folder, host, artifacts, settings)) for host, settings in hosts]
         for name, hosts in (("servers", servers), ("agents", agents))

@@ -1,4 +1,4 @@
-"""A user's mistake that only shows against a host: one plain line, exit code 2, and the host untouched."""
+"""A mistake that shows only when a host is reached ends in one line and exit code 2, and changes no host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from skerry import lab
 from tests.lab.conftest import Run, WriteInventory
 from tests.lab.runs import VERSION
 
-# Everything Skerry could have left on a host, with its state; a run that changed nothing leaves it as it was.
+# The state of everything that Skerry could change on a host.
 TRACES = (
     "ls -lnR --time-style=full-iso /etc /usr/local /var/lib/skerry /var/lib/rancher 2>/dev/null | sha256sum; "
     "dpkg-query -W | sha256sum; swapon --show; systemctl list-units --plain --no-legend 'k3s*'"
@@ -22,14 +22,14 @@ TRACES = (
 
 @pytest.fixture
 def untouched(host: lab.LabHost) -> Callable[[], bool]:
-    """Whether the host is as it was at the start of the test."""
+    """untouched() tells whether the host is as it was at the start of the test."""
     before = lab.run(host.name, TRACES, check=False).stdout
     return lambda: lab.run(host.name, TRACES, check=False).stdout == before
 
 
 @pytest.fixture
 def other_key(tmp_path: Path) -> Path:
-    """A key that no host knows."""
+    """An SSH key that no host accepts."""
     path = tmp_path / "other_key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
     return path
@@ -40,24 +40,24 @@ Refused = Callable[..., None]
 
 @pytest.fixture
 def refused(host: lab.LabHost, inventory: WriteInventory, run: Run, untouched: Callable[[], bool]) -> Refused:
-    """refused("words", **settings) asserts that a run with these settings is refused, in one line with the words."""
+    """refused("words", **settings) asserts that a run with these settings is refused in one line with these words."""
 
     def check(words: str, **settings: object) -> None:
         result = run(inventory(host, **settings))
         assert result.code == 2, result.stderr
         assert words in result.stderr
-        assert len(result.mistakes) == 1
+        assert len(result.errors) == 1
         assert result.stdout == ""
         assert untouched()
 
     return check
 
 
-def test_a_port_where_nobody_answers(refused: Refused) -> None:
+def test_a_port_without_a_listener(refused: Refused) -> None:
     refused("port 9 cannot be reached", ssh_port=9)
 
 
-def test_a_key_the_host_does_not_know(refused: Refused, other_key: Path) -> None:
+def test_a_key_that_the_host_does_not_accept(refused: Refused, other_key: Path) -> None:
     refused(f"does not accept {other_key}", ssh_key=str(other_key))
 
 
@@ -68,7 +68,7 @@ def test_a_host_key_that_changed(refused: Refused, host: lab.LabHost, other_key:
     refused("shows another host key than the one in", ssh_known_hosts_file=str(known_hosts))
 
 
-def test_a_host_key_nobody_has_confirmed(refused: Refused, tmp_path: Path) -> None:
+def test_a_host_key_that_was_never_confirmed(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "known_hosts").write_text("")
     refused("run `invoke trust`", ssh_known_hosts_file=str(tmp_path / "known_hosts"))
 
@@ -93,10 +93,10 @@ def test_reservations_that_leave_nothing_for_pods(refused: Refused) -> None:
     refused('set reserve = "auto"', reserve={"system": amounts, "kube": amounts})
 
 
-def test_an_unprivileged_user_with_sudo_walks_the_whole_road(
+def test_a_user_with_sudo_can_deploy_instead_of_root(
     host: lab.LabHost, inventory: WriteInventory, run: Run
 ) -> None:
-    """The way most rented Ubuntu hosts are reached: as a user, not as root."""
+    """Most rented Ubuntu hosts give SSH access to a user, not to root."""
     path = inventory(host, ssh_user="ops", _sudo=True)
     assert run(path).code == 0
     again = run(path)

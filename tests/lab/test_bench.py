@@ -1,4 +1,4 @@
-"""bench-disk and the gate against hosts: verdicts kept and heeded, and nothing left behind by what is cut short."""
+"""bench-disk and the disk gate on hosts: verdicts are kept and obeyed, an interrupted bench leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from pathlib import Path
 import pytest
 
 from skerry import lab
+from skerry.local.paths import PROJECT
 from skerry.model.disk import DiskRecord
 from tests.lab.conftest import Run, WriteInventory
-from tests.lab.runs import PROJECT, until
+from tests.lab.runs import wait_for
 from tests.lab.test_tasks import invoke
 
 RECORD = "/var/lib/skerry/disk.json"
-SHORT = "import skerry.bench.profiles as p; p.QUICK[0]['seconds'] = 4"  # the verdict does not matter here
-# What is left of an engine: its processes (the plan is in their command line), and files without a name.
-LEFT = (
+SHORT = "import skerry.bench.profiles as p; p.QUICK[0]['seconds'] = 4"
+# The remains of an engine: its processes (the plan is in their command line) and its deleted open files.
+REMAINS = (
     "pgrep -f [s]ilence_seconds; "
-    "find /proc/[0-9]*/fd -lname '/var/lib*(deleted)' 2>/dev/null; find /var/lib -xdev -newer /run/begun -size +1M"
+    "find /proc/[0-9]*/fd -lname '/var/lib*(deleted)' 2>/dev/null; find /var/lib -xdev -newer /run/started -size +1M"
 )
 CONTROLLER = """
 import skerry.commands.disk.measure as m
@@ -56,14 +57,17 @@ def test_a_verdict_is_shown_stored_and_kept(
     assert done.returncode == (0 if host["verdict"] == "PASS" else 3)
     [phase] = host["result"]["phases"]
     assert sum(phase["sync"]["histogram"].values()) == phase["sync"]["n"] > 1000
-    kept = json.loads(lab.run(fresh_host.name, f"cat {RECORD}").stdout)
-    assert (kept["verdict"], kept["fsid"]) == (host["verdict"], fsid(fresh_host))
+    record = json.loads(lab.run(fresh_host.name, f"cat {RECORD}").stdout)
+    assert (record["verdict"], record["fsid"]) == (host["verdict"], fsid(fresh_host))
     assert {file.suffix for file in (home / "bench" / "harbour").iterdir()} == {".json", ".html", ".png"}
     [page] = (home / "bench" / "harbour").glob("*.html")
     assert "http://" not in page.read_text().replace("http://www.w3.org", "")
-    again = f"harbour/{page.stem}"
-    assert invoke(home, "bench-compare", again, again).stdout == f"{fresh_host.name}: no clear difference\n"
-    assert again.removeprefix("harbour/") in invoke(home, "bench-history", path).stdout
+    run_name = f"harbour/{page.stem}"
+    assert (
+        invoke(home, "bench-compare", run_name, run_name).stdout
+        == f"{fresh_host.name}: no clear difference\n"
+    )
+    assert run_name.removeprefix("harbour/") in invoke(home, "bench-history", path).stdout
 
 
 def test_k3s_is_refused_on_a_bad_or_unknown_disk(
@@ -87,7 +91,7 @@ def test_k3s_is_refused_on_a_bad_or_unknown_disk(
     assert "another one than was measured" in run(inventory(fresh_host, **strict)).stderr
 
 
-def test_the_road_measures_what_has_no_verdict(
+def test_the_disk_phase_measures_a_disk_without_verdict(
     fresh_host: lab.LabHost, inventory: WriteInventory, run: Run
 ) -> None:
     path = inventory(fresh_host, disk_gate="warn", disk_measure=True)
@@ -116,29 +120,29 @@ def test_a_running_datastore_is_left_alone(
 
 @contextmanager
 def measuring(home: Path, inventory: str, host: lab.LabHost) -> Iterator[subprocess.Popen[bytes]]:
-    """A controller whose engine is at work on the host."""
-    lab.run(host.name, "touch /run/begun")
+    """A controller whose engine is measuring on the host."""
+    lab.run(host.name, "touch /run/started")
     command = [sys.executable, "-c", f"import sys\n{CONTROLLER}", inventory]
     environment = {**os.environ, "SKERRY_HOME": str(home)}
     with subprocess.Popen(
         command, cwd=PROJECT, env=environment, stderr=subprocess.DEVNULL, start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # jobs in the background ignore it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs ignore it by default
     ) as child:  # fmt: skip
         try:
-            until(lambda: len(left(host)) > 3, "the engine's load")
+            wait_for(lambda: len(remains(host)) > 3, "the engine's load")
             yield child
         finally:
             child.kill()
 
 
-def left(host: lab.LabHost) -> list[str]:
-    return lab.run(host.name, LEFT, check=False).stdout.split()
+def remains(host: lab.LabHost) -> list[str]:
+    return lab.run(host.name, REMAINS, check=False).stdout.split()
 
 
 @pytest.mark.parametrize(
     "how", ["Ctrl-C", "controller killed", "session killed", "engine killed", "connection cut"]
 )
-def test_nothing_stays_on_the_host(
+def test_an_interrupted_bench_leaves_nothing_on_the_host(
     how: str, fresh_host: lab.LabHost, inventory: WriteInventory, home: Path
 ) -> None:
     with measuring(home, str(inventory(fresh_host)), fresh_host) as controller:
@@ -156,6 +160,6 @@ def test_nothing_stays_on_the_host(
                 controller.wait(60)
             finally:
                 lab.mend(fresh_host.name)
-        until(lambda: not left(fresh_host), "the end of the engine", seconds=20)
+        wait_for(lambda: not remains(fresh_host), "the end of the engine", seconds=20)
         if how == "Ctrl-C":
             assert controller.wait(20) == 130

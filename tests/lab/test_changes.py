@@ -1,4 +1,4 @@
-"""A run on a node that is up changes what differs, restarts K3s only when it must, and says when K3s fails."""
+"""A run on a running node changes what differs, restarts K3s only when needed, and reports a K3s that fails."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ BINARY, CONFIG = f"/usr/local/lib/k3s/{VERSION}/k3s", "/etc/rancher/k3s/config.y
 INSTALL, WRITE_CONFIG = f"K3s | Install k3s {VERSION}", f"K3s | Write {CONFIG}"
 START = "K3s | Start K3s and wait for a Ready node"
 COMPARE = "K3s | Compare allocatable with the reservations"
-BYTES = 60_000  # both ways, of a run that changes nothing
+MAX_BYTES = 60_000  # sent and received by a run that changes nothing
 SWITCHES = "/etc/skerry-double.json"
 
 
 class Node:
-    """A host on which the road has been walked, and how to walk it again with other settings."""
+    """A host with K3s, and functions that run deploys on it with other settings."""
 
     def __init__(self, host: lab.LabHost, inventory: WriteInventory, run: Run) -> None:
         self.host, self._inventory, self._run = host, inventory, run
@@ -41,26 +41,26 @@ class Node:
         return lab.run(self.host.name, command).stdout.strip()
 
     def starts(self) -> int:
-        """How often K3s has been started since the host booted."""
+        """How many times K3s has been started since the host booted."""
         return int(
             self.shell("journalctl -b -u k3s -o cat | grep -c '^Starting Lightweight Kubernetes' || true")
         )
 
     def object(self) -> dict[str, Any]:
-        """The Kubernetes Node."""
-        found: dict[str, Any] = json.loads(self.shell("k3s kubectl get --raw /api/v1/nodes/$(hostname)"))
-        return found
+        """The Kubernetes Node object."""
+        node: dict[str, Any] = json.loads(self.shell("k3s kubectl get --raw /api/v1/nodes/$(hostname)"))
+        return node
 
 
 @pytest.fixture(scope="module")
 def installed(prepared: str) -> lab.LabHost:
-    """One host for all tests here: each brings it back to the defaults first, as a run is meant to."""
+    """One host for all tests of this file: each begins with a run that restores the defaults."""
     return lab.restore(prepared, "prepared")
 
 
 @pytest.fixture
 def node(installed: lab.LabHost, inventory: WriteInventory, run: Run) -> Iterator[Node]:
-    """A node as the defaults want it."""
+    """A node with default settings."""
     node = Node(installed, inventory, run)
     result = node.run()
     assert result.code == 0, result.stderr
@@ -69,7 +69,7 @@ def node(installed: lab.LabHost, inventory: WriteInventory, run: Run) -> Iterato
 
 
 def assert_settled(node: Node, **settings: object) -> None:
-    """Another run with the same settings changes nothing and restarts nothing."""
+    """Assert that another run with the same settings changes nothing and restarts nothing."""
     starts, again = node.starts(), node.run(**settings)
     assert again.code == 0, again.stderr
     assert {line["result"] for line in again.journal if line["event"] == "end"} == {"unchanged"}
@@ -77,19 +77,19 @@ def assert_settled(node: Node, **settings: object) -> None:
 
 
 def test_a_second_run_changes_nothing_and_asks_the_host_once(node: Node, home: Path, tmp_path: Path) -> None:
-    """Over one connection. It knows what to ask from the first; who does not know it, asks twice. sshd's log counts."""
-    for times, known in ((1, True), (2, False)):
-        if not known:
+    """Over one connection, which opens one session with the first run's prefetch list, two without it (sshd's log)."""
+    for count, prefetched in ((1, True), (2, False)):
+        if not prefetched:
             shutil.rmtree(home / "asked")
         link = Link(node.host)
         assert_settled(node, **link.settings(tmp_path))
         link.close()
         [source] = link.sources
         log = f"journalctl -b -t sshd -o cat | grep -E 'Starting session: .* port {source} '"
-        asked = node.shell(log).splitlines()
-        assert len(asked) == times, asked
+        sessions = node.shell(log).splitlines()
+        assert len(sessions) == count, sessions
         assert link.connections == 1
-        assert link.bytes < BYTES
+        assert link.bytes < MAX_BYTES
 
 
 def test_settings_of_k3s_restart_it_once(node: Node) -> None:
@@ -125,7 +125,7 @@ def test_k3s_that_was_stopped_is_started(node: Node) -> None:
 
 
 def replace_binary(node: Node, artifacts: Path) -> None:
-    """Put another version in the place of the one that is wanted."""
+    """Overwrite the installed version's binary with another version."""
     with (artifacts / "k3s" / NEWER / "k3s").open("rb") as other:
         subprocess.run([*lab.ssh_command(node.host.name), f"cat > {BINARY}"], stdin=other, check=True)
     assert NEWER in node.shell("k3s --version")
@@ -135,8 +135,8 @@ def edit_config(node: Node) -> None:
     node.shell(f"sed -i s/max-pods=110/max-pods=77/ {CONFIG} && grep -q max-pods=77 {CONFIG}")
 
 
-def test_files_changed_by_hand_are_put_back_while_k3s_goes_on(node: Node, artifacts: Path) -> None:
-    """It was started with the right ones."""
+def test_files_changed_by_hand_are_put_back_without_a_restart(node: Node, artifacts: Path) -> None:
+    """K3s was started with the right files, so that it need not be restarted."""
     starts = node.starts()
     replace_binary(node, artifacts)
     edit_config(node)
@@ -170,7 +170,7 @@ def test_k3s_that_was_started_with_an_edited_config_is_restarted(node: Node) -> 
     assert_settled(node)
 
 
-def test_a_new_version_stands_beside_the_old_one_and_back_again(node: Node) -> None:
+def test_a_new_version_is_installed_beside_the_old_one_and_can_be_taken_back(node: Node) -> None:
     starts, newer = node.starts(), {"k3s_version": NEWER}
     result = node.run(**newer)
     assert result.code == 0, result.stderr
@@ -199,7 +199,7 @@ def test_a_new_version_stands_beside_the_old_one_and_back_again(node: Node) -> N
     ],
     ids=["fails", "never ready", "allocates too much"],
 )
-def test_k3s_that_does_not_come_up_as_wanted_is_told_with_the_reason(
+def test_a_k3s_that_fails_to_start_is_reported_with_the_reason(
     node: Node, switch: dict[str, object], failed: str, words: str
 ) -> None:
     seconds = {"k3s_ready_timeout_seconds": 4 if failed == START else 60}
@@ -215,9 +215,9 @@ def test_k3s_that_does_not_come_up_as_wanted_is_told_with_the_reason(
     assert_settled(node, max_pods=50)
 
 
-def test_uninstall_spares_volumes_until_they_are_given_up_and_packages_that_others_need(node: Node) -> None:
-    """Of the packages we brought, socat has come to be needed by one that somebody else installed."""
-    brought = node.shell("sort -u /var/lib/skerry/packages").split()
+def test_uninstall_keeps_volumes_until_told_otherwise_and_packages_that_others_need(node: Node) -> None:
+    """A package that was installed by hand depends on socat, which Skerry installed."""
+    packages = node.shell("sort -u /var/lib/skerry/packages").split()
     control = (
         "Package: needing\nVersion: 1\nArchitecture: all\nMaintainer: me\nDescription: me\nDepends: socat\n"
     )
@@ -232,15 +232,17 @@ def test_uninstall_spares_volumes_until_they_are_given_up_and_packages_that_othe
     assert (refused.code, refused.changed) == (1, [])
     assert "1 local volume(s) hold data in /var/lib/rancher/k3s/storage (pvc-1)" in refused.stderr
     assert node.shell(f"systemctl is-active k3s; cat {volume}/file") == "active\ndata"
-    given_up = node.uninstall(uninstall_delete_volumes=True)
-    assert given_up.code == 0, given_up.stderr
+    deleted = node.uninstall(uninstall_delete_volumes=True)
+    assert deleted.code == 0, deleted.stderr
     k3s = "find / -xdev ( -name '*k3s*' -o -path '*/rancher/*' ) ! -path '/proc/*' ! -path '/var/log/*'"
-    assert node.shell(k3s.replace("(", "\\(").replace(")", "\\)")) == "/etc/default/k3s"  # the test's own
-    assert "socat" in brought
-    left = node.shell(
-        f"dpkg-query -W -f '${{Package}} ${{db:Status-Status}}\\n' {shlex.join(brought)} 2>&1 || true"
+    assert (
+        node.shell(k3s.replace("(", "\\(").replace(")", "\\)")) == "/etc/default/k3s"
+    )  # made by these tests
+    assert "socat" in packages
+    statuses = node.shell(
+        f"dpkg-query -W -f '${{Package}} ${{db:Status-Status}}\\n' {shlex.join(packages)} 2>&1 || true"
     )
-    assert [line for line in left.splitlines() if line.endswith(" installed")] == ["socat installed"]
+    assert [line for line in statuses.splitlines() if line.endswith(" installed")] == ["socat installed"]
     again = node.uninstall()
     assert (again.code, again.changed) == (0, []), again.stderr
 
@@ -248,22 +250,20 @@ def test_uninstall_spares_volumes_until_they_are_given_up_and_packages_that_othe
 SAMPLE = """python3 -c '
 import glob, pathlib
 seen = set()
-while not pathlib.Path("/run/enough").exists():
+while not pathlib.Path("/run/stop").exists():
     for path in glob.glob("/proc/[0-9]*/cmdline"):
         try:
             seen.add(open(path, "rb").read().replace(bytes(1), b" "))
         except OSError:
-            pass  # it has ended
+            pass  # the process has ended
 pathlib.Path("/run/argv").write_bytes(bytes([10]).join(sorted(seen)))
 '"""
 
 
-def test_the_token_is_seen_nowhere(
-    host: lab.LabHost, inventory: WriteInventory, run: Run, home: Path
-) -> None:
-    """Not in any command line during a run, nor in what the run printed or recorded; its files are root's alone.
+def test_the_token_is_never_shown(host: lab.LabHost, inventory: WriteInventory, run: Run, home: Path) -> None:
+    """It is in no command line during a run, nor in the run's output or journal; only root can read its files.
 
-    The command that makes it lasts as long as a sampler needs that waits for the CPU.
+    The command that creates it is slowed down, so that the sampler of command lines cannot miss it.
     """
     slow = '#!/bin/sh\nsleep 0.5\nexec /bin/sync "$@"\n'
     lab.run(
@@ -274,7 +274,7 @@ def test_the_token_is_seen_nowhere(
         try:
             result = run(inventory(host))
         finally:
-            lab.run(host.name, "touch /run/enough")
+            lab.run(host.name, "touch /run/stop")
             sampler.wait(20)
     assert result.code == 0, result.stderr
     token = lab.run(host.name, "cat /etc/rancher/k3s/token").stdout.strip()
@@ -286,5 +286,5 @@ def test_the_token_is_seen_nowhere(
     recorded = [path for path in home.rglob("*") if path.is_file() and not path.is_symlink()]
     assert recorded
     assert not [path for path in recorded if token in path.read_text()]
-    holding = "grep -rlF -f /etc/rancher/k3s/token /etc /home /root /tmp /usr/local /var /run/log"
-    assert set(lab.run(host.name, f"{holding} | xargs stat -c '%a %U'").stdout.splitlines()) == {"600 root"}
+    find = "grep -rlF -f /etc/rancher/k3s/token /etc /home /root /tmp /usr/local /var /run/log"
+    assert set(lab.run(host.name, f"{find} | xargs stat -c '%a %U'").stdout.splitlines()) == {"600 root"}

@@ -1,4 +1,4 @@
-"""A run that is killed, cut off or interrupted anywhere leaves whole files or none; the next run completes it."""
+"""A run that is killed, disconnected or interrupted leaves no incomplete file, and the next run completes it."""
 
 from __future__ import annotations
 
@@ -33,29 +33,32 @@ FILES = (
     UNIT,
     f"{UNIT}.env",
 )
-"""Every path at which a run leaves a file, but for the hardening's: tests/lab/hardening interrupts that."""
+"""Every file that a run writes, except by hardening, which tests/lab/hardening interrupts."""
 HARDENING = ("SSH", "Firewall", "System")
 
-MARK, NOW = "/run/mark", "true"
+STAMP, IMMEDIATELY = "/run/stamp", "true"
 INSTALL, START = f"K3s | Install k3s {VERSION}", "K3s | Start K3s and wait for a Ready node"
-HASTE = "import skerry.runner.keepalive as c; c.OPTIONS.update(TCP_USER_TIMEOUT=2000, TCP_KEEPIDLE=1, TCP_KEEPINTVL=1)"
-"""The engine takes 2 s of silence for a lost connection; outside of tests it waits for half a minute."""
+IMPATIENCE = (
+    "import skerry.runner.keepalive as k; "
+    "k.OPTIONS.update(TCP_USER_TIMEOUT=2000, TCP_KEEPIDLE=1, TCP_KEEPINTVL=1)"
+)
+"""Patch: the engine considers a connection lost after 2 s of silence instead of half a minute."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """When to strike: at an event of the journal, or from then on, when a shell condition is true on the host."""
+    """A moment of a run: an event of the journal, then a shell condition that holds on the host."""
 
     event: str
     operation: str | None = None
-    condition: str = NOW
+    condition: str = IMMEDIATELY
 
 
 def uploaded(mib: int) -> Moment:
-    """So much of the binary has arrived in this run; what an earlier one has left is older than the mark."""
+    """More than so much of the binary has arrived in this run; the remains of an earlier run are older than STAMP."""
     part = f"$(ls {BINARY}.*.part 2>/dev/null)"
-    seen = f'[ "{part}" -nt {MARK} ] && [ "$(stat -c %s "{part}")" -gt {mib * 1024**2} ]'
-    return Moment("start", INSTALL, seen)
+    arrived = f'[ "{part}" -nt {STAMP} ] && [ "$(stat -c %s "{part}")" -gt {mib * 1024**2} ]'
+    return Moment("start", INSTALL, arrived)
 
 
 STARTING = Moment("start", START, "systemctl show k3s -p ActiveState | grep -q =activating")
@@ -72,19 +75,19 @@ KILLED = {
 }
 
 
-def strike(host: lab.LabHost, moment: Moment, start: Start, path: Path, **options: str) -> Running:
-    """A run that has just reached the moment."""
+def run_until(host: lab.LabHost, moment: Moment, start: Start, path: Path, **options: str) -> Running:
+    """Start a run and wait until it reaches the moment."""
     watch = (
-        f"touch {MARK}; echo ready; read go; until {moment.condition}; do sleep 0.01; done > /dev/null 2>&1"
+        f"touch {STAMP}; echo ready; read go; until {moment.condition}; do sleep 0.01; done > /dev/null 2>&1"
     )
-    argv = [*lab.ssh_command(host.name), f"{watch}; echo seen"]
+    argv = [*lab.ssh_command(host.name), f"{watch}; echo reached"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as watcher:
         assert watcher.stdin is not None
         assert watcher.stdout is not None
         assert watcher.stdout.readline() == "ready\n"
         running = start(path, **options)
         running.reach(moment.event, moment.operation)
-        if moment.condition != NOW:
+        if moment.condition != IMMEDIATELY:
             watcher.stdin.write("go\n")
             watcher.stdin.flush()
             assert select.select([watcher.stdout], [], [], 60)[0], f"{moment.condition} did not come"
@@ -92,10 +95,10 @@ def strike(host: lab.LabHost, moment: Moment, start: Start, path: Path, **option
         return running
 
 
-def left(host: lab.LabHost) -> dict[str, str]:
-    """What a run has left under final names: mode, owner and checksum of files, targets of links.
+def files_on(host: lab.LabHost) -> dict[str, str]:
+    """Mode, owner and checksum of every file, and the target of every link, that a run writes.
 
-    Every cluster's tokens are others, so that of them only the form counts: one line, 64 hexadecimal digits.
+    Tokens are random: instead of a checksum there is whether they are one line of 64 hexadecimal digits.
     """
     script = (
         f"for file in {' '.join(FILES)}; do "
@@ -115,23 +118,23 @@ def node_is_ready(host: lab.LabHost) -> bool:
 
 @pytest.fixture(scope="module")
 def complete(prepared: str, artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What an undisturbed run leaves."""
+    """The files of a run that was not interrupted."""
     host, folder = lab.restore(prepared, "prepared"), tmp_path_factory.mktemp("complete")
     result = Running(write_inventory(folder, host, artifacts, {}), "deploy/k3s.py", folder / "home").finish()
     assert result.code == 0, result.stderr
-    found = left(host)
-    assert set(FILES) | {LINK} <= set(found)
+    files = files_on(host)
+    assert set(FILES) | {LINK} <= set(files)
     steps = [line["operation"].partition(" | Write ") for line in result.journal if line["event"] == "end"]
     assert {path for phase, _, path in steps if path and phase not in HARDENING} <= set(FILES)
-    assert {found[token] for token in TOKENS} == {"600:root:root 1 line, 1 whole"}
-    return found
+    assert {files[token] for token in TOKENS} == {"600:root:root 1 line, 1 whole"}
+    return files
 
 
 def assert_completes(host: lab.LabHost, run: Run, path: Path, complete: dict[str, str]) -> Result:
-    """The next run completes the node, and the one after it changes nothing. Returns the completing one."""
+    """Assert that the next run completes the node and the one after it changes nothing. Returns the first of them."""
     completing = run(path)
     assert completing.code == 0, completing.stderr
-    assert left(host) == complete
+    assert files_on(host) == complete
     assert node_is_ready(host)
     again = run(path)
     assert (again.code, again.changed) == (0, []), again.stderr
@@ -148,15 +151,15 @@ def test_a_killed_run_leaves_whole_files_and_the_next_completes_it(
     complete: dict[str, str],
 ) -> None:
     path = inventory(host)
-    strike(host, moment, start, path).kill()
-    assert left(host).items() <= complete.items()
+    run_until(host, moment, start, path).kill()
+    assert files_on(host).items() <= complete.items()
     assert_completes(host, run, path, complete)
 
 
-def test_an_upload_that_was_cut_goes_on_where_it_ended(
+def test_an_interrupted_upload_is_resumed(
     host: lab.LabHost, inventory: WriteInventory, start: Start, run: Run, tmp_path: Path
 ) -> None:
-    strike(host, uploaded(PAD_MIB * 3 // 4), start, inventory(host)).kill()
+    run_until(host, uploaded(PAD_MIB * 3 // 4), start, inventory(host)).kill()
     link = Link(host)
     completing = run(inventory(host, **link.settings(tmp_path)))
     link.close()
@@ -173,8 +176,8 @@ def press_ctrl_c(host: lab.LabHost, running: Running) -> Result:
     return running.finish(5)
 
 
-def lose(hit: Callable[[str], object], mend: Callable[[str], object] | None = None) -> Mishap:
-    """The run loses its host by `hit`; `mend` brings it back after the run has ended."""
+def lose(hit: Callable[[str], object], repair: Callable[[str], object] | None = None) -> Mishap:
+    """Take the host away from the run by `hit`, and bring it back by `repair` after the run has ended."""
 
     def mishap(host: lab.LabHost, running: Running) -> Result:
         with running.frozen():
@@ -182,8 +185,8 @@ def lose(hit: Callable[[str], object], mend: Callable[[str], object] | None = No
         try:
             return running.finish(20)
         finally:
-            if mend:
-                mend(host.name)
+            if repair:
+                repair(host.name)
 
     return mishap
 
@@ -197,7 +200,7 @@ MISHAPS: dict[str, tuple[Mishap, int, str]] = {
 
 
 @pytest.mark.parametrize("moment", [uploaded(PAD_MIB // 2), STARTING], ids=["uploading", "waiting"])
-def test_mishaps_end_a_run_in_seconds_with_a_plain_line_and_the_next_run_completes_it(
+def test_a_mishap_ends_a_run_within_seconds_with_one_line_and_the_next_run_completes_it(
     moment: Moment,
     host: lab.LabHost,
     inventory: WriteInventory,
@@ -206,8 +209,8 @@ def test_mishaps_end_a_run_in_seconds_with_a_plain_line_and_the_next_run_complet
     complete: dict[str, str],
 ) -> None:
     for number, (name, (mishap, code, words)) in enumerate(MISHAPS.items()):
-        path = inventory(host, max_pods=50 + number)  # another number each time: each time K3s is started
-        result = mishap(host, strike(host, moment, start, path, patch=HASTE))
+        path = inventory(host, max_pods=50 + number)  # a new value, so that each run starts K3s
+        result = mishap(host, run_until(host, moment, start, path, patch=IMPATIENCE))
         assert (result.code, words in result.stderr) == (code, True), (
             f"{name}: {result.code}: {result.stderr[-600:]}"
         )
@@ -215,16 +218,16 @@ def test_mishaps_end_a_run_in_seconds_with_a_plain_line_and_the_next_run_complet
     assert_completes(host, run, inventory(host), complete)
 
 
-def test_the_second_of_two_runs_at_once_is_turned_away_and_the_first_goes_on(
+def test_the_second_of_two_simultaneous_runs_is_refused_and_the_first_continues(
     host: lab.LabHost, inventory: WriteInventory, start: Start, run: Run
 ) -> None:
     path = inventory(host)
-    first = strike(host, Moment("start", INSTALL), start, path)
+    first = run_until(host, Moment("start", INSTALL), start, path)
     second = run(path, seconds=20)
     assert (second.code, second.stdout, second.journal) == (1, "", [])
     assert second.stderr == "another run is changing harbour; wait for it to end\n"
-    finished = first.finish()
-    assert finished.code == 0, finished.stderr
+    result = first.finish()
+    assert result.code == 0, result.stderr
     assert node_is_ready(host)
 
 
@@ -233,22 +236,22 @@ SWAP = "/swapfile none swap sw 0 0"
 SWAP_OFF = f"# Skerry: swap stays off: {SWAP}"
 
 
-def test_a_fresh_host_is_prepared_in_spite_of_kills_and_a_power_cut(
+def test_a_fresh_host_is_prepared_despite_kills_and_a_power_cut(
     fresh_host: lab.LabHost, inventory: WriteInventory, start: Start, run: Run
 ) -> None:
-    """apt goes on in the shell of a killed run; a power cut leaves dpkg in the middle of things."""
+    """apt continues in the shell of a killed run; a power cut interrupts dpkg."""
     host, path = fresh_host, inventory(fresh_host)
     lab.run(host.name, f"echo '{SWAP}' >> /etc/fstab")
     prepare = {"deploy": "deploy/prepare.py"}
     updating = Moment("start", PACKAGES, "pgrep -x http")
-    strike(host, updating, start, path, **prepare).kill()
+    run_until(host, updating, start, path, **prepare).kill()
     unpacking = Moment("start", PACKAGES, "ls /var/lib/dpkg/updates | grep -q .")
-    running = strike(host, unpacking, start, path, **prepare)
+    running = run_until(host, unpacking, start, path, **prepare)
     lab.power_off(host.name)
     running.kill()
     lab.start(host.name)
     assert lab.run(host.name, "dpkg --audit; ls /var/lib/dpkg/updates").stdout != ""
-    strike(host, Moment("start", "Swap | Keep swap off at boot"), start, path, **prepare).kill()
+    run_until(host, Moment("start", "Swap | Keep swap off at boot"), start, path, **prepare).kill()
     assert lab.run(host.name, "tail -n 1 /etc/fstab").stdout.strip() in (SWAP, SWAP_OFF)
     completing = run(path, **prepare)
     assert completing.code == 0, completing.stderr

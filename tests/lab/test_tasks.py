@@ -1,4 +1,4 @@
-"""The tasks an operator runs after the deploy, against a node that is up."""
+"""The tasks that an operator runs after a deploy, on a running node."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from skerry import lab
+from skerry.local.paths import PROJECT
 from tests.lab.conftest import Run, WriteInventory
-from tests.lab.runs import PROJECT
 
 
 def invoke(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -27,45 +27,33 @@ def invoke(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def node(host: lab.LabHost, inventory: WriteInventory, run: Run) -> str:
-    """The inventory of a host on which the road has been walked."""
+    """The inventory of a host with K3s."""
     path = inventory(host)
     assert run(path).code == 0
     return str(path)
 
 
 def test_an_operators_day(node: str, host: lab.LabHost, home: Path, tmp_path: Path) -> None:
-    """One test, because each step needs the node: up again, status, kubeconfig, kubectl, uninstall, status."""
+    """One test, because each step needs a node: up again, status, kubeconfig, kubectl, uninstall, status."""
     lab.run(host.name, "logger -t mark here")
     up = invoke(home, "up", node, "--json")
     assert up.returncode == 0, up.stderr
     log = lab.run(host.name, "journalctl -b -t sshd -t mark -o cat").stdout.rpartition("here\n")[2]
-    assert log.count("Accepted publickey") == 2, (
-        log
-    )  # deploy and verify share one; the other asks for this log
+    # Deploy and verify share one login; the other one is that of the command that reads this log.
+    assert log.count("Accepted publickey") == 2, log
     stages = {stage["name"]: stage for stage in json.loads(up.stdout)["stages"]}
     assert {stages[name]["result"] for name in ("Packages", "Swap", "Kernel", "K3s")} == {"unchanged"}
     assert stages["Verify"]["result"] == "done"
 
     status = invoke(home, "status", node, "--json")
     assert status.returncode == 0
-    assert [(each["host"], each["problems"]) for each in json.loads(status.stdout)] == [(host.name, [])]
+    assert [(row["host"], row["problems"]) for row in json.loads(status.stdout)] == [(host.name, [])]
 
     _merge_kubeconfig(node, home, tmp_path / "config")
     if shutil.which("kubectl"):
-        listed = [
-            "kubectl",
-            "--kubeconfig",
-            str(tmp_path / "config"),
-            "--context",
-            "harbour",
-            "get",
-            "nodes",
-            "-o",
-            "name",
-        ]
-        assert (
-            subprocess.run(listed, capture_output=True, text=True, check=True).stdout == f"node/{host.name}\n"
-        )
+        kubectl = f"kubectl --kubeconfig {tmp_path / 'config'} --context harbour get nodes -o name"
+        nodes = subprocess.run(kubectl.split(), capture_output=True, text=True, check=True).stdout
+        assert nodes == f"node/{host.name}\n"
 
     refused = invoke(home, "uninstall", node)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
@@ -76,7 +64,7 @@ def test_an_operators_day(node: str, host: lab.LabHost, home: Path, tmp_path: Pa
 
 
 def _merge_kubeconfig(node: str, home: Path, file: Path) -> None:
-    """Into a file that holds another cluster: kept, backed up, and private."""
+    """A file with another cluster keeps that cluster, gets a backup, and only its owner can read both files."""
     other = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -92,7 +80,7 @@ def _merge_kubeconfig(node: str, home: Path, file: Path) -> None:
     assert oct(backup.stat().st_mode & 0o777) == "0o600"
 
 
-def test_first_contact_takes_a_pinned_fingerprint_and_refuses_another(
+def test_trust_accepts_a_pinned_fingerprint_and_refuses_another(
     host: lab.LabHost, inventory: WriteInventory, home: Path, tmp_path: Path
 ) -> None:
     known_hosts = tmp_path / "known_hosts"

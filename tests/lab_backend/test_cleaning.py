@@ -15,7 +15,8 @@ import pytest
 from skerry import lab
 from skerry.lab import host_cgroups, processes
 from skerry.lab.folder import LabFolder
-from tests.lab.runs import PROJECT, until
+from skerry.local.paths import PROJECT
+from tests.lab.runs import wait_for
 
 UP = "from skerry import lab; lab.up(backend='nspawn', names=['k1', 'k2'])"
 
@@ -64,7 +65,7 @@ def test_a_killed_up_leaves_nothing_that_down_does_not_remove(
     assert remains(folder) == []
     with subprocess.Popen([sys.executable, "-c", UP], cwd=PROJECT, start_new_session=True) as up:
         try:
-            until(lambda: moment(folder) or up.poll() is not None, moment.__name__)
+            wait_for(lambda: moment(folder) or up.poll() is not None, moment.__name__)
             assert up.poll() is None, "it ended before it could be killed"
         finally:
             os.killpg(up.pid, signal.SIGKILL)
@@ -74,7 +75,7 @@ def test_a_killed_up_leaves_nothing_that_down_does_not_remove(
 
 def test_a_killed_up_is_completed_by_the_next(folder: LabFolder) -> None:
     with subprocess.Popen([sys.executable, "-c", UP], cwd=PROJECT, start_new_session=True) as up:
-        until(lambda: a_process(folder), "a host's process")
+        wait_for(lambda: a_process(folder), "a host's process")
         os.killpg(up.pid, signal.SIGKILL)
     assert [host.state for host in lab.up(backend="nspawn", names=["k1", "k2"])] == ["running", "running"]
     lab.down()
@@ -87,7 +88,7 @@ def test_a_host_whose_nspawn_process_was_killed_counts_as_stopped_and_is_taken_d
     [host] = lab.up(backend="nspawn", names=["k1"])
     assert host.pid is not None
     os.kill(host.pid, signal.SIGKILL)
-    until(lambda: lab.hosts()[0].state == "stopped", "the end of the host", seconds=30)
+    wait_for(lambda: lab.hosts()[0].state == "stopped", "the end of the host", seconds=30)
     lab.down()
     assert remains(folder) == []
 

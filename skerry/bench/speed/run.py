@@ -35,11 +35,12 @@ from skerry.bench.speed.link import Link
 from skerry.bench.speed.recording import PATCH, STAGE, Recording
 from skerry.facts.hardening import Hardening, parse
 from skerry.lab.folder import current_lab
+from skerry.local.paths import PROJECT
 from skerry.model.hardening.host_context import HostContext
 from skerry.model.settings.settings import Settings, parse_settings
 from skerry.phases.hardening_plan import Plan, places
 from tests.doubles import make_artifacts
-from tests.lab.runs import ENGINE, PROJECT, VERSION, take_down, write_hosts
+from tests.lab.runs import ENGINE, VERSION, take_down, write_hosts
 
 NAME = "speed-1"
 FLAVOURS = ("pipelining", "mitogen")

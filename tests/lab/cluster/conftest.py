@@ -1,4 +1,4 @@
-"""Clusters of several hosts, which all tests below this folder share, in their order."""
+"""A cluster of several hosts, which all tests of this folder share, in the order of their files."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from skerry import lab
 from tests.lab.cluster.cluster import NAMES, Cluster
 from tests.lab.conftest import PACE
 
-SAMPLE = """while [ ! -e /run/enough ]; do
+SAMPLE = """while [ ! -e /run/stop ]; do
   sleep 0.1; cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; echo
 done > /run/argv"""
 
 
 @pytest.fixture(scope="session")
 def names() -> list[str]:
-    """The host that is prepared for all of them is none of theirs."""
+    """The host that is prepared, whose snapshot the cluster's hosts get; it does not belong to the cluster."""
     return ["c0"]
 
 
@@ -45,7 +45,7 @@ def cluster(
     artifacts: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Cluster:
-    """The road has been walked once, with eyes on every command line meanwhile."""
+    """The cluster after the first run of deploy/k3s.py, with all command lines of that run in /run/argv."""
     cluster = Cluster(hosts, tmp_path_factory.mktemp("cluster"), artifacts)
     for name in NAMES:
         lab.run(name, f"printf '{PACE}' | tee /etc/default/k3s > /etc/default/k3s-agent")
@@ -54,9 +54,9 @@ def cluster(
         result = cluster.run()
     finally:
         for name in NAMES:
-            lab.run(name, "touch /run/enough")
+            lab.run(name, "touch /run/stop")
         for sampler in samplers:
             sampler.wait(20)
     assert result.code == 0, result.stderr
-    cluster.formed = result
+    cluster.first_run = result
     return cluster

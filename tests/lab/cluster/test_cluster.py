@@ -1,6 +1,6 @@
 """Three servers and an agent: they form one cluster, change one at a time, and lose no write that was acknowledged.
 
-K3s is the stand-in: its docstring says what of etcd it has.
+K3s is the stand-in; its docstring says how much of etcd it has.
 """
 
 from __future__ import annotations
@@ -27,14 +27,17 @@ def test_a_second_run_changes_nothing(cluster: Cluster) -> None:
 
 
 def test_one_host_gets_k3s_and_the_others_get_it_from_that_one(cluster: Cluster) -> None:
-    """Removed on a host, it comes from there again; a host that cannot reach it says so and is alone with it."""
+    """A host that lost the binary gets it from there again; a host that cannot reach it fails with a message, alone."""
 
     def changed(result: Result, operation: str) -> set[str]:
         lines = [line for line in result.journal if line.get("operation") == operation]
         return {line["host"] for line in lines if line.get("result") == "changed"}
 
     install, take = f"K3s | Install k3s {OLDER}", "K3s | Take k3s from the region's first host"
-    assert (changed(cluster.formed, install), changed(cluster.formed, take)) == ({"c1"}, {"c2", "c3", "c4"})
+    assert (changed(cluster.first_run, install), changed(cluster.first_run, take)) == (
+        {"c1"},
+        {"c2", "c3", "c4"},
+    )
     cluster.shell("c4", f"rm /usr/local/lib/k3s/{OLDER}/k3s")
     address = cluster.hosts["c1"].address
     cluster.shell("c4", f"ip route add prohibit {address}")
@@ -50,18 +53,18 @@ def test_one_host_gets_k3s_and_the_others_get_it_from_that_one(cluster: Cluster)
     ) == ("inactive")
 
 
-def test_tokens_are_seen_nowhere(cluster: Cluster) -> None:
-    """Full tokens where one joins, an agent's own for agents; in no command line, log or file others can read."""
+def test_tokens_are_never_shown(cluster: Cluster) -> None:
+    """Joining nodes have full tokens, agents a token of their own; no command line, log or readable file has one."""
     tokens = {name: cluster.shell(name, "cat /etc/rancher/k3s/token") for name in NAMES}
-    own = cluster.shell("c1", "cat /etc/rancher/k3s/agent-token")
+    agent_token = cluster.shell("c1", "cat /etc/rancher/k3s/agent-token")
     ca = tokens["c2"].partition("::")[0]
     assert ca.startswith("K10")
     assert tokens["c3"] == tokens["c2"] == f"{ca}::server:{tokens['c1']}"
-    assert tokens["c4"] == f"{ca}::node:{own}" != f"{ca}::node:{tokens['c1']}"
-    assert len({own, tokens["c1"]}) == 2
+    assert tokens["c4"] == f"{ca}::node:{agent_token}" != f"{ca}::node:{tokens['c1']}"
+    assert len({agent_token, tokens["c1"]}) == 2
     recorded = [path for path in (cluster.folder / "home").rglob("*") if path.is_file()]
     assert recorded
-    for secret in (own, tokens["c1"]):
+    for secret in (agent_token, tokens["c1"]):
         assert not [path for path in recorded if secret in path.read_text()]
         for name in NAMES:
             argv = cluster.shell(name, "cat /run/argv")
@@ -94,7 +97,7 @@ def test_a_change_goes_through_the_servers_one_by_one_and_loses_no_write(cluster
     assert writer.longest_gap_seconds < 8
 
 
-def test_a_server_that_does_not_come_back_ends_the_change(cluster: Cluster) -> None:
+def test_a_server_that_does_not_come_back_stops_the_rollout(cluster: Cluster) -> None:
     before = cluster.starts()
     cluster.shell("c2", f"""echo '{{"fail_start": "it has no good reason"}}' > {SWITCHES}""")
     stopped = cluster.run()
@@ -109,8 +112,8 @@ def test_a_server_that_does_not_come_back_ends_the_change(cluster: Cluster) -> N
     assert cluster.nodes() == dict.fromkeys(NAMES, "True")
 
 
-def test_no_server_is_taken_while_another_is_not_healthy(cluster: Cluster) -> None:
-    """The third's process runs, but its etcd answers nobody."""
+def test_no_server_is_restarted_while_another_is_unhealthy(cluster: Cluster) -> None:
+    """The process of the third server runs, but its etcd does not answer."""
     cluster.shell("c3", "systemctl kill -s STOP k3s")
     before = cluster.starts()
     try:
@@ -133,13 +136,13 @@ def test_servers_that_are_all_down_are_started_together(cluster: Cluster) -> Non
 def test_a_reboot_rolls_through_the_hosts_and_loses_no_write(cluster: Cluster) -> None:
     boots = {name: cluster.shell(name, "cat /proc/sys/kernel/random/boot_id") for name in NAMES}
     with Writer(cluster, "reboot") as writer:
-        rolled = cluster.invoke("reboot")
-    assert rolled.returncode == 0, rolled.stderr
+        reboot = cluster.invoke("reboot")
+    assert reboot.returncode == 0, reboot.stderr
     steps = [
-        line.split(": ") for line in rolled.stderr.splitlines() if line.endswith((": reboots", ": is back"))
+        line.split(": ") for line in reboot.stderr.splitlines() if line.endswith((": reboots", ": is back"))
     ]
-    assert [(name.strip(), what) for name, what in steps] == [
-        (name, what) for name in NAMES for what in ("reboots", "is back")
+    assert [(name.strip(), step) for name, step in steps] == [
+        (name, step) for name in NAMES for step in ("reboots", "is back")
     ]
     for name in NAMES:
         assert cluster.shell(name, "cat /proc/sys/kernel/random/boot_id") != boots[name]

@@ -1,6 +1,6 @@
-"""The second day of a cluster: seen, backed up, upgraded under load and past faults, rolled back, lost and restored.
+"""Day two of a cluster: status, backup, upgrade under load and despite faults, rollback, loss and restore.
 
-K3s is the stand-in: its docstring says what of etcd it has.
+K3s is the stand-in; its docstring says how much of etcd it has.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 from skerry import lab
 from tests.lab.cluster.cluster import AGENT, NAMES, SERVERS, SWITCHES, Cluster, Writer
 from tests.lab.conftest import OLDER, PACE
-from tests.lab.runs import VERSION, until
+from tests.lab.runs import VERSION, wait_for
 
 
 def statuses(cluster: Cluster, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
-    looked = cluster.invoke("status", "--json", *arguments)
-    assert looked.stdout.startswith("["), looked.stderr
-    return looked.returncode, json.loads(looked.stdout)
+    done = cluster.invoke("status", "--json", *arguments)
+    assert done.stdout.startswith("["), done.stderr
+    return done.returncode, json.loads(done.stdout)
 
 
 def archives(cluster: Cluster) -> list[Path]:
@@ -30,28 +30,28 @@ def archives(cluster: Cluster) -> list[Path]:
 
 
 def numbers(annotations: set[str], prefix: str = "upgrade-") -> list[int]:
-    """Which of a client's writes are there."""
+    """The numbers of the Writer's writes among these annotations."""
     return [int(name.removeprefix(prefix)) for name in annotations if name.startswith(prefix)]
 
 
-def test_status_tells_the_worst_first_and_drift_of_each(cluster: Cluster) -> None:
-    code, well = statuses(cluster)
-    assert code == 0, well
-    assert {each["drift"] for each in well} == {"0"}
-    roles = [each["etcd"].split()[0] for each in well if each["role"] == "server"]
+def test_status_has_the_worst_host_first_and_the_drift_of_each(cluster: Cluster) -> None:
+    code, healthy = statuses(cluster)
+    assert code == 0, healthy
+    assert {host["drift"] for host in healthy} == {"0"}
+    roles = [host["etcd"].split()[0] for host in healthy if host["role"] == "server"]
     assert sorted(roles) == ["leader", "voter", "voter"]
-    assert all(each["certificates"].endswith(" d") for each in well if each["role"] == "server")
-    assert all(each["disk"].endswith("GiB free") for each in well)
+    assert all(host["certificates"].endswith(" d") for host in healthy if host["role"] == "server")
+    assert all(host["disk"].endswith("GiB free") for host in healthy)
     cluster.shell("c3", "systemctl stop k3s")
     try:
-        code, ill = statuses(cluster, "--no-drift")
+        code, rows = statuses(cluster, "--no-drift")
     finally:
         cluster.shell("c3", "systemctl start k3s")
-    assert (code, ill[0]["host"], ill[0]["problems"][0]) == (3, "c3", "k3s is inactive")
-    assert [each["problems"] for each in ill[1:]] == [[], [], []]
+    assert (code, rows[0]["host"], rows[0]["problems"][0]) == (3, "c3", "k3s is inactive")
+    assert [row["problems"] for row in rows[1:]] == [[], [], []]
 
 
-def test_what_must_not_be_upgraded_or_restored_is_one_line(cluster: Cluster) -> None:
+def test_wrong_upgrades_and_restores_are_refused_in_one_line(cluster: Cluster) -> None:
     starts = cluster.starts()
     for task, arguments, words in (
         ("upgrade", ("--to", "v1.33.8+k3s1"), "v1.33.8+k3s1 is older; `invoke rollback` goes back"),
@@ -67,19 +67,19 @@ def test_what_must_not_be_upgraded_or_restored_is_one_line(cluster: Cluster) -> 
     assert cluster.starts() == starts
 
 
-def test_an_upgrade_stops_at_a_disruption_budget_and_goes_on_past_a_lost_controller_and_host(
+def test_an_upgrade_stops_at_a_disruption_budget_and_continues_after_the_loss_of_controller_and_host(
     cluster: Cluster,
 ) -> None:
-    """The controller is killed at the second server, whose host loses power; the agent's pods stay at first."""
+    """The controller is killed at the second server, whose host loses power; the agent cannot be drained at first."""
     cluster.shell("c1", f"""echo '{{"drain_blocked": "{AGENT}"}}' > {SWITCHES}""")
     with Writer(cluster, "upgrade") as writer:
-        begun = time.monotonic()
-        killed = cluster.begin("upgrade", "--to", VERSION)
-        version = "systemctl show k3s -p ExecMainStartTimestamp --value"
-        before = cluster.shell("c2", version)
-        until(
-            lambda: killed.poll() is not None or cluster.shell("c2", version, check=False) != before,
-            "c2",
+        started = time.monotonic()
+        killed = cluster.start_task("upgrade", "--to", VERSION)
+        start_time = "systemctl show k3s -p ExecMainStartTimestamp --value"
+        before = cluster.shell("c2", start_time)
+        wait_for(
+            lambda: killed.poll() is not None or cluster.shell("c2", start_time, check=False) != before,
+            "the restart of c2",
             120,
         )
         assert killed.poll() is None, killed.communicate()
@@ -94,12 +94,14 @@ def test_an_upgrade_stops_at_a_disruption_budget_and_goes_on_past_a_lost_control
         assert "SchedulingDisabled" not in cluster.shell("c1", "k3s kubectl get nodes")
         cluster.shell("c1", f"rm {SWITCHES}")
         done = cluster.invoke("upgrade", "--to", VERSION)
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - started
     assert done.returncode == 0, done.stderr
     assert f'set k3s_version = "{VERSION}"' in done.stdout
     assert cluster.versions() == {VERSION}
     assert "SchedulingDisabled" not in cluster.shell("c1", "k3s kubectl get nodes")
-    assert len(archives(cluster)) == 1  # from before: what it goes back to stays the same
+    assert (
+        len(archives(cluster)) == 1
+    )  # of the first attempt: the rollback restores the state before the upgrade
     assert writer.lost(cluster) == set()
     print(
         f"3 faults, {seconds:.0f} s, {len(writer.acknowledged)} writes, none lost, "
@@ -107,7 +109,7 @@ def test_an_upgrade_stops_at_a_disruption_budget_and_goes_on_past_a_lost_control
     )
 
 
-def test_the_inventorys_older_minor_is_refused_and_a_rollback_goes_there_with_its_datastore(
+def test_an_older_minor_in_the_inventory_is_refused_and_a_rollback_restores_its_datastore(
     cluster: Cluster,
 ) -> None:
     refused = cluster.run()
@@ -119,7 +121,9 @@ def test_the_inventorys_older_minor_is_refused_and_a_rollback_goes_there_with_it
     assert f"{OLDER} cannot read what {VERSION} has stored" in back.stderr
     assert cluster.versions() == {OLDER}
     assert {name for name in before if not name.startswith("upgrade-")} <= cluster.annotations()
-    assert max(numbers(before)) > max(numbers(cluster.annotations()), default=0)  # since the backup
+    assert max(numbers(before)) > max(
+        numbers(cluster.annotations()), default=0
+    )  # the writes since the backup are gone
     again = cluster.invoke("rollback", "--yes")
     assert (again.returncode, "no upgrade of harbour is on record" in again.stderr) == (2, True)
 
@@ -129,31 +133,31 @@ def test_a_lost_cluster_comes_back_on_fresh_hosts_and_its_agent_with_it(
 ) -> None:
     with Writer(cluster, "kept") as kept:
         time.sleep(1)
-    taken = cluster.invoke("backup", "--json")
-    assert taken.returncode == 0, taken.stderr
-    made = json.loads(taken.stdout)
-    path = Path(made["archive"])
-    assert path.with_name(f"{path.name}.sha256").read_text() == f"{made['sha256']}  {path.name}\n"
+    done = cluster.invoke("backup", "--json")
+    assert done.returncode == 0, done.stderr
+    backup = json.loads(done.stdout)
+    path = Path(backup["archive"])
+    assert path.with_name(f"{path.name}.sha256").read_text() == f"{backup['sha256']}  {path.name}\n"
     assert "skerry-backup" not in cluster.shell("c1", "ls /var/lib/rancher/k3s/server/db/snapshots")
-    with Writer(cluster, "given-up") as given_up:
+    with Writer(cluster, "later") as later:
         time.sleep(0.5)
     secret = cluster.shell("c1", "cat /etc/rancher/k3s/token")
     assert secret.encode() not in path.read_bytes()
-    running = cluster.invoke("restore", path.name, "--yes")
-    assert (running.returncode, running.stderr.count("\n")) == (2, 1), running.stderr
-    assert "add --overwrite to restore anyway" in running.stderr
+    refused = cluster.invoke("restore", path.name, "--yes")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1), refused.stderr
+    assert "add --overwrite to restore anyway" in refused.stderr
 
-    begun = time.monotonic()
+    started = time.monotonic()
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda name: lab.restore(name, "prepared"), SERVERS))
     for name in SERVERS:
         cluster.shell(name, f"printf '{PACE}' > /etc/default/k3s; ! test -e /etc/rancher")
     restored = cluster.invoke("restore", "latest", "--yes")
     assert restored.returncode == 0, restored.stderr
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - started
     assert cluster.nodes("c3") == dict.fromkeys(NAMES, "True")
     assert set(kept.acknowledged) <= cluster.annotations()
-    assert not set(given_up.acknowledged) & cluster.annotations()
+    assert not set(later.acknowledged) & cluster.annotations()
     assert cluster.shell("c1", "cat /etc/rancher/k3s/token") == secret
     assert cluster.shell("c1", "ls /var/lib/skerry/restore 2>&1 || true").endswith(
         "No such file or directory"
@@ -174,11 +178,11 @@ def test_a_drill_proves_an_archive_beside_the_cluster_and_leaves_no_host(cluster
     assert "drill-1" not in {host.name for host in lab.hosts()}
 
 
-def test_a_restore_over_a_running_cluster_that_was_cut_off_is_done_by_the_next(cluster: Cluster) -> None:
+def test_an_interrupted_restore_over_a_running_cluster_is_completed_by_the_next(cluster: Cluster) -> None:
     with Writer(cluster, "overwritten") as writer:
         time.sleep(0.5)
-    killed = cluster.begin("restore", "latest", "--overwrite", "--yes")
-    until(
+    killed = cluster.start_task("restore", "latest", "--overwrite", "--yes")
+    wait_for(
         lambda: (
             killed.poll() is not None
             or cluster.shell("c1", "systemctl is-active k3s", check=False) != "active"

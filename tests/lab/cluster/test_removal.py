@@ -1,10 +1,10 @@
-"""Nodes leave: a server that is wanted back, one that etcd needs, one that is dead."""
+"""node-remove: a server that comes back later, one that etcd needs, one whose host is dead."""
 
 from __future__ import annotations
 
 from skerry import lab
 from tests.lab.cluster.cluster import AGENT, NAMES, Cluster
-from tests.lab.runs import until
+from tests.lab.runs import wait_for
 
 
 def test_a_removed_server_is_forgotten_and_comes_back_when_it_is_listed(cluster: Cluster) -> None:
@@ -39,7 +39,7 @@ def test_a_server_that_etcd_needs_is_not_removed(cluster: Cluster) -> None:
 
 def test_a_dead_server_is_removed_without_its_host(cluster: Cluster) -> None:
     lab.power_off("c3", hard=True)
-    until(lambda: cluster.shell("c1", "k3s kubectl get nodes", check=False) != "", "a leader of etcd")
+    wait_for(lambda: cluster.shell("c1", "k3s kubectl get nodes", check=False) != "", "an etcd leader")
     removed = cluster.invoke("node-remove", "c3", "--yes")
     assert removed.returncode == 0, removed.stderr
     assert "c3" not in cluster.nodes()

@@ -1,4 +1,4 @@
-"""One server on SQLite: backed up while it writes, lost, and brought back on a fresh host."""
+"""One server on SQLite: backed up while it runs, lost, and restored on a fresh host."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 from skerry import lab
+from skerry.local.paths import PROJECT
 from tests.lab.conftest import PACE
-from tests.lab.runs import PROJECT, Running, write_inventory
+from tests.lab.runs import Running, write_inventory
 
 
 def test_sqlite_comes_back_on_a_fresh_host(prepared: str, artifacts: Path, tmp_path: Path) -> None:
@@ -18,10 +19,10 @@ def test_sqlite_comes_back_on_a_fresh_host(prepared: str, artifacts: Path, tmp_p
     inventory = write_inventory(tmp_path / "inventories", host, artifacts, {"k3s_datastore": "sqlite"})
 
     def invoke(task: str, *arguments: str) -> str:
-        place = {"SKERRY_HOME": str(tmp_path / "home"), "SKERRY_KEYS": str(tmp_path / "keys")}
+        folders = {"SKERRY_HOME": str(tmp_path / "home"), "SKERRY_KEYS": str(tmp_path / "keys")}
         command = [sys.executable, "-m", "invoke", task, str(inventory), *arguments]
         done = subprocess.run(
-            command, cwd=PROJECT, env={**os.environ, **place}, capture_output=True, text=True, check=False
+            command, cwd=PROJECT, env={**os.environ, **folders}, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -30,15 +31,15 @@ def test_sqlite_comes_back_on_a_fresh_host(prepared: str, artifacts: Path, tmp_p
         node = json.loads(lab.run(prepared, f"k3s kubectl get node {prepared} -o json").stdout)
         return bool(node["spec"].get("unschedulable"))
 
-    walked = Running(inventory, "deploy/k3s.py", tmp_path / "home").finish()
-    assert walked.code == 0, walked.stderr
+    run = Running(inventory, "deploy/k3s.py", tmp_path / "home").finish()
+    assert run.code == 0, run.stderr
     ca = lab.run(prepared, "cat /var/lib/rancher/k3s/server/tls/server-ca.crt").stdout
-    lab.run(prepared, f"k3s kubectl cordon {prepared}")  # stands in the write-ahead log alone
-    made = json.loads(invoke("backup", "--json"))
+    lab.run(prepared, f"k3s kubectl cordon {prepared}")  # is in the write-ahead log alone
+    backup = json.loads(invoke("backup", "--json"))
     assert lab.run(prepared, "ls /var/lib/skerry/backup").stdout == ""
     lab.run(prepared, f"k3s kubectl uncordon {prepared}")
     lab.restore(prepared, "prepared")
     lab.run(prepared, f"printf '{PACE}' > /etc/default/k3s")
-    invoke("restore", made["archive"], "--yes")
+    invoke("restore", backup["archive"], "--yes")
     assert is_cordoned()
     assert lab.run(prepared, "cat /var/lib/rancher/k3s/server/tls/server-ca.crt").stdout == ca

@@ -1,4 +1,4 @@
-"""Hardening has hosts of its own, so that these tests may run beside the others below tests/lab."""
+"""Separate hosts, so that these tests can run at the same time as the others in tests/lab."""
 
 from __future__ import annotations
 

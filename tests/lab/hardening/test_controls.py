@@ -1,7 +1,6 @@
-"""Each control's check is green on a hardened host, and red as soon as somebody has undone the control by hand.
+"""Each control's check passes on a hardened host, and fails after the control was undone by a shell command.
 
-The hand works through the shell, as an administrator would; only the kernel's own state, which a container shares
-with this machine, is left to tests/vm.
+The state of the kernel, which containers share with this machine, is tested in tests/vm.
 """
 
 from __future__ import annotations
@@ -32,18 +31,18 @@ PROFILE: dict[str, object] = {
 
 
 def undo(check: Check) -> tuple[str, str]:
-    """Commands that undo what a check asks for, and that do it again."""
+    """A command that undoes what a check asks for, and a command that restores it."""
     key = check.key
-    first = "/etc/ssh/sshd_config.d/00-a.conf"
-    services = f"/etc/systemd/system/{key}.service"
+    drop_in = "/etc/ssh/sshd_config.d/00-a.conf"
+    unit = f"/etc/systemd/system/{key}.service"
     deb = (
         f"umask 022; d=$(mktemp -d) && mkdir $d/DEBIAN && printf 'Package: {key}\\nVersion: 99\\nArchitecture: all\\n"
         f"Maintainer: a\\nDescription: a\\n' > $d/DEBIAN/control && dpkg-deb -b $d $d.deb && dpkg -i $d.deb"
     )
-    table: dict[str, tuple[str, str]] = {
+    commands: dict[str, tuple[str, str]] = {
         "sshd": (
-            f"echo '{key} {OTHER.get(key, 'yes' if check.wanted == 'no' else 'no')}' > {first}",
-            f"rm {first}",
+            f"echo '{key} {WEAK_VALUES.get(key, 'yes' if check.wanted == 'no' else 'no')}' > {drop_in}",
+            f"rm {drop_in}",
         ),
         "hostkeys": (
             "ssh-keygen -q -t ecdsa -N '' -f /etc/ssh/ssh_host_ecdsa_key",
@@ -51,7 +50,7 @@ def undo(check: Check) -> tuple[str, str]:
         ),
         "sysctl": (f"echo '{key} = 7' > /etc/sysctl.d/zzz.conf", "rm /etc/sysctl.d/zzz.conf"),
         "module": _edited(MODULES_FILE, f"/{key}/d"),
-        "file": (f"cp -a {key} /root/kept && echo '# by hand' >> {key}", f"mv /root/kept {key}"),
+        "file": (f"cp -a {key} /root/original && echo '# by hand' >> {key}", f"mv /root/original {key}"),
         "mode": (f"stat -c %a {key} > /root/mode; chmod o+rx {key}", f"chmod $(cat /root/mode) {key}"),
         "line": _edited(key.split()[0], f"s/^{key.split()[-1]}.*/{key.split()[-1]} 022/"),
         "firewall": ("nft add rule inet skerry input accept", "systemctl reload skerry-firewall"),
@@ -62,17 +61,17 @@ def undo(check: Check) -> tuple[str, str]:
         "unit": (f"systemctl disable --now {key}", f"systemctl enable --now {key}")
         if check.wanted == "active"
         else (
-            f"printf '[Service]\\nExecStart=/bin/sleep 600\\n' > {services}; systemctl daemon-reload; "
+            f"printf '[Service]\\nExecStart=/bin/sleep 600\\n' > {unit}; systemctl daemon-reload; "
             f"systemctl start {key}",
-            f"systemctl stop {key}; rm {services}; systemctl daemon-reload",
+            f"systemctl stop {key}; rm {unit}; systemctl daemon-reload",
         ),
     }
     if key == "ufw":
         return "mkdir -p /etc/ufw && echo ENABLED=yes > /etc/ufw/ufw.conf", "rm -r /etc/ufw"
-    return table[check.kind]
+    return commands[check.kind]
 
 
-OTHER = {"x11forwarding": "yes", "allowtcpforwarding": "yes",
+WEAK_VALUES = {"x11forwarding": "yes", "allowtcpforwarding": "yes",
          "permitrootlogin": "yes", "loglevel": "QUIET", "maxauthtries": "6",
          "logingracetime": "300", "kexalgorithms": "diffie-hellman-group14-sha256", "ciphers": "aes256-cbc",
          "macs": "hmac-sha1", "hostkeyalgorithms": "ecdsa-sha2-nistp256", "banner": "none", "clientalivecountmax": "9",
@@ -80,78 +79,79 @@ OTHER = {"x11forwarding": "yes", "allowtcpforwarding": "yes",
 
 
 def _edited(path: str, expression: str) -> tuple[str, str]:
-    return f"cp -a {path} /root/kept && sed -i '{expression}' {path}", f"mv /root/kept {path}"
+    return f"cp -a {path} /root/original && sed -i '{expression}' {path}", f"mv /root/original {path}"
 
 
-def by_hand(host: Any, control: Control) -> list[Check]:
-    """The checks of a control that a hand can undo in a container, one of each kind."""
-    able = {
+def undoable_checks(host: Any, control: Control) -> list[Check]:
+    """The checks of a control that a command can undo in a container, one of each kind."""
+    checks = {
         check.kind: check
-        for check in reversed(control.checks)  # the first of a kind: of modes it is not sshd's own key
+        for check in reversed(
+            control.checks
+        )  # keeps the first of each kind: of modes not the one of sshd's host key
         if check.key not in CONTAINER and check.kind != "mount"
         if check.kind != "mode" or host.file(check.key).exists
     }
-    if {"package", "unit"} <= set(able) and able["package"].wanted == "installed":
-        del able["package"]  # its service is undone instead: an archive is not always in reach
-    return list(able.values())
+    if {"package", "unit"} <= set(checks) and checks["package"].wanted == "installed":
+        del checks["package"]  # its service is undone instead, because an archive is not always reachable
+    return list(checks.values())
 
 
 @pytest.fixture(scope="module")
 def cis_node(
     prepared: str, artifacts: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Any, list[Control], HostContext]]:
-    """A hardened node with the CIS profile, seen through testinfra, and its controls."""
+    """A hardened node with the CIS profile through testinfra, its controls, and its hardening context."""
     from tests.lab.runs import Running, write_inventory
 
     host, folder = lab.restore(prepared, "prepared"), tmp_path_factory.mktemp("cis")
     path = write_inventory(folder, host, artifacts, PROFILE)
     result = Running(path, "deploy/k3s.py", folder / "home").finish()
     assert result.code == 0, result.stderr
-    [wanted] = load(str(path)).hosts
-    shell = Shell(host.name, str(write_ssh_config(folder, [wanted])))
-    host_context = HostContext("server", wanted.settings, 0, ())
-    controls = catalogue.active(catalogue.controls(host_context), wanted.settings.harden_exceptions)
+    [inventory_host] = load(str(path)).hosts
+    shell = Shell(host.name, str(write_ssh_config(folder, [inventory_host])))
+    host_context = HostContext("server", inventory_host.settings, 0, ())
+    controls = catalogue.active(catalogue.controls(host_context), inventory_host.settings.harden_exceptions)
     yield Host(shell), controls, host_context
     shell.close()
 
 
-def test_every_control_is_green_as_deployed(cis_node: tuple[Any, list[Control], HostContext]) -> None:
+def test_every_control_passes_as_deployed(cis_node: tuple[Any, list[Control], HostContext]) -> None:
     host, controls, host_context = cis_node
-    assert {
-        control.id: found for control in controls if (found := wrong_now(host, control, False, host_context))
-    } == {}
+    faults = {control.id: wrong_now(host, control, False, host_context) for control in controls}
+    assert {id: lines for id, lines in faults.items() if lines} == {}
 
 
 @pytest.mark.parametrize("id", sorted(catalogue.IDS))
-def test_a_control_undone_by_hand_is_seen(
+def test_a_control_that_was_undone_fails(
     id: str, prepared: str, cis_node: tuple[Any, list[Control], HostContext]
 ) -> None:
     host, controls, host_context = cis_node
-    found = [control for control in controls if control.id == id]
-    if not found:
-        pytest.skip("waived: it would need a kernel of its own")
-    checks = by_hand(host, found[0])
+    control = next((control for control in controls if control.id == id), None)
+    if control is None:
+        pytest.skip("waived: it needs a kernel of its own")
+    checks = undoable_checks(host, control)
     if not checks:
         pytest.skip("nothing of it can be undone in a container; see tests/vm")
     for check in checks:
-        undone, again = undo(check)
-        lab.run(prepared, undone)
-        seen = wrong_now(host, found[0], False, host_context)
-        lab.run(prepared, again)
-        assert any(f"{check.kind} {check.key}:" in each for each in seen), (check, seen)
-    assert wrong_now(host, found[0], False, host_context) == []
+        undo_command, restore_command = undo(check)
+        lab.run(prepared, undo_command)
+        faults = wrong_now(host, control, False, host_context)
+        lab.run(prepared, restore_command)
+        assert any(f"{check.kind} {check.key}:" in fault for fault in faults), (check, faults)
+    assert wrong_now(host, control, False, host_context) == []
 
 
-def test_one_file_of_a_pattern_is_seen(
+def test_one_wrong_file_of_a_pattern_fails(
     prepared: str, cis_node: tuple[Any, list[Control], HostContext]
 ) -> None:
-    """Two kernels, of which one has its symbols open to everybody."""
+    """The symbols of one of two kernels are readable by everyone."""
     host, controls, host_context = cis_node
     [permissions] = [control for control in controls if control.id == "SYS-09"]
     lab.run(prepared, "cd /boot && umask 022 && touch System.map-1 System.map-2 && chmod 600 System.map-1")
-    seen = wrong_now(host, permissions, False, host_context)
+    faults = wrong_now(host, permissions, False, host_context)
     lab.run(prepared, "rm /boot/System.map-*")
-    assert seen == ["mode /boot/System.map-*: 644 root root, should be 600 root root|absent"]
+    assert faults == ["mode /boot/System.map-*: 644 root root, should be 600 root root|absent"]
 
 
 def test_an_exception_is_an_accepted_risk_until_its_day(
@@ -162,18 +162,21 @@ def test_an_exception_is_an_accepted_risk_until_its_day(
 
     from skerry.commands.hosts.audit import audit
 
-    waived = {"SSH-03": {"reason": "an old client", "until": "2026-12-31"}}
-    path = inventory(host, harden_exceptions=waived)
+    exceptions = {"SSH-03": {"reason": "an old client", "until": "2026-12-31"}}
+    path = inventory(host, harden_exceptions=exceptions)
     assert run(path, "deploy/harden.py").changed == ["SSH | Harden sshd, keys and sudo"]
     assert "maxauthtries 6" in lab.run(host.name, "sshd -T").stdout
-    for day, verdict, fine in ((date(2026, 12, 31), "accepted", True), (date(2027, 1, 1), "expired", False)):
-        [found] = audit(load(str(path)), day)
-        [finding] = [each for each in found.findings if each.control.id == "SSH-03"]
-        assert (finding.verdict, finding.fine, "an old client" in finding.why) == (verdict, fine, True)
-        assert found.fine == fine, [each.why for each in found.findings if not each.fine]
+    for day, verdict, passed in (
+        (date(2026, 12, 31), "accepted", True),
+        (date(2027, 1, 1), "expired", False),
+    ):
+        [host_audit] = audit(load(str(path)), day)
+        [finding] = [finding for finding in host_audit.findings if finding.control.id == "SSH-03"]
+        assert (finding.verdict, finding.fine, "an old client" in finding.why) == (verdict, passed, True)
+        assert host_audit.fine == passed, [finding.why for finding in host_audit.findings if not finding.fine]
 
 
-def test_unharden_puts_back_what_was_there(
+def test_unharden_restores_the_former_state(
     fresh_host: lab.LabHost, inventory: WriteInventory, run: Run
 ) -> None:
     host = fresh_host
@@ -194,7 +197,7 @@ def test_unharden_puts_back_what_was_there(
 
 
 def system(host: lab.LabHost) -> dict[str, str]:
-    """All files of /etc with their modes, what sshd makes of them, units, rules, packages with a configuration."""
+    """All files of /etc with modes and checksums, sshd's effective configuration, and the loaded firewall rules."""
     script = (
         "cd /etc && find . -type f ! -path './ssl/*' ! -name ld.so.cache ! -name '*-' ! -name passwd ! -name group "
         "! -name shadow ! -name gshadow ! -name .updated -exec stat -c '%n %a %U %G' {} + "

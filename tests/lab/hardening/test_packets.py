@@ -1,6 +1,6 @@
-"""Pods, services and NodePorts get through the firewall, and what nobody asked for does not; also after a reboot.
+"""The firewall lets pods, services and NodePorts through and drops the rest, also after a reboot.
 
-Pods are network namespaces on a bridge, and the rules are those kube-proxy and flannel add, so that no images are
+Pods are network namespaces on a bridge with the rules that kube-proxy and flannel add, so that no images are
 needed. tests/e2e has a real K3s.
 """
 
@@ -17,7 +17,7 @@ from skerry import lab
 from skerry.lab import network
 from skerry.lab.folder import current_lab
 from tests.lab.conftest import Run, WriteInventory
-from tests.lab.runs import until
+from tests.lab.runs import wait_for
 
 CLUSTER = """
 set -e
@@ -67,11 +67,11 @@ s = socket.socket(socket.AF_INET, socket.SOCK_{kind}); s.settimeout(2); s.connec
 print(s.recv(9).decode())' 2>/dev/null"""
 
 
-IMPOSTOR = "10.42.0.99"
+SPOOFED = "10.42.0.99"
 
 
-def asks(host: lab.LabHost, namespace: str, address: str, port: int, kind: str = "STREAM") -> bool:
-    """Whether something in a pod, or on the host itself ("") gets an answer."""
+def gets_answer(host: lab.LabHost, namespace: str, address: str, port: int, kind: str = "STREAM") -> bool:
+    """Whether a client in this network namespace (a pod's, or the host's own: "") gets an answer."""
     inside = f"ip netns exec {namespace} " if namespace else ""
     return (
         "here"
@@ -80,7 +80,7 @@ def asks(host: lab.LabHost, namespace: str, address: str, port: int, kind: str =
 
 
 def reaches(address: str, port: int) -> bool:
-    """Whether this machine, which is no member of the cluster, gets an answer."""
+    """Whether this machine, which is not a member of the cluster, gets an answer."""
     try:
         with socket.create_connection((address, port), timeout=1) as connection:
             return connection.recv(4) in (b"here", b"SSH-")
@@ -89,52 +89,54 @@ def reaches(address: str, port: int) -> bool:
 
 
 @pytest.fixture
-def way_to_pods(host: lab.LabHost) -> Iterator[None]:
-    """This machine routes pods' addresses to the host, as somebody in the same network might."""
+def route_to_pods(host: lab.LabHost) -> Iterator[None]:
+    """Route a pod's address to the host and take another pod's address, as an attacker in the same network could."""
     route = ["ip", "route", "replace", "10.42.0.2/32", "via", host.address]
     subprocess.run(route, check=True)
-    subprocess.run(["ip", "address", "replace", f"{IMPOSTOR}/32", "dev", "lo"], check=True)
+    subprocess.run(["ip", "address", "replace", f"{SPOOFED}/32", "dev", "lo"], check=True)
     yield
-    subprocess.run(["ip", "address", "delete", f"{IMPOSTOR}/32", "dev", "lo"], check=True)
+    subprocess.run(["ip", "address", "delete", f"{SPOOFED}/32", "dev", "lo"], check=True)
     subprocess.run(["ip", "route", "delete", "10.42.0.2/32"], check=True)
 
 
 def assert_paths(host: lab.LabHost) -> None:
     lab.run(host.name, CLUSTER.format(address=host.address))
     lab.run(host.name, LISTEN)
-    until(lambda: asks(host, "pod3", "10.42.0.2", 8080), "a pod's answer to another pod", 20)
-    assert asks(host, "pod3", "10.43.0.80", 80), "a pod reaches a service"
-    assert asks(host, "pod2", "10.43.0.10", 53, "DGRAM"), "a pod reaches DNS"
-    assert asks(host, "pod2", "10.43.0.1", 443), "a pod reaches the API server's service"
-    assert asks(host, "pod2", host.address, 10250), "a pod reaches the kubelet (metrics-server)"
-    assert asks(host, "", "10.42.0.2", 8080), "the host reaches a pod (probes)"
-    assert asks(host, "", "10.43.0.80", 80), "the host reaches a service"
-    assert reaches(host.address, 30080), "a stranger reaches a NodePort"
-    assert reaches(host.address, 22), "a stranger reaches SSH"
-    assert reaches(host.address, 6443), "a stranger reaches the API server"
+    wait_for(lambda: gets_answer(host, "pod3", "10.42.0.2", 8080), "a pod's answer to another pod", 20)
+    assert gets_answer(host, "pod3", "10.43.0.80", 80), "a pod reaches a service"
+    assert gets_answer(host, "pod2", "10.43.0.10", 53, "DGRAM"), "a pod reaches DNS"
+    assert gets_answer(host, "pod2", "10.43.0.1", 443), "a pod reaches the API server's service"
+    assert gets_answer(host, "pod2", host.address, 10250), "a pod reaches the kubelet (metrics-server)"
+    assert gets_answer(host, "", "10.42.0.2", 8080), "the host reaches a pod (probes)"
+    assert gets_answer(host, "", "10.43.0.80", 80), "the host reaches a service"
+    assert reaches(host.address, 30080), "another machine reaches a NodePort"
+    assert reaches(host.address, 22), "another machine reaches SSH"
+    assert reaches(host.address, 6443), "another machine reaches the API server"
     for port in (2379, 2381, 10250, 8000):
-        assert not reaches(host.address, port), f"a stranger reaches {port}"
-    assert not reaches("10.42.0.2", 8080), "a stranger is routed to a pod"
+        assert not reaches(host.address, port), f"another machine reaches {port}"
+    assert not reaches("10.42.0.2", 8080), "another machine is routed to a pod"
 
 
-def passes_for_a_pod(host: lab.LabHost) -> bool:
-    """Whether a packet of this machine with a pod's address gets as far as the host's connections."""
-    with socket.socket() as impostor:
-        impostor.bind((IMPOSTOR, 0))
-        impostor.setblocking(False)
-        impostor.connect_ex((host.address, 10250))  # the answer would go to the host's own bridge
+def spoofing_works(host: lab.LabHost) -> bool:
+    """Whether the host accepts a packet from this machine with the source address of a pod."""
+    with socket.socket() as client:
+        client.bind((SPOOFED, 0))
+        client.setblocking(False)
+        client.connect_ex(
+            (host.address, 10250)
+        )  # the answer goes to the host's own bridge, never to this machine
         time.sleep(0.5)
-    return IMPOSTOR in lab.run(host.name, f"conntrack -L -s {IMPOSTOR}").stdout
+    return SPOOFED in lab.run(host.name, f"conntrack -L -s {SPOOFED}").stdout
 
 
-@pytest.mark.usefixtures("way_to_pods")
-def test_pods_and_services_get_through_and_strangers_do_not(
+@pytest.mark.usefixtures("route_to_pods")
+def test_pods_and_services_are_reachable_and_other_machines_are_kept_out(
     host: lab.LabHost, inventory: WriteInventory, run: Run
 ) -> None:
     assert_paths(host)
-    assert not passes_for_a_pod(host)
+    assert not spoofing_works(host)
     lab.run(host.name, "nft flush chain inet skerry impostors")
-    assert passes_for_a_pod(host), "without the rule it would"
+    assert spoofing_works(host), "without the anti-spoofing rule it works"
     rules = lab.run(host.name, "iptables-save -t nat | grep ^-").stdout
     lab.run(host.name, "systemctl reload skerry-firewall && systemctl restart skerry-firewall")
     assert lab.run(host.name, "iptables-save -t nat | grep ^-").stdout == rules, "others' rules stay"
@@ -142,18 +144,22 @@ def test_pods_and_services_get_through_and_strangers_do_not(
     assert_paths(host)
 
     def harden(**settings: object) -> None:
-        """Preflight wants K3s's ports free."""
+        """Harden without the test's listeners, because preflight requires that K3s's ports are free."""
         lab.run(host.name, "systemctl stop answer-host")
         result = run(inventory(host, **settings), "deploy/harden.py")
         assert result.code == 0, result.stderr
         lab.run(host.name, LISTEN)
-        until(lambda: reaches(host.address, 22) and asks(host, "", "127.0.0.1", 6443), "the listeners", 20)
+        wait_for(
+            lambda: reaches(host.address, 22) and gets_answer(host, "", "127.0.0.1", 6443),
+            "the listeners",
+            20,
+        )
 
     harden(firewall_members=[f"{network.gateway(current_lab())}/32"])
     for port in (2379, 10250):
         assert reaches(host.address, port), f"a member reaches {port}"
-    assert not reaches(host.address, 8000), "a member reaches what is not the cluster's"
+    assert not reaches(host.address, 8000), "a member reaches a port that is not the cluster's"
     assert reaches("10.42.0.2", 8080), "a member reaches a pod"
     harden(firewall_api_from=["192.0.2.0/24"])
-    assert not reaches(host.address, 6443), "a stranger reaches the API server although it is closed to it"
-    assert asks(host, "pod2", "10.43.0.1", 443), "a pod still reaches the API server"
+    assert not reaches(host.address, 6443), "another machine reaches it despite firewall_api_from"
+    assert gets_answer(host, "pod2", "10.43.0.1", 443), "a pod still reaches the API server"

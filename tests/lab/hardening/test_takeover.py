@@ -1,4 +1,4 @@
-"""A firewall that is there already is refused with its name, taken over when told, and back after unharden."""
+"""An existing firewall is refused by name, taken over with firewall_takeover, and restored by unharden."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ APT = "export DEBIAN_FRONTEND=noninteractive; apt-get -q update && apt-get -q -y
 TABLE = """flush ruleset
 table inet mine { chain input { type filter hook input priority 0; tcp dport 4711 drop; }; }
 """
-RIVALS = {  # how an administrator has set it up, and what shows that it filters
+# firewall: the command that sets it up, and the command that succeeds while it filters.
+RIVALS = {
     "ufw": (APT + "ufw && ufw allow 22/tcp && ufw --force enable", "ufw status | grep -q '^Status: active'"),
     "nftables": (
         APT + f"nftables && echo '{TABLE}' > /etc/nftables.conf && systemctl enable --now nftables",
@@ -28,7 +29,7 @@ from skerry.phases.preflight import preflight
 from skerry.phases.ssh import ssh
 preflight(), ssh(), firewall()
 """
-"""deploy/harden.py without the system's part, which would only cost time here."""
+"""deploy/harden.py without the system phase, to save time."""
 
 
 def filters(host: lab.LabHost, rival: str) -> bool:
@@ -36,7 +37,7 @@ def filters(host: lab.LabHost, rival: str) -> bool:
 
 
 @pytest.mark.parametrize("rival", RIVALS)
-def test_a_rival_is_refused_then_taken_over_and_comes_back(
+def test_another_firewall_is_refused_then_taken_over_and_restored(
     rival: str, fresh_host: lab.LabHost, inventory: WriteInventory, run: Run, tmp_path: Path
 ) -> None:
     host, harden = fresh_host, str(tmp_path / "firewall_alone.py")
@@ -50,8 +51,8 @@ def test_a_rival_is_refused_then_taken_over_and_comes_back(
     assert "firewall_takeover" in refused.stderr
     assert filters(host, rival)
 
-    taken = run(inventory(host, firewall_takeover=True), harden)
-    assert taken.code == 0, taken.stderr
+    taken_over = run(inventory(host, firewall_takeover=True), harden)
+    assert taken_over.code == 0, taken_over.stderr
     assert not filters(host, rival)
     lab.reboot(host.name)
     assert not filters(host, rival)
