@@ -1,4 +1,4 @@
-"""`flux bootstrap` as a command, and what its environment holds; composing only, nothing runs here."""
+"""Compose the command and environment of `flux bootstrap`, and the manifests that go with it. Nothing runs here."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from pathlib import Path
 
 from skerry.model.flux_target import Target
 
-CLAIM = "skerry/follows"  # an annotation
+# An annotation of Flux's namespace: the repository, branch and folder that the cluster was told to follow.
+CLAIM = "skerry/follows"
 TOKEN_USERS = {"github": "x-access-token", "gitlab": "oauth2", "gitea": "skerry"}
 
 
 def command(flux: str, target: Target, kubeconfig: str, context: str) -> list[str]:
-    """argv of the bootstrap. No token stands in it: flux reads that from its environment."""
+    """The argv of the bootstrap. It has no token, because flux reads that from its environment."""
     common = [
         f"--branch={target.branch}", f"--path={target.path}", f"--kubeconfig={kubeconfig}", f"--context={context}",
         f"--timeout={target.timeout_seconds}s", f"--network-policy={str(target.network_policy).lower()}",
@@ -29,20 +30,20 @@ def command(flux: str, target: Target, kubeconfig: str, context: str) -> list[st
 
 
 def key_file(target: Target) -> Path:
-    """The SSH key for plain Git on this machine."""
+    """The SSH key for plain Git, on this machine."""
     return Path(target.private_key).expanduser()
 
 
 def git_environment(target: Target, token: str) -> dict[str, str]:
-    """What Git needs to reach the remote without asking: the token as a header, or the SSH key.
+    """The variables that let Git reach the remote without a prompt: the token as a header, or the SSH key.
 
-    Both reach Git by its environment (git-config(1), GIT_CONFIG_COUNT), so that no argv shows the token.
+    Git reads the header from its environment (git-config(1), GIT_CONFIG_COUNT), so that no argv shows the token.
     """
     if target.forge == "git":
         known = f"UserKnownHostsFile=~/.ssh/known_hosts {target.known_hosts}".strip()
         options = ("IdentitiesOnly=yes", "BatchMode=yes", "StrictHostKeyChecking=yes", known)
         ssh = shlex.join(
-            ["ssh", "-i", str(key_file(target)), *(word for each in options for word in ("-o", each))]
+            ["ssh", "-i", str(key_file(target)), *(word for option in options for word in ("-o", option))]
         )
         return {"GIT_SSH_COMMAND": ssh, "GIT_TERMINAL_PROMPT": "0"}
     header = base64.b64encode(f"{TOKEN_USERS[target.forge]}:{token}".encode()).decode()
@@ -54,25 +55,26 @@ def git_environment(target: Target, token: str) -> dict[str, str]:
     }
 
 
-def strange_keys(recorded: str, known: str) -> str:
-    """The kind of a host key that is recorded and contradicts a known one of its kind; "" if none does.
+def contradicting_key(scanned: str, known: str) -> str:
+    """The type of a scanned host key that differs from the known key of that type; "" if there is none.
 
-    Both are lines of known_hosts files (sshd(8)), all of one server.
+    Both are lines of known_hosts files (sshd(8)) about one server.
     """
-    on_record = set(_keys(known))
-    kinds = {kind for kind, _ in on_record}
-    return next((kind for kind, key in _keys(recorded) if kind in kinds and (kind, key) not in on_record), "")
+    known_keys = set(_keys(known))
+    types = {kind for kind, _ in known_keys}
+    return next((kind for kind, key in _keys(scanned) if kind in types and (kind, key) not in known_keys), "")
 
 
-def pinned_keys(recorded: str, known: str, name: str) -> str:
-    """The known keys as lines for the server `name`; "" when all that are recorded are among them, or none is known."""
-    on_record = dict.fromkeys(_keys(known))
-    if set(_keys(recorded)) <= set(on_record):
+def pinned_keys(scanned: str, known: str, name: str) -> str:
+    """The known keys as lines for the server `name`; "" if all scanned keys are among them, or none is known."""
+    known_keys = dict.fromkeys(_keys(known))
+    if set(_keys(scanned)) <= set(known_keys):
         return ""
-    return "".join(f"{name} {kind} {key}\n" for kind, key in on_record)
+    return "".join(f"{name} {kind} {key}\n" for kind, key in known_keys)
 
 
 def _keys(lines: str) -> Iterator[tuple[str, str]]:
+    """The type and key of each line of a known_hosts file, without lines about revoked keys and authorities."""
     for line in lines.splitlines():
         words = line.split()
         if len(words) >= 3 and not words[0].startswith(("#", "@")):
@@ -80,19 +82,19 @@ def _keys(lines: str) -> Iterator[tuple[str, str]]:
 
 
 def redact(text: str, secrets: list[str]) -> str:
-    """The text without any of the secrets, nor a URL's user and password."""
+    """The text with "***" in place of the secrets, and of user and password in URLs."""
     for secret in filter(None, secrets):
         text = text.replace(secret, "***")
     return re.sub(r"://[^/\s@]+:[^/\s@]+@", "://***@", text)
 
 
 def sops_age_manifest(private: str) -> dict[str, object]:
-    """The Secret that Kustomizations decrypt with. Flux looks at data keys that end in .agekey."""
+    """The Secret that Kustomizations decrypt with. Flux reads those of its data keys that end in .agekey."""
     return _secret("sops-age", {"age.agekey": private})
 
 
 def known_hosts_manifest(lines: str) -> dict[str, object]:
-    """The part of Flux's own Secret that says which keys the Git server has."""
+    """The part of Flux's own Secret that holds the Git server's host keys."""
     return _secret("flux-system", {"known_hosts": lines})
 
 
@@ -102,6 +104,6 @@ def _secret(name: str, data: dict[str, str]) -> dict[str, object]:
 
 
 def namespace(claim: str) -> dict[str, object]:
-    """Flux's namespace, saying which place the cluster was told to follow."""
+    """Flux's namespace, annotated with the location that the cluster was told to follow."""
     metadata = {"name": "flux-system", "annotations": {CLAIM: claim}}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}

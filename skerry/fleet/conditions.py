@@ -1,4 +1,4 @@
-"""What Flux's objects say about themselves, in plain words with the remedy."""
+"""The state of Flux's objects: whether each is Ready, and if not, why and what to do."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# A cause in Flux's or Kubernetes' words, and what to do. From fluxcd/flux2 issues and the controllers' sources.
+# Patterns of messages, and what to do. From fluxcd/flux2 issues and the controllers' sources.
 REMEDIES = (
-    (r'secrets? "sops-age" not found', "run `invoke flux-bootstrap` again: it puts the key there"),
-    (r"cannot get sops data key|failed to decrypt", "`invoke flux-bootstrap` puts the right key there"),
-    (r"is SOPS encrypted, configuring decryption", "add decryption to it; `invoke fleet-lint` finds it"),
-    (r"illegal base64 data", "an encrypted Secret lies in flux-system/; move it; `invoke fleet-lint` finds it"),
-    (r"no matches for kind", "its CRD is not there yet; put the resource behind dependsOn"),
-    (r"path not found|kustomization path", "correct spec.path; `invoke fleet-lint` finds it"),
-    (r"dependency '.*' is not ready", "see what it depends on"),
+    (r'secrets? "sops-age" not found', "run `invoke flux-bootstrap` again, which installs the key"),
+    (r"cannot get sops data key|failed to decrypt", "run `invoke flux-bootstrap`, which installs the right key"),
+    (r"is SOPS encrypted, configuring decryption", "add decryption to it; `invoke fleet-lint` shows where"),
+    (r"illegal base64 data", "move the encrypted Secret out of flux-system/; `invoke fleet-lint` shows it"),
+    (r"no matches for kind", "its CRD is not installed yet; add dependsOn to the Kustomization"),
+    (r"path not found|kustomization path", "correct spec.path; `invoke fleet-lint` shows where"),
+    (r"dependency '.*' is not ready", "see the Kustomization that it depends on"),
     (r"knownhosts|host key", "the Git server shows another host key; find out why"),
     (r"unable to authenticate|authentication required|handshake failed", "run `invoke rotate-deploy-key`"),
-    (r"no such host|server misbehaving", "the name does not resolve in the cluster; look at CoreDNS"),
-    (r"i/o timeout|deadline exceeded|connection refused", "the cluster cannot reach it; see egress, firewall"),
-    (r"ImagePullBackOff|pull access denied|manifest unknown", "an image cannot be pulled; look at its name"),
-    (r"health check failed|timeout waiting for", "what it applied is not Ready; see its pods"),
+    (r"no such host|server misbehaving", "the name does not resolve in the cluster; check CoreDNS"),
+    (r"i/o timeout|deadline exceeded|connection refused", "the cluster cannot reach it; check egress and firewall"),
+    (r"ImagePullBackOff|pull access denied|manifest unknown", "the image cannot be pulled; check its name"),
+    (r"health check failed|timeout waiting for", "an object that it applied is not Ready; see its pods"),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class State:
-    """One of Flux's objects: whether it is Ready, at which revision, and if not, why and what to do."""
+class ObjectState:
+    """The state of one of Flux's objects: whether it is Ready, at which revision, and if not, why and what to do."""
 
     kind: str
     namespace: str
@@ -38,33 +38,35 @@ class State:
     message: str
     remedy: str
     follows: bool = False
-    """Whether its revision is that of the fleet repository."""
+    """Whether its revision is a commit of the fleet repository."""
 
     @property
     def problem(self) -> str:
-        """What is wrong, "" when nothing is."""
+        """What is wrong and what to do; "" if nothing is wrong."""
         if self.suspended:
-            return "is suspended; `invoke flux-resume`"
+            return "is suspended; run `invoke flux-resume`"
         return "" if self.ready else f"{self.message or 'has not reported yet'}; {self.remedy}"
 
 
-def read(items: Sequence[dict[str, Any]]) -> list[State]:
-    """The states in what `kubectl get -o json` lists, sources first, those not Ready before the others."""
+def read(items: Sequence[dict[str, Any]]) -> list[ObjectState]:
+    """The states of the objects that `kubectl get -o json` lists: those not Ready first, sources before others."""
     order = {"GitRepository": 0, "Kustomization": 1}
     states = [_state(item) for item in items]
-    return sorted(states, key=lambda each: (each.ready, order.get(each.kind, 2), each.namespace, each.name))
+    return sorted(
+        states, key=lambda state: (state.ready, order.get(state.kind, 2), state.namespace, state.name)
+    )
 
 
-def _state(item: dict[str, Any]) -> State:
+def _state(item: dict[str, Any]) -> ObjectState:
     status, metadata, spec = item.get("status") or {}, item["metadata"], item.get("spec") or {}
     conditions: list[dict[str, Any]] = status.get("conditions") or []
-    ready = next((each for each in conditions if each.get("type") == "Ready"), {})
-    # A condition about an older generation says nothing about what is wanted now.
+    ready = next((condition for condition in conditions if condition.get("type") == "Ready"), {})
+    # A condition of an older generation says nothing about the current spec.
     current = status.get("observedGeneration", metadata.get("generation")) == metadata.get("generation")
-    # SOPS tells of each recipient why its key is not at hand; the first sentence says it all.
+    # After its first sentence, SOPS adds for each recipient why its key is missing.
     message = re.sub(r" Group \d+: FAILED.*", "", " ".join(str(ready.get("message", "")).split()))
     source = spec.get("sourceRef") or {}
-    return State(
+    return ObjectState(
         kind=item["kind"],
         namespace=str(metadata.get("namespace", "")),
         name=str(metadata["name"]),
@@ -81,29 +83,29 @@ def _state(item: dict[str, Any]) -> State:
 
 
 def controllers(items: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """What keeps Flux's own controllers from running, of its Deployments and Pods."""
+    """The problems of Flux's own controllers, from the Deployments and Pods of their namespace."""
     for item in items:
-        status, place = item.get("status") or {}, f"{item['kind']} flux-system/{item['metadata']['name']}"
+        status, name = item.get("status") or {}, f"{item['kind']} flux-system/{item['metadata']['name']}"
         if item["kind"] == "Deployment" and not status.get("availableReplicas"):
-            yield f"{place}: is not available; its pods tell why"
+            yield f"{name}: is not available; see its pods"
         for container in status.get("containerStatuses") or []:
             if waiting := (container.get("state") or {}).get("waiting"):
                 message = " ".join(f"{waiting.get('reason', '')}: {waiting.get('message', '')}".split())
-                yield f"{place}: {message}; {remedy(message)}"
+                yield f"{name}: {message}; {remedy(message)}"
         for condition in status.get("conditions") or []:
             if (condition.get("type"), condition.get("status")) == ("PodScheduled", "False"):
-                yield f"{place}: {condition.get('message', '')}; make room on the nodes"
+                yield f"{name}: {condition.get('message', '')}; make room on the nodes"
 
 
 def remedy(message: str) -> str:
-    """What to do about a condition's message."""
+    """What to do about the message of a condition."""
     return next(
-        (words for cause, words in REMEDIES if re.search(cause, message, re.IGNORECASE)), "see `flux logs`"
+        (text for pattern, text in REMEDIES if re.search(pattern, message, re.IGNORECASE)), "see `flux logs`"
     )
 
 
-def not_following(states: Sequence[State], commit: str) -> Iterator[State]:
-    """Those that are not Ready, or whose revision is another than `commit` (a full hash; "" for any)."""
-    for each in states:
-        if not each.ready or each.suspended or (each.follows and not each.revision.endswith(commit)):
-            yield each
+def not_following(states: Sequence[ObjectState], commit: str) -> Iterator[ObjectState]:
+    """The objects that are not Ready, or not at `commit`, which is a full hash, or "" for any."""
+    for state in states:
+        if not state.ready or state.suspended or (state.follows and not state.revision.endswith(commit)):
+            yield state

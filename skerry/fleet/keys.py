@@ -1,26 +1,21 @@
-"""age keys: one per cluster and one for recovery, outside the repository, and `.sops.yaml` that names them."""
+"""The age keys of a fleet: one per cluster and one for recovery, in files outside the repository."""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from skerry.fleet import sops
-from skerry.fleet.record import Record
+from skerry.fleet import metadata, sops, sops_config
+from skerry.fleet.metadata import FleetMetadata
 from skerry.local.files import replace
 from skerry.model.errors import InputError
-from skerry.model.yaml_text import dump
 
-CONFIG = ".sops.yaml"
-HEADER = "Whom SOPS encrypts for. `invoke secrets-init` adds keys, `invoke secrets-rotate` applies changes."
 RECOVERY = "recovery"
 RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}")
-SHARED = "shared"
 
 
 def base() -> Path:
@@ -28,43 +23,39 @@ def base() -> Path:
     return Path(os.environ.get("SKERRY_KEYS") or Path.home() / ".config" / "skerry" / "keys").absolute()
 
 
-def folder(root: Path, record: Record) -> Path:
-    """Where the private keys of a repository lie: $SKERRY_KEYS, else ~/.config/skerry/keys; never inside Git.
-
-    Raises InputError when that place is inside a Git work tree.
-    """
-    place = base() / record.name
-    for parent in (place, *place.parents):
+def folder(root: Path, fleet: FleetMetadata) -> Path:
+    """The folder of a repository's private keys. Raises InputError if it is inside a Git work tree."""
+    own = base() / fleet.name
+    for parent in (own, *own.parents):
         if (parent / ".git").exists() or parent == root.resolve():
             raise InputError(
-                f"{place}: is inside the Git work tree {parent}; set SKERRY_KEYS to a place outside"
+                f"{own}: is inside the Git work tree {parent}; set SKERRY_KEYS to a folder outside of it"
             )
-    return place
+    return own
 
 
-def path(root: Path, record: Record, name: str) -> Path:
+def path(root: Path, fleet: FleetMetadata, name: str) -> Path:
     """The private key file of a cluster, or of "recovery"."""
-    return folder(root, record) / f"{name}.agekey"
+    return folder(root, fleet) / f"{name}.agekey"
 
 
 def read(file: Path) -> str:
-    """A private key. Raises InputError when it is missing or readable by others."""
+    """The text of a private key file. Raises InputError if it is missing or other users may read it."""
     if not file.is_file():
-        raise InputError(f"{file}: there is no such key; restore it from your backup, or set SKERRY_KEYS")
+        raise InputError(f"{file}: does not exist; restore the key from your backup, or set SKERRY_KEYS")
     if mode := stat.S_IMODE(file.stat().st_mode) & 0o077:
-        raise InputError(f"{file}: others may read it (mode {mode | 0o600:o}); run chmod 600 {file}")
+        raise InputError(f"{file}: other users may read it (mode {mode | 0o600:o}); run chmod 600 {file}")
     return file.read_text()
 
 
-def all_private(root: Path, record: Record) -> str:
-    """Every private key of the repository that is here."""
-    names = [*record.clusters, RECOVERY]
-    files = [path(root, record, name) for name in names]
+def all_private(root: Path, fleet: FleetMetadata) -> str:
+    """All private keys of the repository that are on this machine."""
+    files = [path(root, fleet, name) for name in (*fleet.clusters, RECOVERY)]
     return "\n".join(read(file) for file in files if file.is_file())
 
 
 def create(file: Path) -> bool:
-    """Make a new private key, 0600 in a folder of 0700; a key that is there stays. Returns whether it was made."""
+    """Make a private key file (0600) and its folder (0700) unless the file exists. Returns whether it was made."""
     if file.exists():
         read(file)
         return False
@@ -74,56 +65,66 @@ def create(file: Path) -> bool:
     return True
 
 
-def load_config(root: Path) -> dict[str, Any]:
-    """.sops.yaml, empty when there is none. Raises InputError with the line when it is broken."""
-    file = root / CONFIG
-    try:
-        config = yaml.safe_load(file.read_text()) if file.is_file() else None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise InputError(f"{file}:{mark.line + 1 if mark else 1}: is not YAML; mend it") from None
-    if config is None:
-        return {"creation_rules": []}
-    if not isinstance(config, dict) or not isinstance(config.get("creation_rules"), list):
-        raise InputError(f"{file}: has no creation_rules; restore it from Git")
-    return config
+@dataclass
+class InitResult:
+    """What `init` has done: the folder of the keys, the keys made now, and whether .sops.yaml was changed."""
+
+    folder: Path
+    created: list[str] = field(default_factory=list)
+    changed: bool = False
 
 
-def recipients_for(config: dict[str, Any], name: str) -> list[str]:
-    """Whom .sops.yaml wants the file `name` (relative to the repository) encrypted for; sops takes the first match."""
-    for rule in config["creation_rules"]:
-        if re.search(str(rule.get("path_regex", "")), name):
-            given = rule.get("age") or ""
-            listed = given if isinstance(given, list) else str(given).split(",")
-            return [each.strip() for each in listed if each.strip()]
-    return []
+def init(root: Path, recovery: str = "") -> InitResult:
+    """Make the keys that are missing, one per cluster and one for recovery, and list them in .sops.yaml.
 
-
-def with_recipients(config: dict[str, Any], clusters: dict[str, str], recovery: str) -> dict[str, Any]:
-    """The configuration with a rule for each cluster's own files and one for the shared files.
-
-    Rules and recipients that are there stay, so that a team's further keys survive.
+    `recovery` is the public part of a recovery key that is kept elsewhere. Raises InputError.
     """
-    rules = [dict(rule) for rule in config["creation_rules"]]
-    wanted = {_pattern(f"(apps|clusters)/{name}"): [key, recovery] for name, key in clusters.items()}
-    wanted[_pattern("(apps/base|infrastructure)")] = [*clusters.values(), recovery]
-    for pattern, keys in wanted.items():
-        rule = next((each for each in rules if each.get("path_regex") == pattern), None)
-        if rule is None:
-            rule = {
-                "path_regex": pattern,
-                "encrypted_regex": "^(data|stringData)$",
-                "mac_only_encrypted": True,
-            }
-            rules.append(rule)
-        have = recipients_for({"creation_rules": [{"age": rule.get("age")}]}, "")
-        rule["age"] = [*have, *(key for key in keys if key not in have)]
-    return {**config, "creation_rules": rules, "stores": config.get("stores") or {"yaml": {"indent": 2}}}
+    fleet = metadata.load(root)
+    if recovery and not RECIPIENT.fullmatch(recovery):
+        raise InputError("--recovery takes an age public key, age1…; age-keygen -y shows it")
+    result = InitResult(folder(root, fleet))
+    config = sops_config.load(root)
+    public = {name: _cluster_key(root, fleet, name, config, result) for name in fleet.clusters}
+    if not recovery:
+        recovery = _recovery_key(root, fleet, config, set(public.values()), result)
+    new_config = sops_config.with_recipients(config, public, recovery)
+    if new_config != config:
+        sops_config.save(root, new_config)
+        result.changed = True
+    return result
 
 
-def _pattern(folder: str) -> str:
-    return rf"^{folder}/.*\.sops\.ya?ml$"
+def _cluster_key(
+    root: Path, fleet: FleetMetadata, name: str, config: dict[str, Any], result: InitResult
+) -> str:
+    """The public key of a cluster. Raises InputError if its key file is not the one in .sops.yaml."""
+    file = path(root, fleet, name)
+    listed = sops_config.recipients_for(config, f"clusters/{name}/x.sops.yaml")
+    if listed and not file.exists():
+        raise InputError(
+            f"{file}: is missing, but {sops_config.FILE} has recipients for {name}; restore the key from your "
+            "backup, or remove that rule to start with a new key"
+        )
+    if create(file):
+        result.created.append(name)
+    [public] = sops.public_keys(read(file))
+    if listed and public not in listed:
+        raise InputError(
+            f"{file}: has the public key {public}, which {sops_config.FILE} does not list for {name}; restore the "
+            "key of this repository"
+        )
+    return public
 
 
-def save_config(root: Path, config: dict[str, Any]) -> None:
-    replace(root / CONFIG, dump(config, HEADER))
+def _recovery_key(
+    root: Path, fleet: FleetMetadata, config: dict[str, Any], cluster_keys: set[str], result: InitResult
+) -> str:
+    """The public key for recovery: of the key file if it is on this machine, else the one in .sops.yaml."""
+    file = path(root, fleet, RECOVERY)
+    shared = sops_config.recipients_for(config, "infrastructure/x.sops.yaml")
+    others = [recipient for recipient in shared if recipient not in cluster_keys]
+    if others and not file.exists():
+        return others[-1]
+    if create(file):
+        result.created.append(RECOVERY)
+    return sops.public_keys(read(file))[0]

@@ -1,4 +1,4 @@
-"""Secrets that stay secret: encrypted before they reach the repository, checked, edited in memory, rotated."""
+"""Encrypted Secrets in a fleet repository: encrypt, edit, rotate, check. Plaintext never reaches the repository."""
 
 from __future__ import annotations
 
@@ -6,90 +6,26 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from skerry.fleet import keys, record, sops
+from skerry.fleet import keys, metadata, sops, sops_config
 from skerry.fleet.lint import leaks
-from skerry.fleet.lint.documents import Source, parse, read_repository
+from skerry.fleet.lint.documents import SourceFile, parse, read_repository
+from skerry.fleet.metadata import FleetMetadata
 from skerry.local.files import replace
 from skerry.model.errors import InputError
 
-PARALLEL = 4
-
-
-@dataclass
-class Made:
-    """What `init` did: keys made, where they lie, and whether .sops.yaml changed."""
-
-    folder: Path
-    created: list[str] = field(default_factory=list)
-    changed: bool = False
-
-
-def init(root: Path, recovery: str = "") -> Made:
-    """A key for each cluster and one for recovery, and their public parts in .sops.yaml. What is there stays.
-
-    `recovery` is the public part of a key that is offline already. Raises InputError.
-    """
-    entries = record.load(root)
-    if recovery and not keys.RECIPIENT.fullmatch(recovery):
-        raise InputError("--recovery takes an age public key, age1…; age-keygen -y shows it")
-    made = Made(keys.folder(root, entries))
-    config = keys.load_config(root)
-    known = {
-        each
-        for rule in config["creation_rules"]
-        for each in keys.recipients_for({"creation_rules": [{"age": rule.get("age")}]}, "")
-    }
-    public = {name: _own_key(root, entries, name, config, made) for name in entries.clusters}
-    if not recovery:
-        recovery = _recovery_key(root, entries, config, known - set(public.values()), made)
-    wanted = keys.with_recipients(config, public, recovery)
-    if wanted != config:
-        keys.save_config(root, wanted)
-        made.changed = True
-    return made
-
-
-def _own_key(root: Path, entries: record.Record, name: str, config: dict[str, object], made: Made) -> str:
-    file = keys.path(root, entries, name)
-    listed = keys.recipients_for(config, f"clusters/{name}/x.sops.yaml")
-    if listed and not file.exists():
-        raise InputError(
-            f"{file}: is missing, but {keys.CONFIG} has recipients for {name}; restore the key from your backup, "
-            "or remove that rule to begin with a new key"
-        )
-    if keys.create(file):
-        made.created.append(name)
-    [public] = sops.public_keys(keys.read(file))
-    if listed and public not in listed:
-        raise InputError(
-            f"{file}: is {public}, which {keys.CONFIG} does not name for {name}; it is another repository's"
-        )
-    return public
-
-
-def _recovery_key(
-    root: Path, entries: record.Record, config: dict[str, object], others: set[str], made: Made
-) -> str:
-    """The recovery recipient: that of the key file while it is here, else the one .sops.yaml has."""
-    file = keys.path(root, entries, keys.RECOVERY)
-    shared = keys.recipients_for(config, "infrastructure/x.sops.yaml")
-    if not file.exists() and (kept := [each for each in shared if each in others]):
-        return kept[-1]
-    if keys.create(file):
-        made.created.append(keys.RECOVERY)
-    return sops.public_keys(keys.read(file))[0]
+CONCURRENCY = 4
 
 
 def encrypt(path: Path, plaintext: str) -> None:
-    """Write `path` encrypted; the plaintext is `plaintext`, else what the file holds now.
+    """Write `plaintext` to `path`, encrypted; if it is empty, encrypt the file's content in place.
 
-    Raises InputError, and nothing is written, unless every document is a Secret that Kubernetes would take.
+    Raises InputError, and writes nothing, unless every document is a Secret with a name.
     """
-    root = record.find_root(path.absolute().parent)
     path = path.absolute()
+    root = metadata.find_root(path.parent)
     present = path.read_text() if path.is_file() else ""
     if plaintext.strip() and present:
         raise InputError(f"{path}: exists; change it with `invoke secrets-edit`, or remove it first")
@@ -97,12 +33,12 @@ def encrypt(path: Path, plaintext: str) -> None:
         raise InputError(f"{path}: nothing to encrypt; pipe the Secret's YAML into this command")
     text = plaintext if plaintext.strip() else present
     _check_plaintext(path, text)
-    if not keys.recipients_for(keys.load_config(root), str(path.relative_to(root))):
+    if not sops_config.recipients_for(sops_config.load(root), str(path.relative_to(root))):
         raise InputError(
-            f"{path}: {keys.CONFIG} names no key for it; run `invoke secrets-init`, and name the file *.sops.yaml "
-            "below apps, infrastructure or clusters"
+            f"{path}: {sops_config.FILE} has no key for it; run `invoke secrets-init`, name the file *.sops.yaml, and "
+            "put it below apps, infrastructure or clusters"
         )
-    replace(path, _guarded(root, path, sops.encrypt(root, path, text)))
+    replace(path, _without_leaks(root, path, sops.encrypt(root, path, text)))
 
 
 def _check_plaintext(path: Path, text: str) -> None:
@@ -111,60 +47,60 @@ def _check_plaintext(path: Path, text: str) -> None:
             raise InputError(f"{path}: is encrypted already; use `invoke secrets-edit`")
         if document.kind != "Secret" or not document.name:
             raise InputError(
-                f"{path}:{document.line}: is {document.kind or 'no manifest'}, not a named Secret; keep others apart"
+                f"{path}:{document.line}: is {document.kind or 'no manifest'}, not a Secret with a name; "
+                "put it into a file of its own"
             )
 
 
-def _guarded(root: Path, path: Path, ciphertext: str) -> str:
-    """The ciphertext, looked through once more before it gets its name. Raises RuntimeError."""
-    source = Source(str(path.relative_to(root)), ciphertext, parse(str(path), ciphertext))
-    if found := list(leaks.check(source)):
-        raise RuntimeError(f"{path}: sops left plaintext ({found[0].problem}); nothing was written")
+def _without_leaks(root: Path, path: Path, ciphertext: str) -> str:
+    """The ciphertext, once the leak checks have passed it. Raises RuntimeError."""
+    file = SourceFile(str(path.relative_to(root)), ciphertext, parse(str(path), ciphertext))
+    if findings := list(leaks.check(file)):
+        raise RuntimeError(f"{path}: sops left plaintext ({findings[0].problem}); nothing was written")
     return ciphertext
 
 
 def edit(path: Path, editor: Mapping[str, str]) -> bool:
-    """Edit an encrypted file. Returns whether it changed. Raises InputError."""
+    """Edit an encrypted file with the editor in the variables `editor`. Returns whether it changed.
+
+    Raises InputError.
+    """
     path = path.absolute()
-    root = record.find_root(path.parent)
+    root = metadata.find_root(path.parent)
     if not path.is_file():
         raise InputError(f"{path}: there is no such file; make it with `invoke secrets-encrypt`")
-    private = keys.all_private(root, record.load(root))
+    private = keys.all_private(root, metadata.load(root))
     sops.decrypt(root, path, private)
     ciphertext = sops.edit(root, path, private, editor)
     if ciphertext is None:
         return False
-    replace(path, _guarded(root, path, ciphertext))
+    replace(path, _without_leaks(root, path, ciphertext))
     return True
 
 
-def encrypted_files(root: Path) -> list[Source]:
+def encrypted_files(root: Path) -> list[SourceFile]:
     """Every file of the repository with SOPS metadata."""
-    return [
-        source
-        for source in read_repository(root)
-        if any(leaks.is_encrypted(each.value) for each in source.documents)
-    ]
+    return [file for file in read_repository(root) if leaks.has_encrypted(file)]
 
 
 def rotate(root: Path) -> list[str]:
-    """Give every encrypted file the recipients of .sops.yaml and a new data key. Returns the files.
+    """Encrypt every encrypted file with a new data key, for the recipients in .sops.yaml. Returns the files.
 
-    Works on a copy of the ciphertext; either all files change or none. Raises InputError.
+    sops works on a copy, so that either all files change or none. Raises InputError.
     """
-    entries, files = record.load(root), encrypted_files(root)
-    private = keys.all_private(root, entries)
+    files = encrypted_files(root)
+    private = keys.all_private(root, metadata.load(root))
     with tempfile.TemporaryDirectory(prefix="skerry-") as folder:
         copy = Path(folder)
-        shutil.copyfile(root / keys.CONFIG, copy / keys.CONFIG)
-        for source in files:
-            (copy / source.path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(root / source.path, copy / source.path)
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            new = list(pool.map(lambda source: _rotated(copy, source.path, private), files))
-    for source, ciphertext in zip(files, new, strict=True):
-        replace(root / source.path, _guarded(root, root / source.path, ciphertext))
-    return [source.path for source in files]
+        shutil.copyfile(root / sops_config.FILE, copy / sops_config.FILE)
+        for file in files:
+            (copy / file.path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(root / file.path, copy / file.path)
+        with ThreadPoolExecutor(CONCURRENCY) as pool:
+            ciphertexts = list(pool.map(lambda file: _rotated(copy, file.path, private), files))
+    for file, ciphertext in zip(files, ciphertexts, strict=True):
+        replace(root / file.path, _without_leaks(root, root / file.path, ciphertext))
+    return [file.path for file in files]
 
 
 def _rotated(copy: Path, name: str, private: str) -> str:
@@ -176,45 +112,45 @@ def _rotated(copy: Path, name: str, private: str) -> str:
 
 
 def check(root: Path) -> list[str]:
-    """What is wrong with keys and encrypted files, a line each: "where: what; how to mend it"."""
-    entries, config = record.load(root), keys.load_config(root)
-    problems = list(_check_keys(root, entries, config))
-    files = encrypted_files(root)
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        for found in pool.map(lambda source: list(_check_file(root, entries, config, source)), files):
-            problems += found
-    for source in read_repository(root):
-        problems += [str(finding) for finding in leaks.check(source)]
+    """The problems of keys and encrypted files, one line each: "where: what is wrong; what to do"."""
+    fleet, config = metadata.load(root), sops_config.load(root)
+    problems = list(_check_keys(root, fleet, config))
+    with ThreadPoolExecutor(CONCURRENCY) as pool:
+        for of_file in pool.map(
+            lambda file: list(_check_file(root, fleet, config, file)), encrypted_files(root)
+        ):
+            problems += of_file
+    for file in read_repository(root):
+        problems += [str(finding) for finding in leaks.check(file)]
     return problems
 
 
-def _check_keys(root: Path, entries: record.Record, config: dict[str, object]) -> Iterator[str]:
-    for name in entries.clusters:
-        file = keys.path(root, entries, name)
+def _check_keys(root: Path, fleet: FleetMetadata, config: dict[str, Any]) -> Iterator[str]:
+    for name in fleet.clusters:
+        file = keys.path(root, fleet, name)
         try:
             [public] = sops.public_keys(keys.read(file))
         except InputError as error:
             yield str(error)
             continue
-        if public not in keys.recipients_for(config, f"clusters/{name}/x.sops.yaml"):
-            yield f"{file}: is not among the recipients of {name} in {keys.CONFIG}; run `invoke secrets-init`"
-    if (file := keys.path(root, entries, keys.RECOVERY)).exists():
+        if public not in sops_config.recipients_for(config, f"clusters/{name}/x.sops.yaml"):
+            yield f"{file}: is not among the recipients of {name} in {sops_config.FILE}; run `invoke secrets-init`"
+    if (file := keys.path(root, fleet, keys.RECOVERY)).exists():
         yield f"{file}: the recovery key is still on this machine; keep it offline and delete it here"
 
 
-def _check_file(
-    root: Path, entries: record.Record, config: dict[str, object], source: Source
-) -> Iterator[str]:
-    wanted = set(keys.recipients_for(config, source.path))
-    if leaks.recipients(source) != wanted:
-        yield f"{source.path}: is encrypted for other keys than {keys.CONFIG} says; run `invoke secrets-rotate`"
-    for name in entries.clusters:
+def _check_file(root: Path, fleet: FleetMetadata, config: dict[str, Any], file: SourceFile) -> Iterator[str]:
+    recipients = leaks.recipients(file)
+    if recipients != set(sops_config.recipients_for(config, file.path)):
+        yield f"{file.path}: is encrypted for other keys than {sops_config.FILE} says; run `invoke secrets-rotate`"
+    for name in fleet.clusters:
         try:
-            private = keys.read(keys.path(root, entries, name))
-            mine = set(sops.public_keys(private))
-        except InputError:  # _check_keys tells it
+            private = keys.read(keys.path(root, fleet, name))
+            public = set(sops.public_keys(private))
+        except InputError:
+            # _check_keys reports it.
             continue
-        if mine & leaks.recipients(source):
-            done = sops.run(root, "decrypt", source.path, keys=private)
+        if public & recipients:
+            done = sops.run(root, "decrypt", file.path, keys=private)
             if done.returncode:
-                yield f"{source.path}: the key of {name}: {sops.explain(done, source.path)}"
+                yield f"{file.path}: the key of {name}: {sops.explain(done, file.path)}"

@@ -1,6 +1,6 @@
-"""sops and age-keygen, driven so that plaintext and keys pass through pipes and tmpfs, never through argv or disk.
+"""Run sops and age-keygen. Plaintext and private keys go through pipes and tmpfs, never through argv or a disk.
 
-Exit codes as sops 3.11 gives them (cmd/sops/codes/codes.go in getsops/sops).
+The exit codes are those of sops 3.11 (cmd/sops/codes/codes.go in getsops/sops).
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from skerry.local import tools
 from skerry.local.files import private_folder
 from skerry.model.errors import InputError
 
-NO_KEY, MAC_MISMATCH, NOT_CHANGED = 128, 51, 200
+MAC_MISMATCH, NO_KEY, NOT_CHANGED, ALREADY_ENCRYPTED = 51, 128, 200, 203
 TIMEOUT_SECONDS = 60
-NOWHERE = "/nonexistent"
+NO_FOLDER = "/nonexistent"
 
 
 def run(
     root: Path, *arguments: str, keys: str = "", stdin: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """sops with the configuration of the repository at `root`; `keys` are age private keys, one per line.
+    """Run sops with the .sops.yaml of the repository at `root`. `keys` are age private keys, one per line.
 
-    The keys are handed over in the child's environment, which only root and its owner can read; never in argv.
+    sops gets the keys in its environment, which only root and the user can read.
     """
     command = [
         tools.find("sops"),
@@ -37,7 +37,8 @@ def run(
     return subprocess.run(
         command,
         cwd=root,
-        env={**environment(keys), "HOME": NOWHERE, "XDG_CONFIG_HOME": NOWHERE},  # no keys but these
+        # Without a home, sops finds no other keys.
+        env={**environment(keys), "HOME": NO_FOLDER, "XDG_CONFIG_HOME": NO_FOLDER},
         input=stdin or "",
         capture_output=True,
         text=True,
@@ -47,13 +48,13 @@ def run(
 
 
 def environment(keys: str) -> dict[str, str]:
-    """The caller's environment, its SOPS_ variables replaced by these age keys."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SOPS_")}
-    return {**kept, "SOPS_AGE_KEY": keys}
+    """This process's environment with `keys` in place of all SOPS_ variables."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("SOPS_")}
+    return {**others, "SOPS_AGE_KEY": keys}
 
 
 def encrypt(root: Path, path: Path, plaintext: str) -> str:
-    """The text of `path` encrypted for the recipients that .sops.yaml names for it. Raises InputError."""
+    """The plaintext, encrypted for the recipients that .sops.yaml names for `path`. Raises InputError."""
     name = str(path.relative_to(root))
     done = run(
         root, "encrypt", "--filename-override", name, "--input-type", "yaml", "--output-type", "yaml", "/dev/stdin",
@@ -65,7 +66,7 @@ def encrypt(root: Path, path: Path, plaintext: str) -> str:
 
 
 def decrypt(root: Path, path: Path, keys: str) -> str:
-    """The plaintext of an encrypted file, in memory. Raises InputError when the keys do not open it."""
+    """The plaintext of an encrypted file. Raises InputError if the keys cannot decrypt it."""
     done = run(root, "decrypt", str(path), keys=keys)
     if done.returncode:
         raise InputError(f"{path}: {explain(done, path.name)}")
@@ -73,31 +74,30 @@ def decrypt(root: Path, path: Path, keys: str) -> str:
 
 
 def explain(done: subprocess.CompletedProcess[str], name: str) -> str:
-    """Why sops failed, and what to do. Its own words may quote the file, so only known ones are passed on."""
+    """Why sops failed, and what to do. Its output is not shown, because it may quote the file."""
     if done.returncode == NO_KEY:
-        return (
-            "none of the keys here opens it; see `invoke secrets-check`, or ask someone it is encrypted for"
-        )
+        return "no key on this machine can decrypt it; run `invoke secrets-check`, or ask a holder of its key"
     if done.returncode == MAC_MISMATCH:
-        return "was changed by hand after its encryption; restore it from Git, then use `invoke secrets-edit`"
+        return "was edited after its encryption; restore it from Git, then use `invoke secrets-edit`"
     if "no matching creation rules" in done.stderr:
         return (
-            f"no rule in .sops.yaml covers {name}; name it *.sops.yaml below apps, infrastructure or clusters"
+            f"no rule in .sops.yaml covers {name}; name it *.sops.yaml and put it below apps, infrastructure or "
+            "clusters"
         )
-    if done.returncode == 203:
+    if done.returncode == ALREADY_ENCRYPTED:
         return "is encrypted already; use `invoke secrets-edit`"
-    if place := re.search(r"line (\d+)", done.stderr):
-        return f"line {place[1]}: is not YAML that sops reads; mend it"
-    return f"sops ended with code {done.returncode}; run `sops decrypt {name}` to see its own words"
+    if line := re.search(r"line (\d+)", done.stderr):
+        return f"line {line[1]}: is not YAML that sops can read; correct it"
+    return f"sops failed with exit code {done.returncode}; run `sops decrypt {name}` to see its message"
 
 
 def new_key() -> str:
-    """A new age key as age-keygen prints it, private part included."""
+    """The text of a new age key file, with the private and the public key."""
     return _keygen()
 
 
 def public_keys(private: str) -> list[str]:
-    """The recipients that belong to private keys. Raises InputError when these are no age keys."""
+    """The public keys of age private keys. Raises InputError if `private` holds anything else."""
     return _keygen("-y", stdin=private).split()
 
 
@@ -106,14 +106,14 @@ def _keygen(*arguments: str, stdin: str | None = None) -> str:
         [tools.find("age-keygen"), *arguments], input=stdin, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise InputError("that is no age key; restore the key file from your backup")
+        raise InputError("the key file holds no age key; restore it from your backup")
     return done.stdout
 
 
 def edit(root: Path, path: Path, keys: str, editor: Mapping[str, str]) -> str | None:
-    """Open the file in the user's editor. Returns the new ciphertext, None when nothing was changed.
+    """Open a copy of the file in the user's editor. Returns the new ciphertext, None if it was not changed.
 
-    sops works on a copy in memory, so that the repository never holds a half-written file.
+    The copy is in memory, so the repository never holds plaintext or a half-written file.
     """
     with private_folder() as folder:
         copy = folder / path.name

@@ -1,14 +1,14 @@
-"""Programs the fleet needs on this machine: where they come from, and how each is held to its checksum.
+"""Find the programs that Skerry runs on this machine, or install them.
 
-In this order: the air-gap folder (the pinned release, against artifacts.lock.yaml), this project's virtual
-environment (sops, pinned by requirements.lock), PATH, and for age and kustomize the Debian archive, whose
-signature apt verifies. Nothing is installed without a word.
+In this order: the pinned release in the air-gap folder, whose checksum must be that of artifacts.lock.yaml; this
+project's virtual environment (sops, pinned by requirements.lock); PATH; for age, Git, SSH and kustomize the archive of
+the distribution, whose signature apt verifies. Installing is announced on standard error.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
+import json
 import os
 import platform
 import re
@@ -18,12 +18,14 @@ import sys
 import tarfile
 from pathlib import Path
 
-from skerry.local.paths import PROJECT
+from skerry.local.console import report
+from skerry.local.files import digest
+from skerry.local.paths import PROJECT, TOOLS
 from skerry.model.artifact_lock import LOCK_FILE, Lock, published_checksum
 from skerry.model.artifacts import PINNED, Artifact, checksum_locations, locations, pinned_artifact
 from skerry.model.errors import InputError
 
-CACHE = Path(os.environ.get("SKERRY_HOME", PROJECT / ".skerry")) / "tools"
+# The Debian packages of programs that may be installed by apt.
 PACKAGES = {
     "age-keygen": "age",
     "git": "git",
@@ -31,35 +33,44 @@ PACKAGES = {
     "ssh-keygen": "openssh-client",
     "sshd": "openssh-server",
 }
-OLDEST_KUSTOMIZE = 5  # `labels`, `patches` with a target, `components`; kubectl carries it since 1.27
+# The first kustomize with `labels`, `patches` with a target and `components`. kubectl has it since 1.27.
+OLDEST_KUSTOMIZE = 5
 DEBIAN = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main\n"
 
 
 @functools.cache
 def find(name: str) -> str:
-    """Where a program is: "sops", "age-keygen", "flux", "git" …; InputError when it cannot be had."""
+    """The path of a program such as "sops", "age-keygen", "flux" or "git". Raises InputError if it is missing."""
     if name in PINNED and (path := _from_folder(name)):
         return str(path)
-    own = Path(sys.executable).parent / name
-    if own.is_file():
-        return str(own)
-    if found := shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
-        return found
+    in_environment = Path(sys.executable).parent / name
+    if in_environment.is_file():
+        return str(in_environment)
+    if on_path := shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
+        return on_path
     if name in PACKAGES:
         _apt(PACKAGES[name])
         return find.__wrapped__(name) if shutil.which(name) else _missing(name)
     return _missing(name)
 
 
+def flux_version() -> str:
+    """The version of flux on this machine, such as "2.9.4". Raises InputError or RuntimeError."""
+    command = [find("flux"), "version", "--client", "-o", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise RuntimeError(f"flux version: {_last_line(done.stderr)}")
+    return str(json.loads(done.stdout)["flux"]).removeprefix("v")
+
+
 @functools.cache
 def kustomize() -> tuple[str, ...]:
-    """The command that renders a folder, kustomize 5 or newer: kubectl's own, or kustomize itself."""
+    """The command that renders a folder: `kubectl kustomize` or `kustomize build`, of kustomize 5 or newer."""
     if (kubectl := shutil.which("kubectl")) and _kustomize_major(
         kubectl, "version", "--client"
     ) >= OLDEST_KUSTOMIZE:
         return (kubectl, "kustomize")
-    for program in (shutil.which("kustomize"), CACHE / "kustomize" / "usr" / "bin" / "kustomize"):
-        # Debian's own build calls itself "(devel)"; it is 5 since Debian 13.
+    for program in (shutil.which("kustomize"), TOOLS / "kustomize" / "usr" / "bin" / "kustomize"):
         if (
             program
             and Path(program).is_file()
@@ -71,69 +82,71 @@ def kustomize() -> tuple[str, ...]:
 
 def _kustomize_major(*command: str) -> int:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # Debian's build, which is 5 since Debian 13, has no version.
+    if "(devel)" in done.stdout:
+        return OLDEST_KUSTOMIZE
     match = re.search(r"(?:Kustomize Version: )?v(\d+)\.\d+\.\d+\s*$", done.stdout.strip())
-    return OLDEST_KUSTOMIZE if "(devel)" in done.stdout else int(match[1]) if match else 0
+    return int(match[1]) if match else 0
 
 
 def _from_folder(name: str) -> Path | None:
-    """The pinned release in the air-gap folder, checked; None when it is not there."""
+    """The program from the pinned release in the air-gap folder, None if it is not there. Raises InputError."""
     arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), "")
     if sys.platform != "linux" or not arch:
         return None
     artifact = pinned_artifact(name, arch)
     folder = PROJECT / "artifacts"
-    here = Path(locations(artifact, folder, "")[0])
-    if not here.is_file():
+    release = Path(locations(artifact, folder, "")[0])
+    if not release.is_file():
         return None
-    wanted = _checksum(artifact, folder)
-    content = here.read_bytes()
-    if hashlib.sha256(content).hexdigest() != wanted:
+    sha256 = _checksum(artifact, folder)
+    if digest(release) != sha256:
         raise InputError(
-            f"{here} does not have the checksum {wanted}; delete it and run `invoke artifacts-fetch`"
+            f"{release} does not have the checksum {sha256}; delete it and run `invoke artifacts-fetch`"
         )
-    return _unpacked(artifact, here, wanted)
+    return _unpacked(artifact, release, sha256)
 
 
 def _checksum(artifact: Artifact, folder: Path) -> str:
-    """From the lock, else from the publisher's checksum file beside the release."""
+    """The sha256 from the lock, else from the publisher's checksum file beside the release. Raises InputError."""
     lock = PROJECT / LOCK_FILE
-    known = Lock.parse(lock.read_text()).get(artifact) if lock.is_file() else None
+    locked = Lock.parse(lock.read_text()).get(artifact) if lock.is_file() else None
     sums = Path(checksum_locations(artifact, folder, "")[0])
-    if known is None and not sums.is_file():
+    if locked is None and not sums.is_file():
         raise InputError(
             f"{sums} is missing, and {LOCK_FILE} has no {artifact.filename}; run `invoke artifacts-fetch`"
         )
-    return known or published_checksum(artifact, sums.read_text())
+    return locked or published_checksum(artifact, sums.read_text())
 
 
-def _unpacked(artifact: Artifact, here: Path, sha256: str) -> Path:
-    """The program itself, executable, in a folder named by its checksum."""
-    program = CACHE / sha256[:16] / artifact.name
+def _unpacked(artifact: Artifact, release: Path, sha256: str) -> Path:
+    """The executable program, unpacked into a folder named by the checksum of its release."""
+    program = TOOLS / sha256[:16] / artifact.name
     if program.is_file():
         return program
     program.parent.mkdir(parents=True, exist_ok=True)
     part = program.with_name(f".{artifact.name}.{os.getpid()}.part")
     if artifact.filename.endswith(".tar.gz"):
-        with tarfile.open(here) as archive:
+        with tarfile.open(release) as archive:
             member = archive.extractfile(artifact.name)
             if member is None:
-                raise InputError(f"{here} holds no program {artifact.name}; delete it")
+                raise InputError(f"{release} holds no program {artifact.name}; delete it")
             part.write_bytes(member.read())
     else:
-        shutil.copyfile(here, part)
+        shutil.copyfile(release, part)
     part.chmod(0o755)
     part.replace(program)
     return program
 
 
 def _kustomize_from_debian() -> Path:
-    """kustomize out of Debian 13's package, unpacked for this project alone."""
+    """kustomize from the package of Debian 13, unpacked into .skerry/tools. Raises InputError if that fails."""
     apt, keyring = shutil.which("apt-get"), Path("/usr/share/keyrings/debian-archive-keyring.gpg")
     if not apt or not keyring.is_file() or platform.machine() not in ("x86_64", "aarch64"):
         raise InputError(
             "kubectl 1.27 or newer is needed to render overlays; see https://kubernetes.io/docs/tasks/tools/"
         )
-    state = CACHE / "apt"
+    state = TOOLS / "apt"
     for folder in ("lists/partial", "archives/partial"):
         (state / folder).mkdir(parents=True, exist_ok=True)
     (state / "sources.list").write_text(DEBIAN)
@@ -144,25 +157,23 @@ def _kustomize_from_debian() -> Path:
     ]
     options += [f"Dir::Cache={state}", "APT::Sandbox::User=root", "Acquire::Languages=none"]
     command = [apt, *(word for option in options for word in ("-o", option))]
-    print(
-        "kubectl 1.27 or newer is not here: unpacking Debian 13's kustomize into .skerry/tools",
-        file=sys.stderr,
-    )
+    report("kubectl 1.27 or newer is not installed: unpacking Debian 13's kustomize into .skerry/tools")
     for action in (["update"], ["download", "kustomize"]):
         _checked([*command, *action], cwd=state, remedy="install kubectl 1.27 or newer")
     package = max(state.glob("kustomize_*.deb"), key=lambda path: path.stat().st_mtime)
-    part, place = CACHE / f".kustomize.{os.getpid()}", CACHE / "kustomize"
+    part, unpacked = TOOLS / f".kustomize.{os.getpid()}", TOOLS / "kustomize"
     _checked(
         ["dpkg-deb", "--extract", str(package), str(part)], cwd=state, remedy="install kubectl 1.27 or newer"
     )
-    part.rename(place)
-    return place / "usr" / "bin" / "kustomize"
+    part.rename(unpacked)
+    return unpacked / "usr" / "bin" / "kustomize"
 
 
 def _apt(package: str) -> None:
+    """Install a package if this is a Debian-like system and the user is root."""
     if not shutil.which("apt-get") or os.geteuid() != 0:
         return
-    print(f"installing {package}", file=sys.stderr)
+    report(f"installing {package}")
     command = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=300"]
     install = [*command, "install", "-y", "--no-install-recommends", package]
     if subprocess.run(install, capture_output=True, check=False).returncode:
@@ -171,16 +182,20 @@ def _apt(package: str) -> None:
 
 
 def _checked(command: list[str], remedy: str, cwd: Path = PROJECT) -> None:
+    """Run a command. Raises InputError with the last line of its errors if it fails."""
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode:
-        why = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise InputError(f"{Path(command[0]).name} failed: {why}; {remedy} yourself")
+        raise InputError(f"{Path(command[0]).name} failed: {_last_line(done.stderr)}; {remedy} yourself")
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no output"])[-1]
 
 
 def _missing(name: str) -> str:
     remedy = {
         "age-keygen": "install the package age",
-        "flux": f"put flux {PINNED['flux']} on PATH, or run `invoke artifacts-fetch` where there is internet",
+        "flux": f"put flux {PINNED['flux']} on PATH, or run `invoke artifacts-fetch` on a machine with internet access",
         "sops": "run `make .venv/ready`, which installs it",
     }.get(name, f"install {PACKAGES.get(name, name)}")
     raise InputError(f"{name} is not installed; {remedy}")

@@ -31,16 +31,14 @@ def flux() -> None:
 
 @operation
 def _hand_over(found: BatchedFact[FluxState]) -> Commands:
-    from skerry.commands.fleet import (
-        handoff,  # what these import takes 0.1 s, which only runs that hand over should pay
-    )
+    # Imported here, because it takes 0.1 s.
     from skerry.local import tools
 
     here = this_inventory()
     first = here.first_server
     asked = Target.from_settings(first.settings, first.known_hosts)
     try:
-        version = handoff.client_version(tools.find("flux"))
+        version = tools.flux_version()
     except (InputError, RuntimeError):
         version = ""  # the hand-off says why there is none
     if found.current() == FluxState(version, asked.location):
@@ -53,7 +51,7 @@ def _follow(state: State, host: Host, here: Inventory) -> bool:
     from skerry.commands.fleet import handoff
 
     try:
-        handoff.follow(here, say=lambda line: print(f"    {line}", file=sys.stderr))
+        handoff.follow(here, log=lambda line: print(f"    {line}", file=sys.stderr))
     except (InputError, RuntimeError) as error:
         print(f"{host.name}: {error}", file=sys.stderr)
         return False

@@ -21,9 +21,9 @@ FILE = {"file": "a *.sops.yaml file in the fleet repository"}
 )
 def fleet_init(context: Context, path: str, remote: str = "", inventory: str = "") -> None:
     """Create the Git repository that Flux follows, or update it; your edits are kept."""
-    from skerry.commands.fleet import fleet
+    from skerry.commands.fleet import repository
 
-    fleet.init(path, remote, inventory)
+    repository.init(path, remote, inventory)
 
 
 @task(
@@ -33,9 +33,9 @@ def fleet_init(context: Context, path: str, remote: str = "", inventory: str = "
 )
 def fleet_add_app(context: Context, name: str, path: str, image: str, port: int = 8080) -> None:
     """Add an application to the base and to every cluster of the fleet repository."""
-    from skerry.commands.fleet import fleet
+    from skerry.commands.fleet import repository
 
-    fleet.add_app(name, path, image, port)
+    repository.add_app(name, path, image, port)
 
 
 @task(
@@ -45,25 +45,25 @@ def fleet_add_app(context: Context, name: str, path: str, image: str, port: int 
 )
 def fleet_add_cluster(context: Context, name: str, path: str, like: str = "staging") -> None:
     """Add a cluster that runs every application of the fleet repository."""
-    from skerry.commands.fleet import fleet
+    from skerry.commands.fleet import repository
 
-    fleet.add_cluster(name, path, like)
+    repository.add_cluster(name, path, like)
 
 
 @task(name="fleet-add-upgrades", help=PATH | INVENTORY)
 def fleet_add_upgrades(context: Context, path: str, inventory: str) -> None:
     """Let the cluster pull its hosts' K3s version and reboots from the fleet repository."""
-    from skerry.commands.fleet import fleet
+    from skerry.commands.fleet import repository
 
-    fleet.add_upgrades(path, inventory)
+    repository.add_upgrades(path, inventory)
 
 
 @task(name="fleet-lint", help=PATH | JSON)
 def fleet_lint(context: Context, path: str, json: bool = False) -> int:
     """Render and validate all manifests and search for plaintext secrets; exit code 3 for problems."""
-    from skerry.commands.fleet import fleet
+    from skerry.commands.fleet import repository
 
-    return fleet.lint(path, json)
+    return repository.lint(path, json)
 
 
 @task(
@@ -72,41 +72,41 @@ def fleet_lint(context: Context, path: str, json: bool = False) -> int:
 )
 def secrets_init(context: Context, path: str, recovery: str = "") -> None:
     """Create an age key for each cluster and one for recovery, outside the repository."""
-    from skerry.commands.fleet import fleet
+    from skerry.commands.fleet import secrets
 
-    fleet.secrets_init(path, recovery)
+    secrets.init(path, recovery)
 
 
 @task(name="secrets-encrypt", help=FILE)
 def secrets_encrypt(context: Context, file: str) -> None:
     """Encrypt a Secret from standard input, or a plaintext file in place."""
-    from skerry.commands.fleet import fleet
+    from skerry.commands.fleet import secrets
 
-    fleet.secrets_encrypt(file)
+    secrets.encrypt(file)
 
 
 @task(name="secrets-edit", help=FILE)
 def secrets_edit(context: Context, file: str) -> None:
     """Edit an encrypted file; its plaintext stays in memory."""
-    from skerry.commands.fleet import fleet
+    from skerry.commands.fleet import secrets
 
-    fleet.secrets_edit(file)
+    secrets.edit(file)
 
 
 @task(name="secrets-rotate", help=PATH)
 def secrets_rotate(context: Context, path: str) -> None:
     """Re-encrypt every file for the recipients in .sops.yaml, with a new data key."""
-    from skerry.commands.fleet import fleet
+    from skerry.commands.fleet import secrets
 
-    fleet.secrets_rotate(path)
+    secrets.rotate(path)
 
 
 @task(name="secrets-check", help=PATH | JSON)
 def secrets_check(context: Context, path: str, json: bool = False) -> int:
     """Check the keys and every encrypted file; exit code 3 for problems."""
-    from skerry.commands.fleet import fleet
+    from skerry.commands.fleet import secrets
 
-    return fleet.secrets_check(path, json)
+    return secrets.check(path, json)
 
 
 @task(

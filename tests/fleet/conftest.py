@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from skerry.commands.inventory import load
-from skerry.fleet import scaffold, secrets
+from skerry.fleet import keys, scaffold, secrets
 from skerry.local import cluster_lock, journal, tools
 from skerry.remote.inventory import Inventory
 
@@ -71,7 +71,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("SKERRY_KEYS", str(place / "keys"))
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         scaffold.init(place / "fleet", "1.36", "2.9.4", "https://git.example.org/skerry.git")
-        secrets.init(place / "fleet")
+        keys.init(place / "fleet")
         (place / "keys" / "fleet" / "recovery.agekey").unlink()  # taken offline
         secrets.encrypt(place / "fleet" / "apps" / "production" / "nginx" / "password.sops.yaml", SECRET)
     kustomization = place / "fleet" / "apps" / "production" / "nginx" / "kustomization.yaml"

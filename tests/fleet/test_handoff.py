@@ -15,19 +15,19 @@ from skerry.commands.fleet import fleet_remote, flux, flux_wait, handoff
 from skerry.commands.hosts import up
 from skerry.commands.stages import Stage
 from skerry.fleet import forges, secrets
-from skerry.fleet.lint.run import Report, lint
+from skerry.fleet.lint.run import LintReport, lint
 from skerry.model.errors import InputError
 from skerry.remote.inventory import Inventory
 from tests.fleet.conftest import PLAINTEXT, PROJECT, SECRET, Server, altered, git, push
 
-LINTED: dict[str, Report] = {}
+LINTED: dict[str, LintReport] = {}
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What has been linted is not linted again: Git's hash of the tree tells."""
 
-    def once(copy: Path) -> Report:
+    def once(copy: Path) -> LintReport:
         tree = git(copy, "rev-parse", "HEAD^{tree}")
         if tree not in LINTED:
             LINTED[tree] = lint(copy)
@@ -38,7 +38,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def hand_over(inventory: Inventory, adopt: bool = False) -> handoff.Handoff:
-    return handoff.hand_over(inventory, adopt, say=lambda line: None)
+    return handoff.hand_over(inventory, adopt, log=lambda line: None)
 
 
 def nothing_happened(server: Server) -> bool:
@@ -98,7 +98,7 @@ def test_a_git_server_with_another_host_key_than_ours_is_told(
     """Somebody sits between the cluster and its repository, and not between us and it."""
     other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB1uLg6lYGc7vTPM6hgm5GzqCyCnVTIGmJRQg0M3yZBl"
     monkeypatch.setenv("SKERRY_FLUX_SCANNED", f"[127.0.0.1]:{server.port} {other}\n")
-    with pytest.raises(RuntimeError, match="not the one on record here"):
+    with pytest.raises(RuntimeError, match="than the known_hosts files here hold"):
         hand_over(inventory)
     with pytest.raises(RuntimeError, match="rotate-deploy-key"):
         hand_over(inventory)
@@ -313,7 +313,7 @@ def test_controllers_that_do_not_run_are_told_rather_than_what_flux_makes_of_it(
     with pytest.raises(RuntimeError) as failure:
         hand_over(altered(inventory, flux_timeout_seconds=1))
     first, *others = str(failure.value).splitlines()
-    assert first == "Deployment flux-system/source-controller: is not available; its pods tell why"
+    assert first == "Deployment flux-system/source-controller: is not available; see its pods"
     assert "GitRepository flux-system/flux-system: has not reported yet; see `flux logs`" in others
     assert "deadline" not in str(failure.value)
 
@@ -322,7 +322,7 @@ def test_what_is_suspended_is_told_at_once(pushed: Path, inventory: Inventory, s
     hand_over(inventory)
     flux.switch(inventory, suspended=True)
     with pytest.raises(
-        RuntimeError, match="Kustomization flux-system/apps: is suspended; `invoke flux-resume`"
+        RuntimeError, match="Kustomization flux-system/apps: is suspended; run `invoke flux-resume`"
     ):
         hand_over(altered(inventory, flux_timeout_seconds=600))
 

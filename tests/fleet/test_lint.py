@@ -21,8 +21,8 @@ REPOSITORIES = Path(__file__).parent / "repositories"  # each lies over the one 
 APPS, CLUSTER = "apps/production", "clusters/production"
 TRAPS = {
     "circle": [
-        ("depends", f"{CLUSTER}/apps.yaml:7: dependsOn goes in a circle: apps -> infrastructure -> apps"),
-        ("depends", f"{CLUSTER}/infrastructure.yaml:7: dependsOn goes in a circle: infrastructure -> apps"),
+        ("depends", f"{CLUSTER}/apps.yaml:7: dependsOn is circular: apps -> infrastructure -> apps"),
+        ("depends", f"{CLUSTER}/infrastructure.yaml:7: dependsOn is circular: infrastructure -> apps"),
     ],
     "unknown-dependency": [
         ("depends", f"{CLUSTER}/apps.yaml:8: apps depends on infra, which this cluster does not")
@@ -41,7 +41,7 @@ TRAPS = {
         ("api", f"{CLUSTER}/apps.yaml:1: Kustomization apps uses kustomize.toolkit.fluxcd.io/v1beta2")
     ],
     "patch-hits-nothing": [
-        ("patch", f"{APPS}/kustomization.yaml:10: patch 1 hits nothing: no resource has kind Depl")
+        ("patch", f"{APPS}/kustomization.yaml:10: patch 1 matches nothing: no resource has kind Depl")
     ],
     "other-recipients": [
         ("recipients", f"{APPS}/password.sops.yaml:1: is encrypted for other keys than .sops.yaml")
@@ -180,7 +180,7 @@ def test_json_and_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert show(leaking, as_json=True) == 3
     printed = json.loads(capsys.readouterr().out)
     assert (printed["clean"], printed["findings"][0]["line"]) == (False, 9)
-    with pytest.raises(InputError, match="is no fleet repository"):
+    with pytest.raises(InputError, match="is not a fleet repository"):
         lint(tmp_path)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from skerry.fleet import keys, record, scaffold, secrets, sops
+from skerry.fleet import keys, metadata, scaffold, secrets, sops, sops_config
 from skerry.fleet.lint import leaks
 from skerry.model.errors import InputError
 from tests.fleet.conftest import PLAINTEXT, PROJECT, SECRET
@@ -26,7 +26,7 @@ def leaked(folder: Path, text: str = PLAINTEXT) -> list[Path]:
 
 
 def plaintext(fleet: Path, cluster: str) -> str:
-    file = keys.path(fleet, record.load(fleet), cluster)
+    file = keys.path(fleet, metadata.load(fleet), cluster)
     return sops.decrypt(fleet, fleet / FILE, keys.read(file))
 
 
@@ -61,7 +61,7 @@ def test_keys_are_private_outside_the_repository_and_made_once(fleet: Path, tmp_
         "staging.agekey": 0o600,
     }
     before = {file: file.read_text() for file in folder.iterdir()}
-    made = secrets.init(fleet)  # the recovery key is offline: its public part is in .sops.yaml
+    made = keys.init(fleet)  # the recovery key is offline: its public part is in .sops.yaml
     assert (made.created, made.changed) == ([], False)
     assert {file: file.read_text() for file in folder.iterdir()} == before
 
@@ -69,23 +69,23 @@ def test_keys_are_private_outside_the_repository_and_made_once(fleet: Path, tmp_
 def test_keys_inside_a_git_work_tree_are_refused(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKERRY_KEYS", str(fleet / "keys"))
     with pytest.raises(InputError, match="is inside the Git work tree"):
-        secrets.init(fleet)
+        keys.init(fleet)
 
 
 def test_a_recovery_key_that_is_offline_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKERRY_KEYS", str(tmp_path / "keys"))
     scaffold.init(tmp_path / "new", "1.36", "2.9.4", "")
     [public] = sops.public_keys(sops.new_key())
-    assert secrets.init(tmp_path / "new", public).created == ["production", "staging"]
-    rules = keys.load_config(tmp_path / "new")["creation_rules"]
+    assert keys.init(tmp_path / "new", public).created == ["production", "staging"]
+    rules = sops_config.load(tmp_path / "new")["creation_rules"]
     assert [rule["age"][-1] for rule in rules] == [public] * 3
     with pytest.raises(InputError, match="takes an age public key"):
-        secrets.init(tmp_path / "new", "age1nonsense")
+        keys.init(tmp_path / "new", "age1nonsense")
 
 
 def test_only_the_cluster_itself_and_recovery_can_read(fleet: Path) -> None:
     assert PLAINTEXT in plaintext(fleet, "production")
-    with pytest.raises(InputError, match="none of the keys here opens it"):
+    with pytest.raises(InputError, match="no key on this machine can decrypt it"):
         plaintext(fleet, "staging")
     shared = fleet / "infrastructure" / "configs" / "token.sops.yaml"
     secrets.encrypt(shared, SECRET)
@@ -123,7 +123,7 @@ def test_a_plaintext_file_is_encrypted_in_place(fleet: Path) -> None:
         (
             "apps/staging/nginx/a.sops.yaml",
             "kind: ConfigMap\nmetadata: {name: x}\n",
-            "is ConfigMap, not a named Secret",
+            "is ConfigMap, not a Secret with a name",
         ),
         ("apps/staging/nginx/a.sops.yaml", "kind: Secret\nmetadata: [\n", r"a.sops.yaml:3: is not YAML"),
     ],
@@ -155,10 +155,10 @@ def test_editing_happens_in_memory_and_replaces_the_file_at_once(
 def test_rotation_changes_recipients_and_data_key_of_the_whole_tree(fleet: Path) -> None:
     secrets.encrypt(fleet / "infrastructure" / "configs" / "token.sops.yaml", SECRET)
     newcomer = sops.new_key()
-    config = keys.load_config(fleet)
+    config = sops_config.load(fleet)
     for rule in config["creation_rules"]:
         rule["age"] = [*rule["age"], *sops.public_keys(newcomer)]
-    keys.save_config(fleet, config)
+    sops_config.save(fleet, config)
     assert [line.partition("; ")[0] for line in secrets.check(fleet)] == [
         f"{name}: is encrypted for other keys than .sops.yaml says"
         for name in (FILE, "infrastructure/configs/token.sops.yaml")
@@ -192,7 +192,7 @@ def test_check_finds_what_is_wrong_with_keys_and_files(fleet: Path, tmp_path: Pa
     )
     (fleet / "apps" / "base" / "nginx" / "secret.yaml").write_text(SECRET)
     problems = [line.removeprefix(f"{tmp_path}/") for line in secrets.check(fleet)]
-    assert [line for line in problems if "others may read it (mode 644); run chmod 600" in line]
+    assert [line for line in problems if "other users may read it (mode 644); run chmod 600" in line]
     assert [line for line in problems if "recovery key is still on this machine" in line]
     assert [line for line in problems if line.startswith(f"{FILE}: the key of production: ")]
     assert [line for line in problems if line.startswith("apps/base/nginx/secret.yaml:4: Secret nginx has")]
@@ -201,7 +201,7 @@ def test_check_finds_what_is_wrong_with_keys_and_files(fleet: Path, tmp_path: Pa
 def test_a_lost_key_is_not_silently_replaced(fleet: Path, tmp_path: Path) -> None:
     (tmp_path / "keys" / "fleet" / "production.agekey").unlink()
     with pytest.raises(InputError, match=r"is missing, but \.sops\.yaml has recipients for production"):
-        secrets.init(fleet)
+        keys.init(fleet)
     assert not (tmp_path / "keys" / "fleet" / "production.agekey").exists()
 
 
@@ -209,7 +209,7 @@ def test_a_new_cluster_gets_its_own_key_and_shared_files_say_they_need_rotation(
     shared = fleet / "infrastructure" / "configs" / "token.sops.yaml"
     secrets.encrypt(shared, SECRET)
     scaffold.add_cluster(fleet, "oslo", "production")
-    assert secrets.init(fleet).created == ["oslo"]
+    assert keys.init(fleet).created == ["oslo"]
     assert [line.partition(":")[0] for line in secrets.check(fleet)] == [
         "infrastructure/configs/token.sops.yaml"
     ]

@@ -1,4 +1,4 @@
-"""The fleet repository where it is pushed: reachable, writable, and fit to be followed."""
+"""The fleet repository at its remote: whether it can be reached, pushed to, and followed."""
 
 from __future__ import annotations
 
@@ -9,44 +9,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from skerry.fleet import bootstrap, keys, record, sops
+from skerry.fleet import bootstrap, keys, metadata, sops, sops_config
 from skerry.fleet.lint.run import lint
+from skerry.fleet.metadata import FleetMetadata
 from skerry.fleet.secrets import encrypted_files
 from skerry.model.errors import InputError
 from skerry.model.flux_target import Target
 
 GIT_SECONDS = 120
+# `git ls-remote --exit-code`: the remote has no such branch.
+NO_BRANCH = 2
 
 
 @contextmanager
-def clone(wanted: Target, token: str) -> Iterator[Path]:
-    """The branch's newest commit. Raises InputError for a remote, branch or right that is missing."""
-    environment = {**os.environ, **bootstrap.git_environment(wanted, token)}
-    where = f"{wanted.branch} of {wanted.repository}"
-    if _git(environment, token, "ls-remote", "--exit-code", wanted.remote, f"refs/heads/{wanted.branch}") == (
-        2,
-        "",
-    ):
-        raise InputError(f"there is no branch {where}; push the fleet repository first, or see flux_branch")
+def clone(target: Target, token: str) -> Iterator[Path]:
+    """A temporary clone of the branch. Raises InputError if the remote, the branch or push access is missing."""
+    environment = {**os.environ, **bootstrap.git_environment(target, token)}
+    ref, name = f"refs/heads/{target.branch}", f"{target.branch} of {target.repository}"
+    code, _ = _git(environment, token, "ls-remote", "--exit-code", target.remote, ref)
+    if code == NO_BRANCH:
+        raise InputError(f"there is no branch {name}; push the fleet repository first, or see flux_branch")
     with tempfile.TemporaryDirectory(prefix="skerry-") as folder:
         copy = Path(folder, "fleet")
-        depth = ("clone", "--quiet", "--depth=1", f"--branch={wanted.branch}", wanted.remote, str(copy))
-        _git(environment, token, *depth)
-        probe = (
-            "-C",
-            str(copy),
-            "push",
-            "--quiet",
-            "--dry-run",
-            "origin",
-            f"HEAD:refs/heads/{wanted.branch}",
-        )
-        _git(environment, token, *probe, refusal=f"may not push to {where}; grant write access")
+        options = ("--quiet", "--depth=1", f"--branch={target.branch}")
+        _git(environment, token, "clone", *options, target.remote, str(copy))
+        push = ("-C", str(copy), "push", "--quiet", "--dry-run", "origin", f"HEAD:{ref}")
+        _git(environment, token, *push, refusal=f"may not push to {name}; grant write access")
         yield copy
 
 
 def _git(environment: dict[str, str], token: str, *arguments: str, refusal: str = "") -> tuple[int, str]:
-    """Exit code 0 with the output, or 2 (no such branch). Raises InputError for all else."""
+    """The exit code of git, 0 or NO_BRANCH, and its output. Raises InputError for other codes."""
     try:
         done = subprocess.run(
             ["git", *arguments],
@@ -60,50 +53,44 @@ def _git(environment: dict[str, str], token: str, *arguments: str, refusal: str 
         raise InputError(
             f"the Git remote does not answer within {GIT_SECONDS} s; see flux_repository"
         ) from None
-    if done.returncode in (0, 2):
+    if done.returncode in (0, NO_BRANCH):
         return done.returncode, done.stdout
-    lines = [
-        line for line in done.stderr.splitlines() if line.strip() and not line.startswith("Please make sure")
-    ]
-    why = next(
-        (line for line in lines if not line.startswith(("fatal: Could not read", "and the repository"))),
-        "no output",
-    )
-    remedy = refusal or "see flux_repository and its access"
-    raise InputError(f"the Git remote: {bootstrap.redact(why.removeprefix('fatal: '), [token])}; {remedy}")
+    advice = ("Please make sure", "fatal: Could not read", "and the repository")
+    lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith(advice)]
+    cause = bootstrap.redact((lines or ["no output"])[0].removeprefix("fatal: "), [token])
+    raise InputError(f"the Git remote: {cause}; {refusal or 'see flux_repository and its access'}")
 
 
-def check_repository(copy: Path, wanted: Target) -> str:
-    """The private key of this cluster. Raises InputError unless the pushed commit is fit to be followed."""
-    if not (copy / wanted.path).is_dir():
+def check_repository(copy: Path, target: Target) -> str:
+    """The private key of this cluster. Raises InputError if the cluster could not follow the pushed commit."""
+    if not (copy / target.path).is_dir():
         raise InputError(
-            f"{wanted.path} is not on branch {wanted.branch}; add it with `invoke fleet-add-cluster` and push"
+            f"{target.path} is not on branch {target.branch}; add it with `invoke fleet-add-cluster` and push"
         )
-    entries = record.load(copy)
-    report = lint(copy)
-    errors = [finding for finding in report.findings if finding.level == "error"]
+    fleet = metadata.load(copy)
+    errors = [finding for finding in lint(copy).findings if finding.level == "error"]
     if errors:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise InputError(f"branch {wanted.branch}: {errors[0]}{more}; see `invoke fleet-lint`")
-    private = keys.read(keys.path(copy, entries, wanted.cluster))
-    mine = set(sops.public_keys(private))
-    if not mine & set(keys.recipients_for(keys.load_config(copy), f"{wanted.path}/x.sops.yaml")):
+        raise InputError(f"branch {target.branch}: {errors[0]}{more}; see `invoke fleet-lint`")
+    private = keys.read(keys.path(copy, fleet, target.cluster))
+    recipients = sops_config.recipients_for(sops_config.load(copy), f"{target.path}/x.sops.yaml")
+    if not set(sops.public_keys(private)) & set(recipients):
         raise InputError(
-            f"the key of {wanted.cluster} is not in {keys.CONFIG} on branch {wanted.branch}; push that first"
+            f"the key of {target.cluster} is not in {sops_config.FILE} on branch {target.branch}; push that first"
         )
-    for source in encrypted_files(copy):
-        if _is_for(source.path, wanted.cluster, entries):
-            sops.decrypt(copy, copy / source.path, private)
+    for file in encrypted_files(copy):
+        if _is_read_by(target.cluster, file.path, fleet):
+            sops.decrypt(copy, copy / file.path, private)
     return private
 
 
-def _is_for(path: str, cluster: str, entries: record.Record) -> bool:
-    """Whether a cluster reads a file: its own and the shared ones, not those of other clusters."""
+def _is_read_by(cluster: str, path: str, fleet: FleetMetadata) -> bool:
+    """Whether a cluster reads a file: its own and the shared files, not those of other clusters."""
     parts = Path(path).parts
-    return not (len(parts) > 1 and parts[1] in entries.clusters and parts[1] != cluster)
+    return not (len(parts) > 1 and parts[1] in fleet.clusters and parts[1] != cluster)
 
 
-def head(wanted: Target, token: str) -> str:
-    """The commit the branch is at."""
-    environment = {**os.environ, **bootstrap.git_environment(wanted, token)}
-    return _git(environment, token, "ls-remote", wanted.remote, f"refs/heads/{wanted.branch}")[1].split()[0]
+def head(target: Target, token: str) -> str:
+    """The newest commit of the branch."""
+    environment = {**os.environ, **bootstrap.git_environment(target, token)}
+    return _git(environment, token, "ls-remote", target.remote, f"refs/heads/{target.branch}")[1].split()[0]

@@ -1,4 +1,4 @@
-"""Flux as it runs: its state for people and machines, pause, resume, removal."""
+"""Hand a cluster over to Flux, and show, suspend, resume or remove it."""
 
 from __future__ import annotations
 
@@ -15,80 +15,86 @@ from skerry.fleet import conditions
 from skerry.local import tools
 from skerry.local.cluster_lock import cluster_lock
 from skerry.local.console import require_confirmation
-from skerry.local.exit_codes import NOT_AS_WANTED
+from skerry.local.exit_codes import DONE, NOT_AS_WANTED
 from skerry.model.errors import InputError
 from skerry.remote.inventory import Inventory
 from skerry.remote.kubernetes import last_line, reach, tunnel
 
-GONE_SECONDS = 120
-SWITCHED = ("Kustomization", "HelmRelease")
+REMOVAL_SECONDS = 120
+SUSPENDABLE = ("Kustomization", "HelmRelease")
 
 
 def bootstrap(inventory: Inventory, adopt: bool) -> None:
-    """Hand over and tell the outcome."""
-    _tell(hand_over(inventory, adopt), inventory)
+    """Hand the cluster over, and print the outcome."""
+    _report(hand_over(inventory, adopt), inventory)
 
 
 def rotate_deploy_key(inventory: Inventory) -> None:
     """Bootstrap again with a new deploy key."""
-    _tell(hand_over(inventory, again=True), inventory)
+    _report(hand_over(inventory, again=True), inventory)
     if inventory.first_server.settings.flux_forge == "git":
         print(
-            "The cluster has the key of flux_private_key. If that is a new one, withdraw the old one at the server."
+            "The cluster has the key of flux_private_key. If it is a new one, remove the old one from the Git server."
         )
     else:
         print("Remove the old deploy key at the forge; it still opens the repository.")
 
 
-def _tell(done: Handoff, inventory: Inventory) -> None:
-    what = "handed over" if done.changed else "unchanged"
-    print(f"{inventory.name}: {what}; follows {done.commit[:12]}. Next: invoke flux-status {inventory.path}")
+def _report(handoff: Handoff, inventory: Inventory) -> None:
+    state = "handed over" if handoff.changed else "unchanged"
+    print(
+        f"{inventory.name}: {state}; follows {handoff.commit[:12]}. Next: invoke flux-status {inventory.path}"
+    )
 
 
-def states(inventory: Inventory) -> list[conditions.State]:
-    """Flux's objects, those with a problem first. Raises InputError when Flux is not there."""
+def read_states(inventory: Inventory) -> list[conditions.ObjectState]:
+    """The states of Flux's objects, those with a problem first. Raises InputError if Flux is not installed."""
     with reach(inventory) as cluster:
-        found = conditions.read(cluster.flux_objects())
-    if not found:
+        states = conditions.read(cluster.flux_objects())
+    if not states:
         raise InputError(
             f"{inventory.name}: Flux is not installed; run `invoke flux-bootstrap {inventory.path}`"
         )
-    return found
+    return states
 
 
 def status(inventory: Inventory, as_json: bool) -> int:
-    """Show them. Returns 3 when one has a problem."""
-    found = states(inventory)
+    """Print the states of Flux's objects. Returns 3 if one has a problem."""
+    states = read_states(inventory)
     if as_json:
-        print(json.dumps([{**asdict(each), "problem": each.problem} for each in found], indent=2))
+        print(json.dumps([{**asdict(state), "problem": state.problem} for state in states], indent=2))
     else:
         table = Table("object", "state", "revision")
-        for each in found:
-            state = f"[red]{escape(each.problem)}[/]" if each.problem else "[green]Ready[/]"
-            table.add_row(f"{each.kind} {each.namespace}/{each.name}", state, short(each.revision))
+        for state in states:
+            text = f"[red]{escape(state.problem)}[/]" if state.problem else "[green]Ready[/]"
+            name = f"{state.kind} {state.namespace}/{state.name}"
+            table.add_row(name, text, short_revision(state.revision))
         Console().print(table)
-    return NOT_AS_WANTED if any(each.problem for each in found) else 0
+    return NOT_AS_WANTED if any(state.problem for state in states) else DONE
 
 
-def short(revision: str) -> str:
-    """ "main@sha1:0123456789ab" of a full hash."""
+def short_revision(revision: str) -> str:
+    """The revision with an abbreviated hash: "main@sha1:0123456789ab"."""
     name, colon, commit = revision.rpartition(":")
     return f"{name}{colon}{commit[:12]}"
 
 
 def switch(inventory: Inventory, suspended: bool) -> None:
-    """Suspend or resume every Kustomization and HelmRelease; Flux's own first, so that it undoes nothing."""
+    """Suspend or resume every Kustomization and HelmRelease.
+
+    flux-system comes first, because it would undo the change of the others.
+    """
     with cluster_lock(inventory.path), reach(inventory) as cluster:
         objects = [
-            each
-            for each in cluster.flux_objects()
-            if each["kind"] in SWITCHED and bool(each["spec"].get("suspend")) != suspended
+            item
+            for item in cluster.flux_objects()
+            if item["kind"] in SUSPENDABLE and bool(item["spec"].get("suspend")) != suspended
         ]
-        own_first = sorted(objects, key=lambda each: each["metadata"]["name"] != "flux-system")
-        cluster.set_suspended(own_first, suspended)
-    what = "suspended: changes in Git wait" if suspended else "resumed"
-    following = f"invoke {'flux-resume' if suspended else 'flux-status'} {inventory.path}"
-    print(f"{inventory.name}: {len(objects)} object(s) {what}. Next: {following}")
+        objects.sort(key=lambda item: item["metadata"]["name"] != "flux-system")
+        cluster.set_suspended(objects, suspended)
+    state = "suspended: changes in Git are not applied" if suspended else "resumed"
+    next_command = f"invoke {'flux-resume' if suspended else 'flux-status'} {inventory.path}"
+    print(f"{inventory.name}: {len(objects)} object(s) {state}. Next: {next_command}")
 
 
 def uninstall(inventory: Inventory, yes: bool) -> None:
@@ -104,9 +110,9 @@ def uninstall(inventory: Inventory, yes: bool) -> None:
         command = [flux, "uninstall", "--silent", f"--kubeconfig={kubeconfig}", f"--context={inventory.name}"]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise RuntimeError(f"flux uninstall failed: {last_line(done.stderr)}; run it again to go on")
-        # Flux asks for the removal and goes; in a namespace that is on its way out nothing new can be made.
-        cluster.kubectl("wait", "--for=delete", "namespace/flux-system", f"--timeout={GONE_SECONDS}s")
+            raise RuntimeError(f"flux uninstall failed: {last_line(done.stderr)}; run it again to continue")
+        # flux does not wait, and nothing can be created in a namespace that is being deleted.
+        cluster.kubectl("wait", "--for=delete", "namespace/flux-system", f"--timeout={REMOVAL_SECONDS}s")
     print(
         f"{inventory.name}: Flux is removed. Next: invoke flux-bootstrap {inventory.path} --adopt, or nothing"
     )

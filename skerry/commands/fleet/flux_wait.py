@@ -1,4 +1,4 @@
-"""Waiting until Flux has made of a commit what it says, and telling why it has not."""
+"""Wait until Flux has applied a commit, and report why it has not."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ RECONCILED = {"GitRepository": FLUX_KINDS[0], "Kustomization": FLUX_KINDS[1]}
 
 
 def wait(
-    cluster: Cluster, commit: str, deadline: float, say: Callable[[str], None]
-) -> list[conditions.State]:
-    """Wait until all is Ready at the commit. Raises RuntimeError with each condition in plain words.
+    cluster: Cluster, commit: str, deadline: float, log: Callable[[str], None]
+) -> list[conditions.ObjectState]:
+    """Wait until all of Flux's objects are Ready at the commit. Raises RuntimeError with a line for each problem.
 
-    `deadline` is a time of the monotonic clock. Nothing that is suspended becomes Ready, so that nobody waits for it.
+    `deadline` is a time of the monotonic clock. The wait ends early if an object is suspended.
     """
     states = conditions.read(cluster.flux_objects())
-    _hurry(cluster, conditions.not_following(states, commit))
+    _request_reconciliation(cluster, conditions.not_following(states, commit))
     with Console(stderr=True).status("") as status:
 
         def settled() -> bool:
-            """Whether nothing lags behind, or what does is suspended, so that waiting would be in vain."""
+            """Whether all objects are Ready at the commit, or one never will be because it is suspended."""
             nonlocal states
             states = conditions.read(cluster.flux_objects())
             lagging = list(conditions.not_following(states, commit))
@@ -39,26 +39,28 @@ def wait(
         until(settled, deadline - time.monotonic(), POLL_SECONDS)
     lagging = list(conditions.not_following(states, commit))
     if lagging or not states:
-        why = _why(cluster, lagging, commit)
-        raise RuntimeError("\n".join([*why, "not Ready in time; mend it, push, and run it again"]))
-    say(f"Ready: {len(states)} objects at {commit[:12]}")
+        problems = _problems(cluster, lagging, commit)
+        raise RuntimeError("\n".join([*problems, "not Ready in time; correct it, push, and run it again"]))
+    log(f"Ready: {len(states)} objects at {commit[:12]}")
     return states
 
 
-def _hurry(cluster: Cluster, lagging: Iterable[conditions.State]) -> None:
-    """Have Flux look at once rather than at its next interval: by the annotation that `flux reconcile` sets."""
-    now = f"reconcile.fluxcd.io/requestedAt={datetime.now(timezone.utc).isoformat()}"
-    for each in lagging:
-        if each.kind in RECONCILED and not each.suspended:
-            place = (RECONCILED[each.kind], each.name, "-n", each.namespace)
-            cluster.kubectl("annotate", "--overwrite", *place, now)
+def _request_reconciliation(cluster: Cluster, lagging: Iterable[conditions.ObjectState]) -> None:
+    """Let Flux reconcile now instead of at its next interval, by the annotation that `flux reconcile` sets."""
+    annotation = f"reconcile.fluxcd.io/requestedAt={datetime.now(timezone.utc).isoformat()}"
+    for state in lagging:
+        if state.kind in RECONCILED and not state.suspended:
+            target = (RECONCILED[state.kind], state.name, "-n", state.namespace)
+            cluster.kubectl("annotate", "--overwrite", *target, annotation)
 
 
-def _why(cluster: Cluster, lagging: list[conditions.State], commit: str) -> list[str]:
-    """A line for each controller that does not run, and each object that does not follow."""
+def _problems(cluster: Cluster, lagging: list[conditions.ObjectState], commit: str) -> list[str]:
+    """A line for each controller that does not run, and for each object that is not Ready at the commit."""
     workloads = cluster.get("deployments,pods", "-n", "flux-system").get("items", [])
-    told = [(each, each.problem or f"is behind {commit[:12]}") for each in lagging]
     return [
         *conditions.controllers(workloads),
-        *(f"{each.kind} {each.namespace}/{each.name}: {why}" for each, why in told),
+        *(
+            f"{state.kind} {state.namespace}/{state.name}: {state.problem or f'is behind {commit[:12]}'}"
+            for state in lagging
+        ),
     ]

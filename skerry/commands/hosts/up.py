@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from skerry.commands.fleet.handoff import ready
+from skerry.commands.fleet.handoff import check_prerequisites
 from skerry.commands.hosts.verify import verify
 from skerry.commands.inventory import load
 from skerry.commands.stages import Stage, finish, timed
@@ -116,7 +116,7 @@ def flux_token(inventory: Inventory, script: str) -> dict[str, str]:
     first = inventory.first_server
     if Path(script).stem not in ("k3s", "flux") or first.settings.flux_forge == "none":
         return {}
-    token = ready(inventory)
+    token = check_prerequisites(inventory)
     name = Target.from_settings(first.settings, first.known_hosts).token_name
     return {name: token} if name else {}
 

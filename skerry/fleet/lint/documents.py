@@ -1,4 +1,4 @@
-"""The YAML of a repository, parsed: every document with its file and the line it begins on."""
+"""The files of a repository, their YAML documents, and the findings about them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from skerry.model.errors import InputError
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SKIPPED_FOLDERS = {".git", ".github", ".gitea", ".forgejo", ".githooks", "node_modules", ".terraform"}
 NOT_MANIFESTS = {".sops.yaml", ".skerry.yaml", ".pre-commit-config.yaml", ".gitlab-ci.yml"}
-LARGEST_BYTES = 5_000_000
+MAX_BYTES = 5_000_000
 
 
 class _Loader(LOADER):  # type: ignore[valid-type,misc]
-    """Safe; dates stay text, as Kubernetes reads them; a key that stands twice is a mistake, never a choice."""
+    """A safe loader that reads dates as text, as Kubernetes does, and refuses duplicate keys."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         seen = set()
@@ -28,7 +28,7 @@ class _Loader(LOADER):  # type: ignore[valid-type,misc]
             if isinstance(key, yaml.ScalarNode):
                 if key.value in seen and key.value != "<<":
                     raise yaml.constructor.ConstructorError(
-                        None, None, f"the key {key.value!r} stands twice", key.start_mark
+                        None, None, f"the key {key.value!r} is duplicated", key.start_mark
                     )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
@@ -36,17 +36,20 @@ class _Loader(LOADER):  # type: ignore[valid-type,misc]
 
 _Loader.yaml_implicit_resolvers = {
     first: [
-        each
-        for each in resolvers
-        if each[0] not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
     ]
     for first, resolvers in LOADER.yaml_implicit_resolvers.items()
 }
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Something wrong: the rule, where ("apps/x.yaml", line), what it is, and how to mend it."""
+class LintFinding:
+    """What is wrong: the rule that found it, the file and line, the problem, and how to correct it.
+
+    `level` is "error" or "warning"; warnings do not change the exit code.
+    """
 
     rule: str
     file: str
@@ -61,7 +64,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Document:
-    """One YAML document. `value` is a mapping for a manifest, anything for other YAML."""
+    """A YAML document. `value` is a mapping if it is a manifest, and may be anything else in other YAML files."""
 
     file: str
     line: int
@@ -77,12 +80,12 @@ class Document:
 
     @property
     def group(self) -> str:
+        """The API group, "" for the core group."""
         return self.api_version.rpartition("/")[0]
 
     @property
     def metadata(self) -> dict[str, Any]:
-        found = self.value.get("metadata") if isinstance(self.value, dict) else None
-        return found if isinstance(found, dict) else {}
+        return self._mapping("metadata")
 
     @property
     def name(self) -> str:
@@ -94,23 +97,29 @@ class Document:
 
     @property
     def spec(self) -> dict[str, Any]:
-        found = self.value.get("spec") if isinstance(self.value, dict) else None
-        return found if isinstance(found, dict) else {}
+        return self._mapping("spec")
+
+    def _mapping(self, key: str) -> dict[str, Any]:
+        value = self.value.get(key) if isinstance(self.value, dict) else None
+        return value if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True)
-class Source:
-    """A file of the repository: its path in it, its text, and its documents (none if it is not YAML)."""
+class SourceFile:
+    """A file of the repository: its path in it, its text, and its documents.
+
+    There are no documents if it is not YAML or JSON, or not valid; `broken` then tells why.
+    """
 
     path: str
     text: str
     documents: list[Document] = field(default_factory=list)
-    broken: Finding | None = None
+    broken: LintFinding | None = None
 
 
-def line_of(source: Source, document: Document, word: str) -> int:
-    """The line that holds `word` in the document, as far as the text shows it; else the document's first."""
-    lines = source.text.splitlines()
+def line_of(file: SourceFile, document: Document, word: str) -> int:
+    """The first line of the document that contains `word`, else the document's first line."""
+    lines = file.text.splitlines()
     for number in range(document.line - 1, len(lines)):
         if word in lines[number]:
             return number + 1
@@ -118,7 +127,7 @@ def line_of(source: Source, document: Document, word: str) -> int:
 
 
 def parse(name: str, text: str) -> list[Document]:
-    """The documents in a YAML text, Lists unfolded. Raises InputError with file and line."""
+    """The documents in a YAML text, with the items of Lists as documents. Raises InputError with file and line."""
     try:
         loader = _Loader(text)
         values = []
@@ -127,20 +136,20 @@ def parse(name: str, text: str) -> list[Document]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         line = mark.line + 1 if mark else 1
-        what = getattr(error, "problem", None) or "is nested too deep or holds an impossible value"
-        raise InputError(f"{name}:{line}: is not YAML: {what}; mend it") from None
-    lines = _starts(text) if len(values) > 1 else [1]
+        problem = getattr(error, "problem", None) or "is nested too deep or holds an impossible value"
+        raise InputError(f"{name}:{line}: is not YAML: {problem}; correct it") from None
+    lines = _first_lines(text) if len(values) > 1 else [1]
     lines += [lines[-1]] * (len(values) - len(lines))
     return [
-        Document(name, line, each)
+        Document(name, line, item)
         for line, value in zip(lines, values, strict=False)
-        for each in _unfold(value)
-        if each is not None
+        for item in _items(value)
+        if item is not None
     ]
 
 
-def _starts(text: str) -> list[int]:
-    """The line each document begins on; YAML's own markers decide, as the values were parsed by them."""
+def _first_lines(text: str) -> list[int]:
+    """The first line of each document. YAML's own markers separate them, as in the parser."""
     starts: list[int] = []
     fresh = True
     for number, line in enumerate(text.splitlines(), start=1):
@@ -153,42 +162,43 @@ def _starts(text: str) -> list[int]:
     return starts
 
 
-def _unfold(value: Any) -> Iterator[Any]:
-    """A List's items one by one, Lists in Lists included."""
+def _items(value: Any) -> Iterator[Any]:
+    """The items of a List, also of nested Lists; any other value itself."""
     if (
         isinstance(value, dict)
         and str(value.get("kind", "")).endswith("List")
         and isinstance(value.get("items"), list)
     ):
         for item in value["items"]:
-            yield from _unfold(item)
+            yield from _items(item)
     else:
         yield value
 
 
-def read_repository(root: Path) -> list[Source]:
-    """Every text file of the repository, YAML and JSON parsed. A broken one says so instead of raising."""
-    sources = []
-    for folder, folders, files in os.walk(root):
+def read_repository(root: Path) -> list[SourceFile]:
+    """Every text file of the repository up to 5 MB, sorted by folder. YAML and JSON are parsed."""
+    files = []
+    for folder, folders, names in os.walk(root):
         folders[:] = sorted(set(folders) - SKIPPED_FOLDERS)
-        for name in sorted(files):
+        for name in sorted(names):
             path = Path(folder, name)
-            if path.is_symlink() or path.stat().st_size > LARGEST_BYTES:
+            if path.is_symlink() or path.stat().st_size > MAX_BYTES:
                 continue
             try:
                 text = path.read_bytes().decode()
             except UnicodeDecodeError:
                 continue
-            sources.append(_source(str(path.relative_to(root)), text))
-    return sources
+            files.append(_source_file(str(path.relative_to(root)), text))
+    return files
 
 
-def _source(name: str, text: str) -> Source:
+def _source_file(name: str, text: str) -> SourceFile:
     if not name.endswith((".yaml", ".yml", ".json")) or name in NOT_MANIFESTS:
-        return Source(name, text)
+        return SourceFile(name, text)
     try:
-        return Source(name, text, parse(name, text))
+        return SourceFile(name, text, parse(name, text))
     except InputError as error:
-        place, _, problem = str(error).partition(": ")
-        what, _, remedy = problem.rpartition("; ")
-        return Source(name, text, [], Finding("yaml", name, int(place.rpartition(":")[2]), what, remedy))
+        location, _, message = str(error).partition(": ")
+        problem, _, remedy = message.rpartition("; ")
+        line = int(location.rpartition(":")[2])
+        return SourceFile(name, text, [], LintFinding("yaml", name, line, problem, remedy))

@@ -1,4 +1,4 @@
-"""What kustomize makes of the repository's folders, by the real kustomize."""
+"""Render the repository's folders with kustomize."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from skerry.fleet.lint.documents import Document, Finding, Source, parse
+from skerry.fleet.lint.documents import Document, LintFinding, SourceFile, parse
 from skerry.local import tools
 from skerry.model.errors import InputError
 
-NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 TIMEOUT_SECONDS = 120
 
 
 @dataclass
 class Rendered:
-    """The documents a folder renders to, or what is wrong with it."""
+    """The documents that a folder renders to, or the finding that says why it does not."""
 
     folder: str
     documents: list[Document] = field(default_factory=list)
-    problem: Finding | None = None
+    problem: LintFinding | None = None
 
 
-def kustomizations(sources: list[Source]) -> dict[str, Source]:
-    """Every folder with a kustomization, by its path in the repository."""
+def find_kustomizations(files: list[SourceFile]) -> dict[str, SourceFile]:
+    """The kustomization of each folder that has one, by the folder's path in the repository."""
     return {
-        str(Path(source.path).parent): source
-        for source in sources
-        if Path(source.path).name in NAMES and source.documents
+        str(Path(file.path).parent): file
+        for file in files
+        if Path(file.path).name in KUSTOMIZATION_NAMES and file.documents
     }
 
 
-def overlays(found: Mapping[str, Source]) -> list[str]:
-    """The folders to render: those no other kustomization takes in; the rest is rendered as part of them."""
-    taken = {each for folder, source in found.items() for each in referenced(folder, source)}
-    components = {folder for folder, source in found.items() if source.documents[0].kind == "Component"}
-    return sorted(folder for folder in found if folder not in taken | components)
+def overlays(kustomizations: Mapping[str, SourceFile]) -> list[str]:
+    """The folders to render: those that no other kustomization includes. The others are rendered as part of them."""
+    included = {path for folder, file in kustomizations.items() for path in referenced(folder, file)}
+    components = {folder for folder, file in kustomizations.items() if file.documents[0].kind == "Component"}
+    return sorted(folder for folder in kustomizations if folder not in included | components)
 
 
-def referenced(folder: str, source: Source) -> list[str]:
-    """The paths in the repository that a kustomization takes in: folders and files."""
-    value = source.documents[0].value
+def referenced(folder: str, file: SourceFile) -> list[str]:
+    """The paths in the repository that the kustomization of `folder` includes: folders and files."""
+    value = file.documents[0].value
     parts = (
         [value.get(part) for part in ("resources", "bases", "components")] if isinstance(value, dict) else []
     )
@@ -54,29 +54,27 @@ def referenced(folder: str, source: Source) -> list[str]:
 
 
 def below(folder: str, entry: str) -> str:
-    """The path in the repository of what a kustomization in `folder` calls `entry`."""
+    """The path in the repository of an entry in the kustomization of `folder`."""
     return os.path.normpath(f"{folder}/{entry}")
 
 
 def is_remote(entry: str) -> bool:
-    """Whether a resource is fetched from elsewhere: a URL or another repository."""
+    """Whether a resource is a URL or comes from another repository."""
     return bool(re.match(r"[a-z+]+://|git@|github\.com/", entry)) or "?ref=" in entry
 
 
 def render(root: Path, folders: list[str]) -> list[Rendered]:
-    """Render each folder, a few at once. Raises InputError when no kustomize can be had."""
+    """Render folders concurrently. Raises InputError if there is no kustomize."""
     command = tools.kustomize()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 2)) as pool:
         return list(pool.map(lambda folder: _render(root, folder, command), folders))
 
 
 def _render(root: Path, folder: str, command: tuple[str, ...]) -> Rendered:
-    arguments = [*command, "--load-restrictor=LoadRestrictionsNone", folder]
-    environment = {**os.environ, "KUBECONFIG": "/dev/null"}
     done = subprocess.run(
-        arguments,
+        [*command, "--load-restrictor=LoadRestrictionsNone", folder],
         cwd=root,
-        env=environment,
+        env={**os.environ, "KUBECONFIG": "/dev/null"},
         capture_output=True,
         text=True,
         timeout=TIMEOUT_SECONDS,
@@ -84,15 +82,11 @@ def _render(root: Path, folder: str, command: tuple[str, ...]) -> Rendered:
     )
     file = f"{folder}/kustomization.yaml"
     if done.returncode:
-        why = " ".join(done.stderr.split()).replace(f"{root.resolve()}/", "")
-        return Rendered(
-            folder,
-            [],
-            Finding("render", file, 1, f"does not render: {why[-300:].removeprefix('error: ')}", "mend it"),
-        )
+        cause = " ".join(done.stderr.split()).replace(f"{root.resolve()}/", "")
+        problem = f"does not render: {cause[-300:].removeprefix('error: ')}"
+        return Rendered(folder, [], LintFinding("render", file, 1, problem, "correct it"))
     try:
         return Rendered(folder, parse(file, done.stdout))
     except InputError as error:
-        return Rendered(
-            folder, [], Finding("render", file, 1, f"renders to what is no YAML: {error}", "mend it")
-        )
+        problem = f"renders to invalid YAML: {error}"
+        return Rendered(folder, [], LintFinding("render", file, 1, problem, "correct it"))

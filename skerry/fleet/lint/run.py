@@ -1,4 +1,4 @@
-"""The whole lint: files, leaks, traps, rendering, schemas."""
+"""Run all checks on a repository."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from skerry.fleet import record
-from skerry.fleet.lint import leaks, manifests, traps
-from skerry.fleet.lint.documents import Document, Finding, Source, read_repository
-from skerry.fleet.lint.render import Rendered, kustomizations, overlays, render
+from skerry.fleet import metadata
+from skerry.fleet.lint import flux, leaks, manifests, rendered_leaks
+from skerry.fleet.lint.documents import Document, LintFinding, SourceFile, read_repository
+from skerry.fleet.lint.render import Rendered, find_kustomizations, overlays, render
+from skerry.fleet.lint.repository import Repository
 from skerry.fleet.lint.schemas import Catalogue
 from skerry.model.errors import InputError
 
 
 @dataclass
-class Report:
-    """What the lint found and how much it looked at. `unknown` are kinds no schema could be found for."""
+class LintReport:
+    """The findings, how much was checked, and in `unknown` the kinds for which there is no schema."""
 
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[LintFinding] = field(default_factory=list)
     files: int = 0
     manifests: int = 0
     overlays: int = 0
@@ -34,96 +35,89 @@ class Report:
 
     @property
     def clean(self) -> bool:
+        """Whether there are no errors. There may be warnings."""
         return not any(finding.level == "error" for finding in self.findings)
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "clean": self.clean}
 
 
-def lint(root: Path) -> Report:
-    """Everything wrong with the repository at `root`. Raises InputError when it is none, or a tool is missing."""
-    begun = time.monotonic()
-    entries = record.load(root)
-    sources = read_repository(root)
-    found = kustomizations(sources)
-    report = Report(
-        files=len(sources), manifests=sum(bool(each.kind) for source in sources for each in source.documents)
-    )
-    repository = traps.Repository(root, sources, found)
-    folders = [folder for folder in overlays(found) if not _unbootstrapped(repository, folder)]
+def lint(root: Path) -> LintReport:
+    """Check the repository at `root`. Raises InputError if it is not a fleet repository or a tool is missing."""
+    start = time.monotonic()
+    fleet = metadata.load(root)
+    files = read_repository(root)
+    documents = [document for file in files for document in file.documents]
+    repository = Repository(root, files, find_kustomizations(files))
+    report = LintReport(files=len(files), manifests=sum(bool(document.kind) for document in documents))
+    folders = [
+        folder for folder in overlays(repository.kustomizations) if not _unbootstrapped(repository, folder)
+    ]
     with ThreadPoolExecutor(1) as pool:
-        rendering = pool.submit(render, root, folders)  # meanwhile this process has enough to do
-        findings = _look(repository)
-        documents = [each for source in sources for each in source.documents]
-        catalogue = Catalogue(entries.kubernetes, entries.flux, documents)
+        # kustomize's processes render while this one checks the files.
+        rendering = pool.submit(render, root, folders)
+        findings = _check_files(repository)
+        catalogue = Catalogue(fleet.kubernetes, fleet.flux, documents)
         rendered = rendering.result()
     report.overlays = len(rendered)
-    findings += _check_rendered(
-        catalogue, repository, rendered, report, any(each.rule == leaks.RULE for each in findings)
+    findings += _check_rendered(repository, rendered, leaky=any(each.rule == leaks.RULE for each in findings))
+    findings += _check_schemas(catalogue, repository, rendered, report)
+    report.findings = sorted(
+        set(findings), key=lambda finding: (finding.level, finding.file, finding.line, finding.problem)
     )
-    report.findings = sorted(set(findings), key=lambda each: (each.level, each.file, each.line, each.problem))
     report.unknown = sorted(set(report.unknown))
-    report.seconds = time.monotonic() - begun
+    report.seconds = time.monotonic() - start
     return report
 
 
-def _look(repository: traps.Repository) -> list[Finding]:
-    """What the files themselves show."""
-    findings = [source.broken for source in repository.sources if source.broken]
-    for source in repository.sources:
-        findings += [*leaks.check(source), *leaks.check_generated(repository.root, source)]
-    return [*findings, *traps.check(repository)]
-
-
-def _check_rendered(
-    catalogue: Catalogue, repository: traps.Repository, rendered: list[Rendered], report: Report, leaky: bool
-) -> list[Finding]:
-    """What kustomize makes of it, and what Flux applies as it is. With `leaky` the leaking files are known."""
-    findings: list[Finding] = []
-    places = _places(repository.sources)
-    for each in rendered:
-        if each.problem:
-            if not any(source.broken for source in repository.sources):  # else that says why, and where
-                findings.append(each.problem)
-        elif not leaky:
-            findings += leaks.check_rendered(each.documents, each.folder)
-        findings += _validate(catalogue, each.documents, places, report, each.folder)
-    for source in _applied_as_they_are(repository):
-        findings += _validate(catalogue, source.documents, places, report, "")
-    return findings
-
-
-def _unbootstrapped(repository: traps.Repository, folder: str) -> bool:
-    """A cluster's root kustomization before bootstrap: flux-system/ is not there to be rendered yet."""
+def _unbootstrapped(repository: Repository, folder: str) -> bool:
+    """Whether this is a cluster's own folder before the bootstrap, whose flux-system/ cannot be rendered yet."""
     return folder in repository.clusters and not (repository.root / folder / "flux-system").is_dir()
 
 
-def _applied_as_they_are(repository: traps.Repository) -> list[Source]:
-    """Files that Flux applies without a kustomization: those of the clusters' own folders."""
-    return [
-        source
-        for cluster in repository.clusters
-        if cluster not in repository.kustomizations
-        for source in repository.below(cluster)
-        if f"{cluster}/flux-system/" not in source.path
-    ]
+def _check_files(repository: Repository) -> list[LintFinding]:
+    """The findings about the files as they are."""
+    findings = [file.broken for file in repository.files if file.broken]
+    for file in repository.files:
+        findings += [*leaks.check(file), *leaks.check_generated(repository.root, file)]
+    return [*findings, *flux.check(repository)]
 
 
-Places = dict[tuple[str, str], list[tuple[Source, Document]]]
+def _check_rendered(repository: Repository, rendered: list[Rendered], leaky: bool) -> Iterator[LintFinding]:
+    """The findings about rendered folders. With `leaky`, leaks are already reported by the files that hold them."""
+    broken = any(file.broken for file in repository.files)
+    for overlay in rendered:
+        # A file that is not YAML is reported already, and is the cause.
+        if overlay.problem and not broken:
+            yield overlay.problem
+        if not overlay.problem and not leaky:
+            yield from rendered_leaks.check(overlay.documents, overlay.folder)
 
 
-def _places(sources: list[Source]) -> Places:
-    """Where manifests stand, by kind and name, so that a finding in rendered text names a file."""
-    places: Places = {}
-    for source in sources:
-        for document in source.documents:
-            places.setdefault((document.kind, document.name), []).append((source, document))
-    return places
+Origins = dict[tuple[str, str], list[tuple[SourceFile, Document]]]
+"""The files and documents that define a manifest, by its kind and name."""
+
+
+def _check_schemas(
+    catalogue: Catalogue, repository: Repository, rendered: list[Rendered], report: LintReport
+) -> Iterator[LintFinding]:
+    """The findings about rendered manifests and about those that Flux applies without a kustomization."""
+    origins: Origins = {}
+    for file in repository.files:
+        for document in file.documents:
+            origins.setdefault((document.kind, document.name), []).append((file, document))
+    for overlay in rendered:
+        yield from _validate(catalogue, overlay.documents, origins, report, overlay.folder)
+    for cluster in repository.clusters:
+        if cluster not in repository.kustomizations:
+            for file in repository.below(cluster):
+                if f"{cluster}/flux-system/" not in file.path:
+                    yield from _validate(catalogue, file.documents, origins, report, "")
 
 
 def _validate(
-    catalogue: Catalogue, documents: list[Document], places: Places, report: Report, folder: str
-) -> Iterator[Finding]:
+    catalogue: Catalogue, documents: list[Document], origins: Origins, report: LintReport, folder: str
+) -> Iterator[LintFinding]:
     for document in documents:
         if not document.kind or (
             document.kind == "Kustomization" and document.group == "kustomize.config.k8s.io"
@@ -133,63 +127,61 @@ def _validate(
             validator = catalogue.validator(document.api_version, document.kind)
         except LookupError:
             served = catalogue.served(document.group, document.kind)
-            if document.group in manifests.CURRENT and served:
-                continue  # told as a deprecated API of Flux already
-            remedy = f"write {' or '.join(served)}" if served else "see `kubectl api-resources`"
-            problem = f"{document.api_version} has no {document.kind}"
-            yield _finding(document, places, folder, "api", problem, remedy, "apiVersion")
+            # manifests.check reports the old APIs of Flux.
+            if not (document.group in manifests.CURRENT and served):
+                remedy = f"write {' or '.join(served)}" if served else "see `kubectl api-resources`"
+                problem = f"{document.api_version} has no {document.kind}"
+                yield _finding(document, origins, folder, "api", problem, remedy, "apiVersion")
             continue
         if validator is None:
             report.unknown.append(f"{document.api_version} {document.kind}")
             continue
-        value = {key: each for key, each in document.value.items() if key != "sops"}
+        value = {key: child for key, child in document.value.items() if key != "sops"}
         for error in validator.iter_errors(value):
             if "${" not in str(error.instance):
-                yield _schema_finding(document, places, folder, error)
+                yield _schema_finding(document, origins, folder, error)
 
 
-def _schema_finding(document: Document, places: Places, folder: str, error: Any) -> Finding:
-    place = ".".join(str(part) for part in error.instance_path) or "the manifest"
+def _schema_finding(document: Document, origins: Origins, folder: str, error: Any) -> LintFinding:
+    path = ".".join(str(part) for part in error.instance_path) or "the manifest"
     message = re.sub(
         r"^.{200,}?( (?:is not|has|does not|was)\b)", r"the value\1", str(error.message), flags=re.DOTALL
     )
-    unexpected = re.search(r"\('([^']+)'", message)
-    word = (
-        unexpected[1]
-        if unexpected
-        else str(error.instance_path[-1])
-        if error.instance_path
-        else document.kind
-    )
-    problem = f"{document.kind} {document.name}: {place}: {message[:200]}"
-    return _finding(document, places, folder, "schema", problem, "see `kubectl explain`", word)
+    word = document.kind
+    if unexpected := re.search(r"\('([^']+)'", message):
+        word = unexpected[1]
+    elif error.instance_path:
+        word = str(error.instance_path[-1])
+    problem = f"{document.kind} {document.name}: {path}: {message[:200]}"
+    return _finding(document, origins, folder, "schema", problem, "see `kubectl explain`", word)
 
 
 def _finding(
-    document: Document, places: Places, folder: str, rule: str, problem: str, remedy: str, word: str
-) -> Finding:
-    """At the line of the file that says it, where one does; else at the folder that renders it."""
-    candidates = places.get((document.kind, document.name), [])
+    document: Document, origins: Origins, folder: str, rule: str, problem: str, remedy: str, word: str
+) -> LintFinding:
+    """A finding at the line of a file that holds `word`, else at the manifest, else at the rendered folder."""
     if folder:
         problem = f"{problem} (rendering {folder})"
-    for source, origin in candidates:
-        lines = source.text.splitlines()
+    candidates = origins.get((document.kind, document.name), [])
+    for file, origin in candidates:
+        lines = file.text.splitlines()
         for number in range(origin.line - 1, len(lines)):
             if re.search(rf"\b{re.escape(word)}\b", lines[number]):
-                return Finding(rule, source.path, number + 1, problem, remedy)
+                return LintFinding(rule, file.path, number + 1, problem, remedy)
     if candidates:
-        return Finding(rule, candidates[0][0].path, candidates[0][1].line, problem, remedy)
-    return Finding(rule, document.file, document.line if not folder else 1, problem, remedy)
+        file, origin = candidates[0]
+        return LintFinding(rule, file.path, origin.line, problem, remedy)
+    return LintFinding(rule, document.file, document.line if not folder else 1, problem, remedy)
 
 
 @contextmanager
 def staged(root: Path) -> Iterator[Path]:
-    """A copy of what is staged for the next commit, gone at the end. Raises InputError outside Git."""
+    """A temporary copy of what is staged in Git. Raises InputError outside a Git repository."""
     with tempfile.TemporaryDirectory(prefix="skerry-") as folder:
         copy = Path(folder, root.name)
         copy.mkdir()
         command = ["git", "-C", str(root), "checkout-index", "--all", f"--prefix={copy}/"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise InputError(f"{root}: is no Git repository: {done.stderr.strip()}; run `git init`")
+            raise InputError(f"{root}: is not a Git repository: {done.stderr.strip()}; run `git init`")
         yield copy

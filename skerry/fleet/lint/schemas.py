@@ -1,8 +1,8 @@
-"""JSON schemas, all offline: Kubernetes' from the package kubernetes-validate, Flux's and system-upgrade-controller's
-from this folder's neighbour skerry/fleet/schemas, and those of every CustomResourceDefinition in the repository itself.
+"""JSON schemas to validate manifests with, all offline.
 
-`python -m skerry.fleet.lint.schemas CRD.yaml… > skerry/fleet/schemas/flux-<version>.json`
-makes the file for another Flux.
+Those of Kubernetes come from the package kubernetes-validate, those of Flux and system-upgrade-controller from
+skerry/fleet/schemas, and others from the CustomResourceDefinitions in the repository.
+`python -m skerry.fleet.lint.schemas CRD.yaml… > skerry/fleet/schemas/flux-<version>.json` adds a Flux version.
 """
 
 from __future__ import annotations
@@ -18,30 +18,28 @@ from typing import Any
 import jsonschema_rs
 
 from skerry.fleet.lint.documents import Document, parse
-from skerry.fleet.pull import CONTROLLER
+from skerry.fleet.upgrades import CONTROLLER
 from skerry.model.errors import InputError
 
 FOLDER = Path(__file__).parent.parent / "schemas"
 PLANS = f"system-upgrade-controller-{CONTROLLER}.json"
-KEPT = {
+# The keywords of a CRD's schema that become part of the JSON schema, or decide how it is made.
+KEYWORDS = {
     "type", "properties", "items", "required", "enum", "pattern", "additionalProperties", "minimum", "maximum",
     "minLength", "maxLength", "minItems", "maxItems", "anyOf", "oneOf", "allOf", "not",
     "x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string", "nullable",
 }  # fmt: skip
-BUILT_IN = {
-    "",
-    "apps",
-    "autoscaling",
-    "batch",
-    "extensions",
-    "policy",
-}  # besides every *.k8s.io of Kubernetes itself
+# Kubernetes' own groups without a domain, which no CRD extends. Its *.k8s.io groups are known by their schemas.
+BUILT_IN = {"", "apps", "autoscaling", "batch", "extensions", "policy"}
+
 Schemas = dict[tuple[str, str], Any]
+"""Schemas by API version and kind."""
 
 
 def kubernetes_folder(version: str) -> Path:
-    """The schemas of a Kubernetes minor version such as "1.36". Raises InputError when the package has none."""
-    package = importlib.util.find_spec("kubernetes_validate")  # found, not imported: that would take 0.3 s
+    """The folder of the schemas of a Kubernetes minor such as "1.36". Raises InputError if there is none."""
+    # Importing the package would take 0.3 s.
+    package = importlib.util.find_spec("kubernetes_validate")
     assert package
     assert package.origin
     base = Path(package.origin).parent / "kubernetes-json-schema"
@@ -53,16 +51,16 @@ def kubernetes_folder(version: str) -> Path:
 
 
 class Catalogue:
-    """Validators by API version and kind, compiled when first needed."""
+    """Validators by API version and kind, each compiled when it is first needed."""
 
     def __init__(self, kubernetes: str, flux: str, crds: list[Document]) -> None:
         self._definitions = json.loads((kubernetes_folder(kubernetes) / "_definitions.json").read_text())[
             "$defs"
         ]
         self._names = {
-            ("/".join(part for part in (each["group"], each["version"]) if part), each["kind"]): name
+            ("/".join(part for part in (gvk["group"], gvk["version"]) if part), gvk["kind"]): name
             for name, definition in self._definitions.items()
-            for each in definition.get("x-kubernetes-group-version-kind", [])
+            for gvk in definition.get("x-kubernetes-group-version-kind", [])
         }
         self._groups = {version.rpartition("/")[0] for version, _ in self._names}
         file = FOLDER / f"flux-{flux}.json"
@@ -74,7 +72,7 @@ class Catalogue:
 
     @functools.cache  # noqa: B019  one catalogue lives as long as the program
     def validator(self, api_version: str, kind: str) -> Any:
-        """A validator, None for a group nothing is known of. Raises LookupError when a known one lacks the kind."""
+        """The validator of a kind; None if its API group is unknown. Raises LookupError if a known group lacks it."""
         key, group = (api_version, kind), api_version.rpartition("/")[0]
         if key in self._names:
             return self._kubernetes(self._names[key])
@@ -85,48 +83,49 @@ class Catalogue:
         return None
 
     def served(self, group: str, kind: str) -> list[str]:
-        """The API versions in which a group serves a kind."""
+        """The API versions of a group that have a kind."""
         return sorted(
             version
-            for version, each in [*self._names, *self._custom]
-            if each == kind and version.rpartition("/")[0] == group
+            for version, known in [*self._names, *self._custom]
+            if known == kind and version.rpartition("/")[0] == group
         )
 
     def _kubernetes(self, name: str) -> Any:
-        """One definition and what it refers to: compiling all of them for each kind would take seconds."""
+        """A definition with those that it refers to. Compiling all definitions for each kind would take seconds."""
         needed: dict[str, Any] = {}
         queue = [name]
         while queue:
-            if (each := queue.pop()) not in needed:
-                needed[each] = json.loads(
-                    json.dumps(self._definitions[each]).replace("/api/_definitions.json#/$defs/", "#/$defs/")
-                )
-                queue += _references(needed[each])
+            if (definition := queue.pop()) not in needed:
+                text = json.dumps(self._definitions[definition])
+                needed[definition] = json.loads(text.replace("/api/_definitions.json#/$defs/", "#/$defs/"))
+                queue += _references(needed[definition])
         return jsonschema_rs.Draft7Validator({"$ref": f"#/$defs/{name}", "$defs": needed})
 
 
 def _shipped(file: Path) -> Schemas:
-    """The schemas in one of the files here, by API version and kind."""
-    found = json.loads(file.read_text())
+    """The schemas in a file of skerry/fleet/schemas."""
+    schemas = json.loads(file.read_text())
     return {
-        (version, kind): schema for key, schema in found.items() for version, _, kind in [key.rpartition("/")]
+        (version, kind): schema
+        for key, schema in schemas.items()
+        for version, _, kind in [key.rpartition("/")]
     }
 
 
 def _references(schema: Any) -> Iterator[str]:
     if isinstance(schema, dict):
-        for key, each in schema.items():
-            if key == "$ref" and isinstance(each, str):
-                yield each.rpartition("/")[2]
+        for key, value in schema.items():
+            if key == "$ref" and isinstance(value, str):
+                yield value.rpartition("/")[2]
             else:
-                yield from _references(each)
+                yield from _references(value)
     elif isinstance(schema, list):
-        for each in schema:
-            yield from _references(each)
+        for item in schema:
+            yield from _references(item)
 
 
 def from_crds(documents: list[Document]) -> Iterator[tuple[tuple[str, str], Any]]:
-    """The schema of each served version in CustomResourceDefinitions, strict: unknown fields are mistakes."""
+    """The schema of each version that the CustomResourceDefinitions among `documents` serve. It is strict."""
     for document in documents:
         names = document.spec.get("names")
         if document.kind != "CustomResourceDefinition" or not isinstance(names, dict):
@@ -145,34 +144,35 @@ def from_crds(documents: list[Document]) -> Iterator[tuple[tuple[str, str], Any]
 
 
 def _strict(schema: Any) -> Any:
-    """An OpenAPI v3 schema of a CRD as a strict JSON schema, less its prose."""
+    """A CRD's OpenAPI v3 schema as a JSON schema that refuses unknown fields, without descriptions."""
     if isinstance(schema, list):
-        return [_strict(each) for each in schema]
+        return [_strict(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {key: value for key, value in schema.items() if key in KEPT}
+    source = {key: value for key, value in schema.items() if key in KEYWORDS}
     result: dict[str, Any] = {}
-    for key, value in kept.items():
+    for key, value in source.items():
         if key == "properties":
-            result[key] = {name: _strict(each) for name, each in value.items()}
+            result[key] = {name: _strict(child) for name, child in value.items()}
         elif key in ("items", "additionalProperties", "not", "anyOf", "oneOf", "allOf"):
             result[key] = _strict(value)
         elif not key.startswith("x-") and key != "nullable":
             result[key] = value
-    if kept.get("x-kubernetes-int-or-string"):
+    if source.get("x-kubernetes-int-or-string"):
         result.pop("type", None)
-    if kept.get("nullable") and "type" in result:
+    if source.get("nullable") and "type" in result:
         result["type"] = [result["type"], "null"]
-    open_ended = kept.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in kept
+    open_ended = source.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in source
     if "properties" in result and "type" in result and not open_ended:
         result["additionalProperties"] = False
     return result
 
 
 def main() -> None:
-    documents = [each for name in sys.argv[1:] for each in parse(name, Path(name).read_text())]
-    found = {"/".join(key): schema for key, schema in from_crds(documents)}
-    print(json.dumps(dict(sorted(found.items())), separators=(",", ":")))
+    """Print the schemas of the CRD files named on the command line."""
+    documents = [document for name in sys.argv[1:] for document in parse(name, Path(name).read_text())]
+    schemas = {"/".join(key): schema for key, schema in from_crds(documents)}
+    print(json.dumps(dict(sorted(schemas.items())), separators=(",", ":")))
 
 
 if __name__ == "__main__":

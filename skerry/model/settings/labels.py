@@ -6,9 +6,9 @@ https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax
 import re
 
 from skerry.model.errors import InputError
+from skerry.model.kubernetes_names import DNS_SUBDOMAIN
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
-_PREFIX = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 # The labels in Kubernetes' own namespaces that a kubelet may set on its node; with any other it does not start.
@@ -59,7 +59,7 @@ def check_taint(taint: str) -> None:
 
 def _is_key(key: str) -> bool:
     prefix, slash, name = key.rpartition("/")
-    return bool(_NAME.fullmatch(name) and (not slash or _PREFIX.fullmatch(prefix)))
+    return bool(_NAME.fullmatch(name) and (not slash or DNS_SUBDOMAIN.fullmatch(prefix)))
 
 
 def _is_value(value: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from skerry.fleet import bootstrap, conditions, forges
-from skerry.fleet.bootstrap import pinned_keys, strange_keys
+from skerry.fleet.bootstrap import contradicting_key, pinned_keys
 from skerry.model.errors import InputError
 from skerry.model.flux import check_versions, repository_id
 from skerry.model.flux_target import Target
@@ -112,8 +112,8 @@ LENIENT = {"enforce_admins": {"enabled": False}}
 @pytest.mark.parametrize(
     ("target", "answers", "why"),
     [
-        (GITHUB, {REPO: (401, None)}, "GITHUB_TOKEN: github.com does not accept it, it has expired"),
-        (GITHUB, {}, "shows no repository org/fleet at github.com"),
+        (GITHUB, {REPO: (401, None)}, "GITHUB_TOKEN: github.com refuses it, because it has expired"),
+        (GITHUB, {}, "sees no repository org/fleet at github.com"),
         (GITHUB, {REPO: (500, None)}, "answers with HTTP 500"),
         (GITHUB, {REPO: (200, WRITER)}, "may not create deploy keys"),
         (GITHUB, {REPO: (200, ADMIN), BRANCH: LOCKED}, "branch main of org/fleet is prot"),
@@ -177,7 +177,7 @@ def test_ready_counts_for_the_wanted_generation_and_commit_alone() -> None:
     old = item("Applied", "True", observedGeneration=1)
     assert not conditions.read([old])[0].ready
     suspended = {**done, "spec": {**done["spec"], "suspend": True}}
-    assert conditions.read([suspended])[0].problem == "is suspended; `invoke flux-resume`"
+    assert conditions.read([suspended])[0].problem == "is suspended; run `invoke flux-resume`"
 
 
 class Forge(BaseHTTPRequestHandler):
@@ -228,7 +228,7 @@ OURS = "[git.example.org]:2222 ssh-ed25519 AAAA1\n# Host found: line 2\n|1|c2Fsd
     ids=["the same", "of a kind that is not on record", "another of its kind", "nothing on record"],
 )
 def test_host_keys_that_flux_was_shown(recorded: str, known: str, strange: str, pinned: str) -> None:
-    assert strange_keys(recorded, known) == strange
+    assert contradicting_key(recorded, known) == strange
     assert pinned_keys(recorded, known, "git") == pinned
 
 
@@ -251,8 +251,8 @@ def test_what_keeps_controllers_from_running() -> None:
         *({"kind": "Pod", "metadata": {"name": name}, "status": status} for name, status in pods),
     ]
     assert list(conditions.controllers(items)) == [
-        "Deployment flux-system/source: is not available; its pods tell why",
+        "Deployment flux-system/source: is not available; see its pods",
         'Pod flux-system/kustomize: ImagePullBackOff: Back-off pulling image "ghcr.io/fluxcd/x"; '
-        "an image cannot be pulled; look at its name",
+        "the image cannot be pulled; check its name",
         "Pod flux-system/source: 0/1 nodes are available: 1 Insufficient cpu.; make room on the nodes",
     ]

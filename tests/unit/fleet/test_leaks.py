@@ -6,7 +6,7 @@ from textwrap import indent
 
 import pytest
 
-from skerry.fleet.lint.documents import Source, parse
+from skerry.fleet.lint.documents import SourceFile, parse
 from skerry.fleet.lint.leaks import check
 from skerry.model.errors import InputError
 
@@ -55,7 +55,7 @@ FINE = {
 
 def problems(text: str, name: str = "a.yaml") -> list[str]:
     documents = parse(name, text) if name.endswith((".yaml", ".json")) else []
-    return [f"{finding.line}: {finding.problem}" for finding in check(Source(name, text, documents))]
+    return [f"{finding.line}: {finding.problem}" for finding in check(SourceFile(name, text, documents))]
 
 
 @pytest.mark.parametrize("text", LEAKS.values(), ids=LEAKS)
@@ -73,7 +73,7 @@ def test_private_keys_are_found_in_any_text_file() -> None:
 
 
 def test_a_key_that_stands_twice_is_refused_for_it_could_hide_one() -> None:
-    with pytest.raises(InputError, match=r"a.yaml:5: .*'stringData' stands twice"):
+    with pytest.raises(InputError, match=r"a.yaml:5: .*'stringData' is duplicated"):
         parse("a.yaml", f"{HEAD}stringData: {{p: plain}}\nstringData: {{p: '{ENC}'}}\n")
 
 

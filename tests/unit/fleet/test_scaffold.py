@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from skerry.fleet import pull, record, scaffold
+from skerry.fleet import metadata, scaffold, upgrades
 from skerry.fleet.lint.schemas import Catalogue
 from skerry.model.errors import InputError
 
@@ -16,7 +16,7 @@ SHOP = ("shop", "registry.example.org/shop:1.4.2", 8080)
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(scaffold, "_git", lambda root, remote: None)
+    monkeypatch.setattr(scaffold, "_init_git", lambda root, remote: None)
     scaffold.init(tmp_path / "fleet", "1.36", "2.9.4", "")
     return tmp_path / "fleet"
 
@@ -92,23 +92,23 @@ def test_a_new_cluster_runs_every_application(root: Path) -> None:
     scaffold.add_app(root, *SHOP)
     scaffold.add_cluster(root, "oslo", "production")
     assert listed(root, "oslo") == ["nginx", "shop"]
-    assert record.load(root).clusters["oslo"].like == "production"
+    assert metadata.load(root).clusters["oslo"].like == "production"
 
 
 @pytest.mark.parametrize("name", ["Shop", "a_b", "-a", "a" * 64, "", "a.b"])
 def test_names_that_kubernetes_would_refuse(root: Path, name: str) -> None:
-    with pytest.raises(InputError, match="is no name for Kubernetes"):
+    with pytest.raises(InputError, match="is not a name that Kubernetes accepts"):
         scaffold.add_app(root, name, "image:1", 80)
-    with pytest.raises(InputError, match="is no name for Kubernetes"):
+    with pytest.raises(InputError, match="is not a name that Kubernetes accepts"):
         scaffold.add_cluster(root, name, "staging")
 
 
 def test_taken_names_and_folders_are_refused(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match="exists already"):
         scaffold.add_app(root, "nginx", "another:1", 80)
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match="exists already"):
         scaffold.add_cluster(root, "base", "staging")
-    with pytest.raises(InputError, match="is no overlay"):
+    with pytest.raises(InputError, match="is not an overlay"):
         scaffold.add_cluster(root, "oslo", "test")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "code.py").touch()
@@ -117,13 +117,13 @@ def test_taken_names_and_folders_are_refused(root: Path, tmp_path: Path) -> None
 
 
 def test_a_damaged_record_is_one_line(root: Path) -> None:
-    (root / record.FILE).write_text("name: x\n")
+    (root / metadata.FILE).write_text("name: x\n")
     with pytest.raises(InputError, match="is damaged; restore it from Git"):
         again(root)
 
 
 def test_a_cluster_pulls_its_upgrades_by_the_inventorys_settings(root: Path) -> None:
-    wish = record.Upgrades("v1.36.3+k3s1", 2, 600, "Sun 22:30")
+    wish = metadata.Upgrades("v1.36.3+k3s1", 2, 600, "Sun 22:30")
     scaffold.add_upgrades(root, "production", wish)
     folder = root / "upgrades" / "production"
     plans = list(yaml.safe_load_all((folder / "plans.yaml").read_text()))
@@ -139,13 +139,13 @@ def test_a_cluster_pulls_its_upgrades_by_the_inventorys_settings(root: Path) -> 
     assert (window["rebootDays"], window["startTime"], window["endTime"]) == (["sun"], "22:30", "23:59")
     assert again(root).written == []
     assert not (root / "upgrades" / "staging").exists()
-    newer = record.Upgrades("v1.36.4+k3s1", 2, 600, "daily 03:00")
+    newer = metadata.Upgrades("v1.36.4+k3s1", 2, 600, "daily 03:00")
     assert scaffold.add_upgrades(root, "production", newer).kept == []
     assert "v1.36.4+k3s1" in (folder / "plans.yaml").read_text()
 
 
 def test_the_controller_takes_the_plans_and_the_lint_says_what_it_would_not_take(root: Path) -> None:
-    scaffold.add_upgrades(root, "production", record.Upgrades("v1.36.3+k3s1", 2, 600, "Sun 22:30"))
+    scaffold.add_upgrades(root, "production", metadata.Upgrades("v1.36.3+k3s1", 2, 600, "Sun 22:30"))
     plans = root / "upgrades" / "production" / "plans.yaml"
     catalogue = Catalogue("1.36", "2.9.4", [])
     for plan in yaml.safe_load_all(plans.read_text()):
@@ -156,14 +156,14 @@ def test_the_controller_takes_the_plans_and_the_lint_says_what_it_would_not_take
 
 
 def test_upgrades_are_for_a_cluster_of_the_repository_and_need_a_window(root: Path) -> None:
-    wish = record.Upgrades("v1.36.3+k3s1", 1, 600, "")
-    with pytest.raises(InputError, match="has no cluster 'oslo'; there are production, staging"):
+    wish = metadata.Upgrades("v1.36.3+k3s1", 1, 600, "")
+    with pytest.raises(InputError, match="has no cluster 'oslo'; choose production or staging"):
         scaffold.add_upgrades(root, "oslo", wish)
     with pytest.raises(InputError, match="reboot_window is empty"):
-        pull.check(wish)
+        upgrades.check(wish)
 
 
 def test_a_scaffold_from_before_knows_no_upgrades(root: Path) -> None:
-    file = root / record.FILE
+    file = root / metadata.FILE
     file.write_text(file.read_text().replace("upgrades: {}\n", ""))
-    assert record.load(root).upgrades == {}
+    assert metadata.load(root).upgrades == {}

@@ -1,8 +1,8 @@
-"""Upgrades that a cluster pulls: system-upgrade-controller's plans and kured, from an inventory's settings."""
+"""Upgrades that a cluster runs itself, by system-upgrade-controller and kured: versions and template values."""
 
 from __future__ import annotations
 
-from skerry.fleet.record import Upgrades
+from skerry.fleet.metadata import Upgrades
 from skerry.model.errors import InputError
 
 CONTROLLER = "v0.20.1"  # https://github.com/rancher/system-upgrade-controller/releases
@@ -12,13 +12,13 @@ WINDOW_HOURS = 3
 
 
 def check(upgrades: Upgrades) -> None:
-    """Raises InputError when there is no window in which kured might reboot."""
+    """Raises InputError if there is no window in which kured may reboot hosts."""
     if not upgrades.window:
         raise InputError("reboot_window is empty; set the window for kured, run this, then empty it again")
 
 
-def values(upgrades: Upgrades) -> dict[str, str]:
-    """What the templates ask for. `window` is "Sun 03:00" or "daily 03:00"; kured's ends the same day."""
+def template_values(upgrades: Upgrades) -> dict[str, str]:
+    """The values of the templates in templates/upgrades. kured's window ends on the day it starts."""
     day, _, start = upgrades.window.partition(" ")
     hour, _, minute = start.partition(":")
     end = "23:59" if int(hour) + WINDOW_HOURS > 23 else f"{int(hour) + WINDOW_HOURS:02}:{minute}"
