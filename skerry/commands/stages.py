@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from skerry.local.exit_codes import BAD_INPUT
+from skerry.local.tables import new_table
 from skerry.model.errors import InputError
 
 Result = Literal["done", "unchanged", "skipped", "failed"]
@@ -58,11 +59,7 @@ def print_stages(stages: list[Stage], next_command: str, as_json: bool) -> None:
 
 def table(stages: list[Stage]) -> Table:
     """The table for people; a long `why` is folded."""
-    table = Table()
-    table.add_column("stage", no_wrap=True)
-    table.add_column("result", no_wrap=True)
-    table.add_column("why", overflow="fold")
-    table.add_column("seconds", no_wrap=True)
+    table = new_table("stage", "result", "why", "seconds", fold=["why"])
     for stage in stages:
         result = f"[{COLOURS[stage.result]}]{stage.result}[/]"
         table.add_row(stage.name, result, escape(stage.why), f"{stage.seconds:.1f}")

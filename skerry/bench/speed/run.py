@@ -36,6 +36,7 @@ from skerry.bench.speed.recording import PATCH, STAGE, Recording
 from skerry.facts.hardening import Hardening, parse
 from skerry.lab.folder import current_lab
 from skerry.local.paths import PROJECT
+from skerry.local.tables import new_table
 from skerry.model.hardening.host_context import HostContext
 from skerry.model.settings.settings import Settings, parse_settings
 from skerry.phases.hardening_plan import Plan, places
@@ -295,15 +296,32 @@ def rows(title: tuple[str, str, str], costs: dict[str, list[Cost]]) -> Iterator[
     for name, runs in costs.items():
         seconds = [each.seconds for each in runs]
         ratios = [each.seconds / ours.seconds for each, ours in zip(runs, costs["Skerry"], strict=True)]
-        spread = f"{median(ratios):.2f} ({min(ratios):.2f} - {max(ratios):.2f})" if name != "Skerry" else "1"
+        spread = _spread(ratios) if name != "Skerry" else "1"
         mib = max(each.mib for each in runs)
         yield (
             *title,
             name,
-            f"{median(seconds):.2f} ({min(seconds):.2f} - {max(seconds):.2f})",
+            _spread(seconds),
             spread,
             f"{mib:.0f}",
         )
+
+
+def _spread(values: Sequence[float]) -> str:
+    """The median, and below it the range; two decimals below 100, else one."""
+    low, middle, high = (
+        f"{value:.{1 if value >= 100 else 2}f}" for value in (min(values), median(values), max(values))
+    )
+    return f"{middle}\n({low}-{high})"
+
+
+def table(results: Sequence[tuple[str, ...]]) -> Table:
+    """The measured rows for people."""
+    headings = ("run", "hosts", "ms", "who", "seconds", "times Skerry", "MiB")
+    table = new_table(*headings, fold=["who"])
+    for row in results:
+        table.add_row(*row)
+    return table
 
 
 def run(counts: list[int], delays_ms: list[float], rounds: int, fresh: bool, rivals: list[str]) -> None:
@@ -335,8 +353,6 @@ def run(counts: list[int], delays_ms: list[float], rounds: int, fresh: bool, riv
                         results += rows(("no-op", str(count), f"{delay:g}"), costs)
         finally:
             take_down(NAME)
-    table = Table("run", "hosts", "ms each way", "who", "seconds", "times Skerry", "MiB")
-    for each in results:
-        table.add_row(*each)
-    Console(width=120).print(table)
-    print("seconds: median (lowest - highest) of the rounds; times Skerry: the same of each round's ratio")
+    Console(highlight=False).print(table(results))
+    print("ms: delay each way; seconds: median (lowest-highest) of the rounds")
+    print("times Skerry: median (lowest-highest) of each round's ratio")

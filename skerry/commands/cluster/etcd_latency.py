@@ -15,6 +15,7 @@ from skerry.bench.record import LIMITS_MS
 from skerry.commands.cluster.control_plane import servers
 from skerry.local.console import report
 from skerry.local.exit_codes import DONE, FAILED, NOT_AS_WANTED
+from skerry.local.tables import new_table
 from skerry.model import disk
 from skerry.model.errors import InputError
 from skerry.model.host_paths import DISK_RECORD
@@ -107,10 +108,8 @@ def show(inventory: Inventory, url: str, as_json: bool) -> int:
 
 def table(latencies: list[Latency]) -> Table:
     """Per server and series: the observed shares, the predicted ones, and what p99 is; fits 80 columns."""
-    table = Table()
-    table.add_column("% slower than", overflow="fold")
-    for limit in LIMITS_MS:
-        table.add_column(f"{limit} ms", justify="right", no_wrap=True)
+    limits = [f"{limit} ms" for limit in LIMITS_MS]
+    table = new_table("% slower than", *limits, fold=["% slower than"])
     for row in latencies:
         table.add_row(f"{row.host}, {row.series}", *map(percent, row.observed))
         table.add_row("predicted" if row.predicted else "not predicted", *map(percent, row.predicted))

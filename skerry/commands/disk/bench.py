@@ -26,6 +26,7 @@ from skerry.commands.disk import history
 from skerry.commands.disk.measure import Stopped, keep_record, measure
 from skerry.commands.disk.report import write
 from skerry.local.exit_codes import INTERRUPTED
+from skerry.local.tables import new_table
 from skerry.model.errors import InputError
 from skerry.model.k3s.paths import DATASTORE
 from skerry.remote.inventory import Host, Inventory
@@ -198,7 +199,7 @@ def exit_code(run: Run) -> int:
 
 def table(run: Run) -> Table:
     """The hosts, worst first."""
-    result = Table("host", "role", "verdict", "WAL p99", "commit p99", "disk")
+    result = new_table("host", "role", "verdict", "WAL p99", "commit p99", "disk", fold=["host", "disk"])
     for each in run.hosts:
         if each.result is None or (judgement := each.judgement) is None:
             result.add_row(each.host, each.role, "[red]failed[/]")

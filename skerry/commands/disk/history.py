@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from skerry.bench.compare import compare
 from skerry.bench.merging import merge
@@ -15,6 +14,7 @@ from skerry.bench.run import HostRun, Run, load
 from skerry.bench.verdict import Result
 from skerry.local.files import replace
 from skerry.local.paths import SKERRY
+from skerry.local.tables import new_table
 from skerry.model.errors import InputError
 
 PAST = 10  # runs of a host that count as its past
@@ -89,7 +89,7 @@ def show_differences(before: str, after: str, as_json: bool) -> int:
 
 def show(inventory: str, host: str) -> None:
     """Print the runs of every host, or of one, oldest first. Raises InputError when there are none."""
-    table = Table("host", "run", "profile", "verdict", "why")
+    table = new_table("host", "run", "profile", "verdict", "why", fold=["host", "why"])
     lines = [
         (each.host, f"{inventory}/{run.title}", run.profile, judgement.verdict.value, judgement.reason)
         for run in runs(inventory)

@@ -8,7 +8,6 @@ from dataclasses import asdict
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from skerry.commands.fleet.handoff import Handoff, hand_over
 from skerry.fleet import conditions
@@ -16,6 +15,7 @@ from skerry.local import tools
 from skerry.local.cluster_lock import cluster_lock
 from skerry.local.console import require_confirmation
 from skerry.local.exit_codes import DONE, NOT_AS_WANTED
+from skerry.local.tables import new_table
 from skerry.model.errors import InputError
 from skerry.remote.inventory import Inventory
 from skerry.remote.kubernetes import last_line, reach, tunnel
@@ -64,7 +64,7 @@ def status(inventory: Inventory, as_json: bool) -> int:
     if as_json:
         print(json.dumps([{**asdict(state), "problem": state.problem} for state in states], indent=2))
     else:
-        table = Table("object", "state", "revision")
+        table = new_table("object", "state", "revision", fold=["object", "state", "revision"])
         for state in states:
             text = f"[red]{escape(state.problem)}[/]" if state.problem else "[green]Ready[/]"
             name = f"{state.kind} {state.namespace}/{state.name}"

@@ -17,6 +17,7 @@ from skerry.facts.hardening import Hardening
 from skerry.local.exit_codes import DONE, NOT_AS_WANTED
 from skerry.local.files import replace
 from skerry.local.paths import AUDITS
+from skerry.local.tables import new_table
 from skerry.model.errors import InputError
 from skerry.model.fact_output import sections
 from skerry.model.hardening import catalogue
@@ -138,11 +139,7 @@ def _row(finding: Finding) -> dict[str, Any]:
 
 def table(audits: list[HostAudit]) -> Table:
     """The controls that need attention, and the number of each verdict; fits 80 columns."""
-    table = Table()
-    table.add_column("host", overflow="fold")
-    table.add_column("control", overflow="fold", ratio=3)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("why", overflow="fold", ratio=4)
+    table = new_table("host", "control", "verdict", "why", fold=["host", "control", "why"])
     for audit in audits:
         if audit.problem:
             table.add_row(audit.host, "", "[red]unreachable[/]", escape(audit.problem))

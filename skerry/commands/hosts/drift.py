@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass, field
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from skerry.fleet import conditions
 from skerry.local.exit_codes import NOT_AS_WANTED
 from skerry.local.paths import PROJECT
+from skerry.local.tables import new_table
 from skerry.model.errors import InputError
 from skerry.remote.inventory import Inventory
 from skerry.remote.kubernetes import reach
@@ -62,7 +62,8 @@ def _look(inventory: Inventory, deploy: str, goes_on: bool) -> Drift:
 def _show(found: Sequence[Drift], inventories: Sequence[Inventory]) -> None:
     console = Console()
     for each, inventory in zip(found, inventories, strict=True):
-        table = Table("where", "not as wanted", title=each.cluster if len(found) > 1 else None)
+        title = each.cluster if len(found) > 1 else None
+        table = new_table("where", "not as wanted", fold=["where", "not as wanted"], title=title)
         for host, operations in each.hosts.items():
             table.add_row(host, escape("\n".join(operations)) or "[green]nothing[/]")
         nothing = "[green]nothing[/]" if _wanted(inventory) else "not asked for"
