@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 from skerry.model.errors import InputError
 
-ARCHITECTURES = ("amd64", "arm64")
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""The supported architectures: releases' names by those of `uname --machine`."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,10 @@ class Release:
 
     def artifact(self, version: str, arch: str) -> Artifact:
         """The file for `arch`, "amd64" or "arm64". Raises InputError for any other."""
-        if arch not in ARCHITECTURES:
-            raise InputError(f"no {self.name} for {arch!r}; use a host of {' or '.join(ARCHITECTURES)}")
+        if arch not in ARCHITECTURES.values():
+            raise InputError(
+                f"no {self.name} for {arch!r}; use a host of {' or '.join(ARCHITECTURES.values())}"
+            )
         filename, checksums = (
             text.format(version=version, arch=arch) for text in (getattr(self, arch), self.checksums)
         )

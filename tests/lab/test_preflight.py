@@ -19,7 +19,7 @@ def test_all_findings_are_reported_at_once_with_their_remedies(
         "port 6443 is taken by socat; stop it",
         "overlaps the host's route 10.42.8.0/24",
         "/var/lib/k0s exists, which would fight K3s",
-        "wanted 1000000; free some",
+        "min_disk_free_gib is 1000000; free some",
     ):
         assert words in result.stderr
     assert result.changed == []

@@ -1,26 +1,27 @@
-"""apt on a host where another apt may be at work."""
+"""Shell commands that use apt on a host where another apt may be running."""
 
 from __future__ import annotations
 
-# unattended-upgrades right after the first boot, or the shell of a run that was killed. DPkg::Lock::Timeout
-# waits for one of their locks alone, so this waits for all of them.
+# Another apt may hold apt's locks: unattended-upgrades right after the first boot, or the shell of a killed run.
+# DPkg::Lock::Timeout waits for one of the locks only; `patiently` waits for all.
 WITH_APT_LOCK_RETRY = (
     "export LC_ALL=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a; "
     'patiently() { for attempt in $(seq 150); do said=$("$@" 2>&1) && return; case $said in '
     "*'Could not get lock'*|*'locked by another process'*) sleep 2 ;; *) break ;; esac; done; "
     "printf '%s\\n' \"$said\" >&2; return 1; }; "
 )
-"""The shell function `patiently`, to be put before commands that call apt-get or dpkg."""
+"""Shell function `patiently`, which retries an apt-get or dpkg command while another process holds a lock."""
 
-_UPDATED = "/var/lib/apt/lists/skerry"  # no dot: it goes when somebody removes all lists
+# Without a leading dot, so that removing all package lists removes this file, too.
+_UPDATED = "/var/lib/apt/lists/skerry"
 _FRESH_MINUTES = 30
 
 
 def install(packages: str) -> str:
-    """Shell that installs packages, given as quoted words. Lists that Skerry fetched just now are not fetched again.
+    """Command that installs `packages`, given as quoted words, and keeps changed configuration files.
 
-    Descriptions in words, half of all that is fetched, are left to the next `apt update` of a person or timer.
-    Configuration files that someone changed are kept.
+    It updates the package lists unless Skerry did so in the last half hour, and skips translated package descriptions
+    (half of the download).
     """
     return (
         f"{WITH_APT_LOCK_RETRY}"
@@ -43,4 +44,4 @@ REMOVE_UNNEEDED = (
     'else set -- "$@" "$package"; fi; done; fi; '
     '[ $# -eq 0 ] || patiently apt-get -q -y "$verb" "$@"; }; '
 )
-"""The shell function `take_off remove|purge PACKAGE…`: they go if they are here, and nothing else with them."""
+"""Shell function `take_off remove|purge PACKAGE…`, which skips packages that other installed packages need."""

@@ -1,4 +1,4 @@
-"""What preflight knows of a host: the host_facts script's output, parsed into plain values."""
+"""The facts that preflight reads from a host, parsed from the output of skerry/facts/preflight.sh."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skerry.model.fact_output import sections
 
 @dataclass(frozen=True)
 class Listener:
-    """A listening socket: its process ("" for the kernel) and the systemd unit of that."""
+    """A listening socket, its process ("" for the kernel) and the process's systemd unit."""
 
     protocol: str
     address: str
@@ -22,10 +22,12 @@ class Listener:
 
 @dataclass(frozen=True)
 class HostFacts:
-    """One host as found. Memory in KiB, disk in bytes, times in seconds since the epoch.
+    """The facts of one host. `clock`: seconds since 1970.
 
-    `k3s_version`: what runs here, "" for nothing.
-    `datastore`: "etcd" or "sqlite" where a server has run, else "". `server_state`: of its unit, as systemd says it.
+    `arch`: by `uname --machine`. `routes`: (destination, device). `conflicting_services`: programs that conflict with
+    K3s. `firewalls`: active firewalls. `datastore`: "etcd" or "sqlite" if a server has run here, else "".
+    `server_state`: systemd's state of the server's unit. `reach`: "ok", "unknown", or why the artifact source cannot be
+    reached; "" if it was not tested. `k3s_version`: that of the running K3s, or "".
     """
 
     hostname: str
@@ -46,7 +48,7 @@ class HostFacts:
     clock_synchronised: bool
     listeners: tuple[Listener, ...]
     routes: tuple[tuple[str, str], ...]
-    rivals: tuple[str, ...]
+    conflicting_services: tuple[str, ...]
     firewalls: tuple[str, ...]
     addresses: tuple[str, ...]
     k3s_installed: bool
@@ -60,12 +62,12 @@ class HostFacts:
 
     @property
     def in_container(self) -> bool:
-        """A container shares its kernel: modules, most sysctls, swap and time belong to the machine."""
+        """True for containers, whose modules, sysctls, swap and time belong to the machine that runs them."""
         return self.virtualisation in CONTAINERS
 
     @property
     def cgroup_v2(self) -> bool:
-        """True for the unified hierarchy alone; stock Ubuntu 20.04 boots a hybrid, which counts as v1."""
+        """True for the unified hierarchy. The hybrid mode of stock Ubuntu 20.04 counts as v1."""
         return self.cgroup == "cgroup2fs"
 
 
@@ -73,7 +75,7 @@ CONTAINERS = {"systemd-nspawn", "lxc", "lxc-libvirt", "docker", "podman", "openv
 
 
 def parse(lines: Iterable[str]) -> HostFacts:
-    """The host_facts of one host. Raises KeyError or ValueError when the script was cut short."""
+    """The facts of one host. Raises KeyError or ValueError if the output is incomplete."""
     raw = sections(lines)
 
     def first(name: str) -> str:
@@ -101,7 +103,7 @@ def parse(lines: Iterable[str]) -> HostFacts:
         clock_synchronised=first("clock_synchronised") == "yes",
         listeners=tuple(_listener(line) for line in raw["listeners"]),
         routes=tuple(_route(line) for line in raw["routes"]),
-        rivals=tuple(raw["rivals"]),
+        conflicting_services=tuple(raw["rivals"]),
         firewalls=tuple(raw["firewalls"]),
         addresses=tuple(raw["addresses"]),
         k3s_installed=first("k3s_installed") == "yes",
@@ -116,7 +118,7 @@ def parse(lines: Iterable[str]) -> HostFacts:
 
 
 def _listener(line: str) -> Listener:
-    """From "tcp 0.0.0.0:22 sshd ssh.service"; a "-" stands for nothing known."""
+    """A listener from a line such as "tcp 0.0.0.0:22 sshd ssh.service", in which "-" stands for unknown."""
     protocol, local, process, unit = line.split()
     address, _, port = local.rpartition(":")
     return Listener(protocol, address, int(port), process.strip("-"), unit.strip("-"))
@@ -126,5 +128,5 @@ def _route(line: str) -> tuple[str, str]:
     """(destination, device) from "10.0.0.0/8 via 192.0.2.1 dev eth0 …" or "unreachable 10.0.0.0/8 …"."""
     words = line.split()
     device = words[words.index("dev") + 1] if "dev" in words else ""
-    destination = next(each for each in words if each == "default" or each[0].isdigit())
+    destination = next(word for word in words if word == "default" or word[0].isdigit())
     return destination, device

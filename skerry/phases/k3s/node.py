@@ -14,7 +14,7 @@ from pyinfra.api.exceptions import DeployError
 from skerry import templates
 from skerry.local.artifacts import sources
 from skerry.local.http_client import Unreachable
-from skerry.model.artifacts import ArtifactSource
+from skerry.model.artifacts import ARCHITECTURES, ArtifactSource
 from skerry.model.errors import InputError
 from skerry.model.files import File
 from skerry.model.hardening import k3s_cis
@@ -24,7 +24,6 @@ from skerry.model.k3s.paths import AGENT_TOKEN, TOKEN, binary, images, unit
 from skerry.model.k3s.reservations import Reservations, check_allocatable, reservations
 from skerry.model.k3s.snapshots import credentials
 from skerry.model.preparation.host_facts import HostFacts
-from skerry.model.preparation.preflight import ARCHITECTURES
 from skerry.model.role import Role
 from skerry.model.settings.settings import Settings
 from skerry.operations import servers

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from skerry.model.preparation.host_facts import HostFacts, Listener
-from skerry.model.preparation.preflight import Finding, findings
+from skerry.model.preparation.preflight import PreflightFinding, findings
 from skerry.model.settings.settings import Settings
 from tests.unit.conftest import MakeSettings
 
@@ -31,7 +31,7 @@ FIT = HostFacts(
     clock_synchronised=True,
     listeners=(Listener("tcp", "0.0.0.0", 22, "sshd", "ssh.service"),),  # noqa: S104  a string in output
     routes=(("default", "eth0"), ("192.0.2.0/24", "eth0")),
-    rivals=(),
+    conflicting_services=(),
     firewalls=(),
     addresses=("192.0.2.10/24",),
     k3s_installed=False,
@@ -42,7 +42,7 @@ FIT = HostFacts(
 )
 
 
-def check(host_facts: HostFacts, settings: Settings, role: str = "server") -> list[Finding]:
+def check(host_facts: HostFacts, settings: Settings, role: str = "server") -> list[PreflightFinding]:
     return findings({"a": host_facts}, {"a": settings}, {"a": role}, {"a": (NOW, NOW)})  # type: ignore[dict-item]
 
 
@@ -61,10 +61,10 @@ def test_a_fit_host_has_no_findings(make_settings: MakeSettings) -> None:
         ({"cores": 1}, "1 core(s), a K3s server needs 2"),
         ({"memory_kib": 1024 * 1024}, "1024 MiB of memory"),
         ({"disk_free_bytes": 2**30}, "1.0 GiB free at /var/lib"),
-        ({"disk_filesystem": "nfs"}, "etcd must not live on"),
+        ({"disk_filesystem": "nfs"}, "which is unsuitable for etcd"),
         ({"clock": NOW + 40}, "the clock is 40 s ahead"),
         ({"clock": NOW - 40}, "the clock is 40 s behind"),
-        ({"rivals": ("kubelet.service is running",)}, "kubelet.service is running"),
+        ({"conflicting_services": ("kubelet.service is running",)}, "kubelet.service is running"),
         ({"routes": (("10.42.7.0/24", "eth1"),)}, "k3s_cluster_cidr 10.42.0.0/16 overlaps"),
         ({"routes": (("10.43.0.0/16", "tun0"),)}, "k3s_service_cidr 10.43.0.0/16 overlaps"),
         ({"reach": "curl: (6) Could not resolve host"}, "Could not resolve host"),
@@ -155,7 +155,7 @@ def test_a_host_that_took_its_time_to_answer_has_no_wrong_clock(make_settings: M
 
 
 def test_a_finding_is_one_line() -> None:
-    assert str(Finding("a", "error", "no", "do")) == "a: error: no; do"
+    assert str(PreflightFinding("a", "error", "no", "do")) == "a: error: no; do"
 
 
 def test_a_fresh_host_must_not_come_first_where_a_cluster_is(make_settings: MakeSettings) -> None:
