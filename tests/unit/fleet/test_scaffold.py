@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from skerry.commands.fleet import repository
 from skerry.fleet import metadata, scaffold, upgrades
 from skerry.fleet.lint.schemas import Catalogue
 from skerry.model.errors import InputError
@@ -34,6 +35,40 @@ def test_a_second_run_writes_nothing(root: Path) -> None:
     outcome = again(root)
     assert (outcome.written, outcome.kept, outcome.diff) == ([], [], "")
     assert outcome.unchanged
+
+
+LINT_CALLS = [".githooks/pre-commit", ".github/workflows/fleet-lint.yaml", ".gitlab-ci.yml"]
+
+
+def with_old_lint_call(root: Path, path: str) -> str:
+    """Give a file the module name of Skerry 0.1, as `fleet-init` wrote it then."""
+    old = (root / path).read_text().replace("-m skerry.fleet.lint", "-m fleet.lint")
+    fleet = metadata.load(root)
+    fleet.files[path] = metadata.sha256(old)
+    fleet.save(root)
+    (root / path).write_text(old)
+    return old
+
+
+def test_init_again_updates_hook_and_ci_files_of_an_older_skerry_and_names_them(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in LINT_CALLS:
+        with_old_lint_call(root, path)
+    repository.init(str(root), "", "")
+    printed = capsys.readouterr().out
+    for path in LINT_CALLS:
+        assert "-m skerry.fleet.lint" in (root / path).read_text()
+        assert f"written: {path}\n" in printed
+    assert (root / LINT_CALLS[0]).stat().st_mode & 0o777 == 0o755
+
+
+def test_init_again_keeps_an_edited_hook_and_shows_the_new_line(root: Path) -> None:
+    hook = LINT_CALLS[0]
+    (root / hook).write_text(with_old_lint_call(root, hook) + "# ours\n")
+    outcome = again(root)
+    assert outcome.kept == [hook]
+    assert '+exec .venv/bin/python -m skerry.fleet.lint --staged "$repository"\n' in outcome.diff
 
 
 def test_every_flux_kustomization_has_what_keeps_it_going(root: Path) -> None:
