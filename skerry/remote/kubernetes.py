@@ -1,4 +1,4 @@
-"""A cluster's API as the tasks use it: kubectl on the first server over SSH, and a tunnel for flux."""
+"""A cluster's API: kubectl on the first server over SSH, and a tunnel for flux."""
 
 from __future__ import annotations
 
@@ -30,30 +30,30 @@ FLUX_KINDS = (
 
 @dataclass(frozen=True)
 class Cluster:
-    """An open connection to the first server, whose kubectl has the administrator's rights."""
+    """An open connection to the first server, where kubectl has administrator rights."""
 
     connection: fabric.Connection
     host: Host
 
     def kubectl(self, *arguments: str, stdin: str = "") -> str:
-        """kubectl's standard output. Secrets belong into `stdin`. Raises RuntimeError with its last line."""
+        """kubectl's standard output. Pass secrets in `stdin`. Raises RuntimeError with the last line of its error."""
         script = f"PATH=$PATH:/usr/local/bin exec k3s kubectl {shlex.join(arguments)}"
-        sent, received, errors = self.connection.client.exec_command(root_shell(script, self.host.sudo))
-        sent.write(stdin)
-        sent.channel.shutdown_write()
-        output, error = str(received.read(), "utf-8"), str(errors.read(), "utf-8")
-        if received.channel.recv_exit_status():
+        sender, stdout, stderr = self.connection.client.exec_command(root_shell(script, self.host.sudo))
+        sender.write(stdin)
+        sender.channel.shutdown_write()
+        output, error = str(stdout.read(), "utf-8"), str(stderr.read(), "utf-8")
+        if stdout.channel.recv_exit_status():
             raise RuntimeError(f"{self.host.name}: kubectl {arguments[0]}: {last_line(error)}")
         return output
 
     def get(self, *arguments: str) -> dict[str, Any]:
-        """One object or list; empty when there is none of that name."""
+        """An object or a list; empty if there is no object of that name."""
         text = self.kubectl("get", *arguments, "--ignore-not-found", "-o", "json")
-        found: dict[str, Any] = json.loads(text) if text.strip() else {}
-        return found
+        objects: dict[str, Any] = json.loads(text) if text.strip() else {}
+        return objects
 
     def apply(self, manifest: Mapping[str, object]) -> None:
-        """Create or change an object; it travels on standard input."""
+        """Create or change an object. It is sent on standard input, because it may be a Secret."""
         self.kubectl(
             "apply",
             "--server-side",
@@ -65,38 +65,39 @@ class Cluster:
         )
 
     def flux_objects(self) -> list[dict[str, Any]]:
-        """Flux's sources, Kustomizations and releases; none when Flux is not installed."""
+        """Flux's sources, Kustomizations and HelmReleases; empty if Flux is not installed."""
         try:
             return self._list(FLUX_KINDS)
         except RuntimeError as error:
             if "have a resource type" not in str(error):
                 raise
-        have = {item["metadata"]["name"] for item in self.get("crd").get("items", [])}
-        return self._list([kind for kind in FLUX_KINDS if kind in have])
+        # Some kinds are missing: list the others.
+        installed = {item["metadata"]["name"] for item in self.get("crd").get("items", [])}
+        return self._list([kind for kind in FLUX_KINDS if kind in installed])
 
     def _list(self, kinds: Sequence[str]) -> list[dict[str, Any]]:
-        found = self.get(",".join(kinds), "--all-namespaces") if kinds else {}
-        items: list[dict[str, Any]] = found.get("items", [])
+        listing = self.get(",".join(kinds), "--all-namespaces") if kinds else {}
+        items: list[dict[str, Any]] = listing.get("items", [])
         return items
 
     def set_suspended(self, objects: Sequence[dict[str, Any]], suspended: bool) -> None:
         """Suspend or resume Flux's objects."""
         patch = json.dumps({"spec": {"suspend": suspended}})
-        for each in objects:
-            group = each["apiVersion"].partition("/")[0]
-            kind = f"{each['kind'].lower()}.{group}"
-            place = ("--namespace", each["metadata"]["namespace"])
-            self.kubectl("patch", kind, each["metadata"]["name"], *place, "--type=merge", f"--patch={patch}")
+        for item in objects:
+            group = item["apiVersion"].partition("/")[0]
+            kind, metadata = f"{item['kind'].lower()}.{group}", item["metadata"]
+            target = (kind, metadata["name"], "--namespace", metadata["namespace"])
+            self.kubectl("patch", *target, "--type=merge", f"--patch={patch}")
 
 
 def last_line(text: str) -> str:
-    """The last line of what a program said."""
+    """The last line of a program's output."""
     return (text.strip().splitlines() or ["no output"])[-1]
 
 
 @contextmanager
 def reach(inventory: Inventory) -> Iterator[Cluster]:
-    """The cluster of an inventory. Raises InputError when its first server cannot be reached."""
+    """Connect to the inventory's cluster. Raises InputError if its first server cannot be reached."""
     server = inventory.first_server
     with ssh.connect(server) as connection:
         yield Cluster(connection, server)
@@ -104,7 +105,7 @@ def reach(inventory: Inventory) -> Iterator[Cluster]:
 
 @contextmanager
 def tunnel(cluster: Cluster, context: str) -> Iterator[Path]:
-    """A kubeconfig in memory, 0600, whose one context leads through SSH to the API server of this cluster."""
+    """A kubeconfig in memory, mode 0600, whose only context reaches the cluster's API server through SSH."""
     k3s_yaml = cluster.kubectl("config", "view", "--raw")
     config = named(k3s_yaml, context, "")
     server = urlsplit(yaml.safe_load(k3s_yaml)["clusters"][0]["cluster"]["server"])

@@ -1,4 +1,4 @@
-"""SSH to single hosts, for tasks that look rather than change. Host keys are always verified."""
+"""SSH to single hosts without pyinfra: commands, streams, and host keys, which are always verified."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BLOCK = 1 << 18
 
 @contextmanager
 def connect(host: Host) -> Iterator[fabric.Connection]:
-    """An open connection. Raises InputError when the host cannot be reached, or is not who it was."""
+    """An open connection. Raises InputError if the host cannot be reached or its key is not the recorded one."""
     kwargs = {"key_filename": str(host.key), "look_for_keys": False, "allow_agent": False} if host.key else {}
     connection = fabric.Connection(
         host.address,
@@ -46,20 +46,20 @@ def connect(host: Host) -> Iterator[fabric.Connection]:
 
 
 def _reason(host: Host, error: Exception) -> str:
-    place = f"{host.address} port {host.port}"
+    address = f"{host.address} port {host.port}"
     if isinstance(error, paramiko.BadHostKeyException):
-        return f"{place} shows another host key than the one on record in {host.known_hosts}; find out why"
+        return f"{address} shows another host key than the one on record in {host.known_hosts}; find out why"
     if isinstance(error, paramiko.AuthenticationException):
         return (
-            f"{host.user}@{place} does not accept the key {host.key or 'offered'}; see ssh_user and ssh_key"
+            f"{host.user}@{address} does not accept the key {host.key or 'offered'}; see ssh_user and ssh_key"
         )
     if "not found in known_hosts" in str(error):
-        return f"the host key of {place} is not known yet; run `invoke trust`"
-    return f"{place} cannot be reached: {error}; see ssh_hostname and ssh_port"
+        return f"the host key of {address} is not known yet; run `invoke trust`"
+    return f"{address} cannot be reached: {error}; see ssh_hostname and ssh_port"
 
 
 def run(connection: fabric.Connection, host: Host, command: str) -> str:
-    """The command's standard output, run as root. Raises RuntimeError with its standard error, or when cut off."""
+    """Run the command as root. Returns its standard output. Raises RuntimeError if it fails or SSH breaks off."""
     try:
         result = connection.run(root_shell(command, host.sudo), hide=True, warn=True, in_stream=False)
     except (OSError, EOFError, paramiko.SSHException) as error:
@@ -71,20 +71,20 @@ def run(connection: fabric.Connection, host: Host, command: str) -> str:
 
 @contextmanager
 def reading(connection: fabric.Connection, host: Host, command: str) -> Iterator[IO[bytes]]:
-    """The command's standard output as a stream, run as root. Raises RuntimeError with its standard error."""
+    """Run the command as root and stream its standard output. Raises RuntimeError with its standard error."""
     with _exec(connection, host, command) as (_, stdout, stderr):
         yield stdout
-        _end(host, stdout, stderr)
+        _check_exit(host, stdout, stderr)
 
 
 def send(connection: fabric.Connection, host: Host, command: str, stream: IO[bytes]) -> None:
-    """Give the command a stream on its standard input, run as root. Raises RuntimeError with its standard error."""
+    """Run the command as root with `stream` as standard input. Raises RuntimeError with its standard error."""
     with _exec(connection, host, command) as (stdin, stdout, stderr):
-        with suppress(OSError):  # it ended early; it says why
+        with suppress(OSError):  # the command ended early; _check_exit reports why
             shutil.copyfileobj(stream, stdin, BLOCK)
             stdin.flush()
         stdin.channel.shutdown_write()
-        _end(host, stdout, stderr)
+        _check_exit(host, stdout, stderr)
 
 
 @contextmanager
@@ -99,14 +99,14 @@ def _exec(connection: fabric.Connection, host: Host, command: str) -> Iterator[t
         raise RuntimeError(f"{host.name}: the connection was lost: {error}") from None
 
 
-def _end(host: Host, stdout: Any, stderr: Any) -> None:
-    said, code = str(stderr.read(), "utf-8").strip(), stdout.channel.recv_exit_status()
+def _check_exit(host: Host, stdout: Any, stderr: Any) -> None:
+    message, code = str(stderr.read(), "utf-8").strip(), stdout.channel.recv_exit_status()
     if code:
-        raise RuntimeError(f"{host.name}: {said or f'exit code {code}'}")
+        raise RuntimeError(f"{host.name}: {message or f'exit code {code}'}")
 
 
 def host_key(host: Host) -> paramiko.PKey:
-    """The key the host shows now, unverified. Raises InputError when it does not answer."""
+    """The key that the host presents now, unverified. Raises InputError if it does not answer."""
     try:
         with socket.create_connection((host.address, host.port), timeout=TIMEOUT_SECONDS) as connection:
             transport = paramiko.Transport(connection)
@@ -120,12 +120,12 @@ def host_key(host: Host) -> paramiko.PKey:
 
 
 def fingerprint(key: paramiko.PKey) -> str:
-    """As `ssh-keygen -l` prints it: "SHA256:…"."""
+    """The fingerprint in the format of `ssh-keygen -l`: "SHA256:…"."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
 
 
 def record_name(host: Host) -> str:
-    """How known_hosts names a host: the port stands there unless it is 22."""
+    """The host's name in known_hosts, with its port unless that is 22."""
     return host.address if host.port == 22 else f"[{host.address}]:{host.port}"
 
 
@@ -137,7 +137,7 @@ def is_known(host: Host) -> bool:
 
 
 def remember(host: Host, key: paramiko.PKey) -> None:
-    """Add the key to the inventory's known_hosts."""
+    """Append the host's key to its known_hosts file."""
     line = f"{record_name(host)} {key.get_name()} {key.get_base64()}\n"
     host.known_hosts.parent.mkdir(parents=True, exist_ok=True)
     with Path(host.known_hosts).open("a") as file:

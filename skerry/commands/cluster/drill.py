@@ -9,7 +9,7 @@ from pprint import pformat
 
 from skerry import lab
 from skerry.commands.cluster.control_plane import kubectl, nodes
-from skerry.commands.cluster.restore import request, stage_restore, validate_backup
+from skerry.commands.cluster.restore import restore_request, stage_restore, validate_backup
 from skerry.commands.hosts.up import deploy
 from skerry.commands.inventory import load
 from skerry.commands.stages import Stage, finish, timed
@@ -45,14 +45,14 @@ def drill(inventory_path: str, name: str, key: str, backend: str) -> list[Stage]
     Raises InputError if the archive must not be restored with these settings, LabError if no lab host boots.
     """
     inventory = load(inventory_path)
-    wanted = request(inventory, name, key)
+    request = restore_request(inventory, name, key)
     stages: list[Stage] = []
     with _host(backend) as host, _drill_inventory(inventory, host) as drilled:
-        manifest = validate_backup(drilled, wanted, cluster=inventory.name)
+        manifest = validate_backup(drilled, request, cluster=inventory.name)
 
         def upload() -> Stage:
-            stage_restore(drilled, wanted, manifest)
-            why = f"{wanted.path.name}, {len(manifest.files)} files, all checksums right"
+            stage_restore(drilled, request, manifest)
+            why = f"{request.path.name}, {len(manifest.files)} files, all checksums right"
             return Stage("Archive", "done", why)
 
         stages.append(timed("Archive", upload))

@@ -45,7 +45,7 @@ class RestoreRequest:
     overwrite: bool = False
 
 
-def request(inventory: Inventory, name: str, key: str, overwrite: bool = False) -> RestoreRequest:
+def restore_request(inventory: Inventory, name: str, key: str, overwrite: bool = False) -> RestoreRequest:
     """Find archive and key by what the user typed; "" is the cluster's own key. Raises InputError."""
     key_path = Path(key).expanduser() if key else key_file(inventory.name)
     return RestoreRequest(find(inventory.name, name), key_path, overwrite)
@@ -72,24 +72,24 @@ def restore(
     """
     inventory = load(inventory_path, **(data or {}))
     trust(inventory)
-    wanted = request(inventory, name, key, overwrite)
-    manifest = validate_backup(inventory, wanted)
+    request = restore_request(inventory, name, key, overwrite)
+    manifest = validate_backup(inventory, request)
     what = f"{manifest.cluster} as of {manifest.created}, K3s {manifest.k3s_version}"
     question = f"Restore {what}? The data in its datastore now will be discarded."
     require_confirmation(question, yes, "nothing was restored")
-    stage_restore(inventory, wanted, manifest)
+    stage_restore(inventory, request, manifest)
     return deploy(inventory_path, "deploy/k3s.py", data or {})
 
 
-def validate_backup(inventory: Inventory, wanted: RestoreRequest, cluster: str = "") -> Manifest:
+def validate_backup(inventory: Inventory, request: RestoreRequest, cluster: str = "") -> Manifest:
     """Check the archive and compare it with the hosts. Returns its manifest.
 
     `cluster` is the expected cluster's name, if it is not the inventory's. Raises InputError.
     """
-    if not wanted.key.is_file():
-        raise InputError(f"{wanted.key}: there is no such key; name the archive's key with --key")
-    archive.check_record(wanted.path)
-    manifest = archive.check(wanted.path, wanted.key)
+    if not request.key.is_file():
+        raise InputError(f"{request.key}: there is no such key; name the archive's key with --key")
+    archive.check_record(request.path)
+    manifest = archive.check(request.path, request.key)
     hosts, settings = servers(inventory), inventory.first_server.settings
     names = [host.name for host in hosts]
     with ThreadPoolExecutor() as pool:
@@ -102,7 +102,7 @@ def validate_backup(inventory: Inventory, wanted: RestoreRequest, cluster: str =
         datastore=settings.k3s_datastore,
         authorities=authorities,
         answering=next((name for name in names if ready[name]), ""),
-        overwrite=wanted.overwrite,
+        overwrite=request.overwrite,
     )
     return manifest
 
@@ -118,7 +118,7 @@ def _is_ready(host: Host) -> bool:
     return False
 
 
-def stage_restore(inventory: Inventory, wanted: RestoreRequest, manifest: Manifest) -> None:
+def stage_restore(inventory: Inventory, request: RestoreRequest, manifest: Manifest) -> None:
     """Stop K3s on every server, set the datastores aside, and put the archive's files on the first server.
 
     The next deploy restores it. A second call repeats everything after an interruption: the other servers lose
@@ -129,18 +129,18 @@ def stage_restore(inventory: Inventory, wanted: RestoreRequest, manifest: Manife
         for host in (first, *others):
             log(f"{host.name}: stopping K3s")
         list(pool.map(lambda host: shell(host, SET_ASIDE), others))
-        log(f"{first.name}: uploading {wanted.path.name}")
-        passwords = _upload_archive(first, wanted, manifest)
+        log(f"{first.name}: uploading {request.path.name}")
+        passwords = _upload_archive(first, request, manifest)
         list(pool.map(lambda host: _restore_password(host, passwords.get(host.name)), inventory.hosts))
-        marker = json.dumps({"archive": wanted.path.name, "created": manifest.created}) + "\n"
+        marker = json.dumps({"archive": request.path.name, "created": manifest.created}) + "\n"
         with ssh.connect(first) as connection:  # last: with this marker, the next deploy restores
             _put(connection, first, f"{RESTORE}/wanted", marker.encode())
 
 
-def _upload_archive(first: Host, wanted: RestoreRequest, manifest: Manifest) -> dict[str, bytes]:
+def _upload_archive(first: Host, request: RestoreRequest, manifest: Manifest) -> dict[str, bytes]:
     """Put the archive's files for the first server in place. Returns the node passwords by host."""
     passwords = {}
-    with ssh.connect(first) as connection, archive.opened(wanted.path, wanted.key) as (_, files):
+    with ssh.connect(first) as connection, archive.opened(request.path, request.key) as (_, files):
         folders = f"rm -rf {RESTORE}; install -d -m 700 {RESTORE} {SERVER} {SERVER}/tls {SERVER}/cred"
         ssh.run(connection, first, f"systemctl stop k3s 2>/dev/null; {folders}")
         for name, stream in files:

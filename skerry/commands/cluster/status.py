@@ -129,10 +129,10 @@ def _k3s_problems(host: Host, state: K3sState) -> tuple[int, list[str]]:
         return DOWN, [f"{unit(host.role)} is {state.active}"]
     if not state.ready:
         return DEGRADED, ["the node is not Ready"]
-    version, wanted = state.node["status"]["nodeInfo"]["kubeletVersion"], host.settings.k3s_version
+    version, expected = state.node["status"]["nodeInfo"]["kubeletVersion"], host.settings.k3s_version
     reasons = ["takes no new pods (cordoned)"] if state.node["spec"].get("unschedulable") else []
-    if version != wanted:
-        reasons.append(f"runs {version}, the inventory says {wanted}")
+    if version != expected:
+        reasons.append(f"runs {version}, the inventory says {expected}")
     return LOOK, reasons
 
 
