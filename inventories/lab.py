@@ -4,6 +4,7 @@ The first is a server (with three or more, the first three are), the rest are ag
 """
 
 from skerry import lab as _lab
+from skerry.lab.inventory import host_data as _host_data
 
 _hosts = [_host for _host in _lab.hosts() if _host.state == "running"]
 if not _hosts:
@@ -11,18 +12,7 @@ if not _hosts:
 
 
 def _data(host: _lab.LabHost) -> dict[str, object]:
-    """How to reach a lab host, and what a lab cannot have: a time server, a good disk, in a container a kernel."""
-    data: dict[str, object] = {
-        "ssh_hostname": host.address,
-        "ssh_port": host.port,
-        "ssh_user": host.user,
-        "ssh_key": str(host.key),
-        "ssh_known_hosts_file": str(host.known_hosts),
-        "clock_sync_required": False,
-        "disk_gate": "warn",  # many hosts share this machine's disk, and an emulated CPU is in its way
-    }
-    if host.backend == "nspawn":
-        data["k3s_protect_kernel_defaults"] = False
+    data: dict[str, object] = _host_data(host)
     if host.api_port:
         data["k3s_api_endpoint"] = f"{host.address}:{host.api_port}"
     return data

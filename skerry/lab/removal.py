@@ -9,10 +9,11 @@ from skerry.lab.host import LabError
 from skerry.lab.images import remove_images, remove_unfinished
 
 
-def down(names: list[str] | None = None, images: bool = False) -> None:
+def down(names: list[str] | None = None, images: bool = False, missing_ok: bool = False) -> None:
     """Remove these hosts (all, without `names`) with everything they have; does nothing if there are none.
 
-    `images` also removes the images. Raises LabError if a name is unknown or something cannot be removed.
+    `images` also removes the images. Raises LabError if something cannot be removed or, unless `missing_ok`, if a
+    name is unknown.
     """
     lab = current_lab()
     if not lab.root.exists() and not processes.machines(lab.resource_prefix):
@@ -21,7 +22,8 @@ def down(names: list[str] | None = None, images: bool = False) -> None:
         if names is None:
             _remove_all(lab)
         else:
-            for record in [lab.record(name) for name in names]:
+            known = {record.name for record in lab.records()}
+            for record in [lab.record(name) for name in names if name in known or not missing_ok]:
                 processes.cut_power(record.machine)
                 _remove_folder(lab, record.name)
         if not any(record.backend == "nspawn" for record in lab.records()):

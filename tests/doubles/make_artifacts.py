@@ -1,7 +1,11 @@
-"""Build stand-ins for release artifacts, laid out as the air-gap folder has them."""
+"""Build stand-ins for release artifacts, laid out like the air-gap folder.
+
+python -m tests.doubles.make_artifacts v1.34.3+k3s1 FOLDER --pad-mib 60
+"""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import io
 import re
@@ -55,3 +59,16 @@ def _binary(version: str, pad_mib: int) -> bytes:
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     """Stored under a fixed date, so that builds repeat."""
     archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Build a stand-in for K3s.")
+    parser.add_argument("version")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--pad-mib", type=int, default=0, help="incompressible bytes to add (default 0)")
+    arguments = parser.parse_args()
+    print(build(arguments.version, arguments.folder, pad_mib=arguments.pad_mib))
+
+
+if __name__ == "__main__":
+    main()

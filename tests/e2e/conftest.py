@@ -20,7 +20,7 @@ from skerry.local.paths import PROJECT
 from skerry.model.errors import InputError
 from skerry.model.k3s.versions import K3sVersion, accepts_cgroup_v1, check_known
 from skerry.phases.kernel import KUBELET
-from tests.lab.runs import take_down, write_inventory
+from tests.lab.runs import write_inventory
 
 NAME = "e2e-1"
 ARTIFACTS = Path(os.environ.get("SKERRY_E2E_ARTIFACTS", PROJECT / "artifacts"))
@@ -71,14 +71,14 @@ def host(version: str) -> Iterator[lab.LabHost]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "e2e.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # another run of these tests uses the same name
-        take_down(NAME)  # a killed test run leaves its host
+        lab.down([NAME], missing_ok=True)  # a killed test run leaves its host
         try:
             [host] = lab.up(backend="nspawn", names=[NAME])
             if script := os.environ.get("SKERRY_E2E_PREPARE"):
                 lab.run(NAME, Path(script).read_text())
             yield host
         finally:
-            take_down(NAME)
+            lab.down([NAME], missing_ok=True)
             for path, value in before.items():
                 path.write_text(value)
 

@@ -22,7 +22,7 @@ from skerry.lab.folder import current_lab
 from skerry.local.paths import PROJECT
 from tests.doubles import make_artifacts
 from tests.lab.mirror import Mirror
-from tests.lab.runs import VERSION, Result, Running, take_down, write_inventory
+from tests.lab.runs import VERSION, Result, Running, write_inventory
 
 NEWER = "v1.34.4+k3s1"
 OLDER = "v1.33.9+k3s1"  # another minor: a rollback to it restores the datastore of before the upgrade
@@ -60,11 +60,11 @@ def lab_hosts(names: list[str]) -> Iterator[dict[str, lab.LabHost]]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"tests-{names[0]}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # other test runs on this machine use the same names
-        take_down(*names)  # a killed test run leaves its hosts
+        lab.down(names, missing_ok=True)  # a killed test run leaves its hosts
         try:
             yield {host.name: host for host in lab.up(backend="nspawn", names=names)}
         finally:
-            take_down(*names)
+            lab.down(names, missing_ok=True)
 
 
 @pytest.fixture(scope="session")
@@ -97,7 +97,7 @@ def prepared(
     ):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if lock_if_unused(users):
-            take_down(model)
+            lab.down([model], missing_ok=True)
             prepare(model, artifacts, tmp_path_factory.mktemp("prepare"))
         fcntl.flock(users, fcntl.LOCK_SH)
         lab.share(model, "prepared", names[0])
@@ -105,7 +105,7 @@ def prepared(
         yield names[0]
         fcntl.flock(lock, fcntl.LOCK_EX)
         if lock_if_unused(users):
-            take_down(model)
+            lab.down([model], missing_ok=True)
 
 
 def sources() -> str:

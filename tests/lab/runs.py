@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from skerry import lab
+from skerry.lab import inventory as lab_inventory
 from skerry.local.paths import PROJECT
 from skerry.local.waiting import until
 
@@ -132,11 +133,6 @@ class Running:
         return {path.name for path in self._runs.iterdir() if not path.is_symlink()}
 
 
-def take_down(*names: str) -> None:
-    """Remove those of these lab hosts that exist."""
-    lab.down([host.name for host in lab.hosts() if host.name in names])
-
-
 def write_inventory(folder: Path, host: lab.LabHost, artifacts: Path, settings: dict[str, Any]) -> Path:
     """Write an inventory with one server and the project's defaults, less what a lab host cannot have."""
     return write_cluster(folder, [host], [], artifacts, settings)
@@ -150,44 +146,15 @@ def write_cluster(
     settings: dict[str, Any],
 ) -> Path:
     """Write an inventory with these servers and agents, all with the same settings."""
-    pairs = [[(host, settings) for host in hosts] for hosts in (servers, agents)]
-    return write_hosts(folder, artifacts, *pairs)
-
-
-def write_hosts(
-    folder: Path,
-    artifacts: Path,
-    servers: list[tuple[lab.LabHost, dict[str, Any]]],
-    agents: list[tuple[lab.LabHost, dict[str, Any]]],
-) -> Path:
-    """Write an inventory with these servers and agents, each with settings of its own."""
-    groups = {
-        name: [(host.name, _data(folder, host, artifacts, settings)) for host, settings in hosts]
-        for name, hosts in (("servers", servers), ("agents", agents))
-    }
-    folder.mkdir(exist_ok=True)
-    defaults = folder / "group_data"
-    if not defaults.exists():
-        defaults.symlink_to(PROJECT / "inventories" / "group_data")
-    path = folder / "harbour.py"
-    path.write_text("".join(f"{name} = {hosts!r}\n" for name, hosts in groups.items()))
-    return path
-
-
-def _data(folder: Path, host: lab.LabHost, artifacts: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "ssh_hostname": host.address,
-        "ssh_port": host.port,
-        "ssh_user": host.user,
-        "ssh_key": str(host.key),
-        "ssh_known_hosts_file": str(host.known_hosts),
+    common = {
         "k3s_version": VERSION,
         "k3s_protect_kernel_defaults": False,
-        "clock_sync_required": False,
-        "disk_gate": "warn",
         "disk_measure": False,
         "artifact_delivery": "push",
         "artifact_folder": str(artifacts),
         "artifact_lock": str(folder / "artifacts.lock.yaml"),
         **settings,
     }
+    return lab_inventory.write_inventory(
+        folder, [(host, common) for host in servers], [(host, common) for host in agents]
+    )

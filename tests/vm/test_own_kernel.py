@@ -26,7 +26,7 @@ from skerry.local.paths import PROJECT
 from skerry.model.hardening import catalogue
 from skerry.model.hardening.host_context import HostContext
 from tests.doubles import make_artifacts
-from tests.lab.runs import Result, Running, take_down, write_inventory
+from tests.lab.runs import Result, Running, write_inventory
 
 NAME = "vm1"
 VERSION = "v1.36.3+k3s1"  # refuses cgroup v1, with which the host boots at first
@@ -44,7 +44,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.LabHost]:
     It runs Debian 11 unless SKERRY_LAB_RELEASE is set: emulated, it boots three times as fast as Ubuntu 20.04.
     """
     os.environ.setdefault("SKERRY_LAB_RELEASE", "bullseye")
-    take_down(NAME)  # a killed test run leaves its host
+    lab.down([NAME], missing_ok=True)  # a killed test run leaves its host
     with suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
     try:
@@ -53,7 +53,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.LabHost]:
             Path(f"/proc/{host.pid}/autogroup").write_text(str(NICE))
         yield host
     finally:
-        take_down(NAME)
+        lab.down([NAME], missing_ok=True)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Ansible doing what Skerry does: the same files, packages, services, modes, links and artifact."""
+"""A playbook with which Ansible does the same as Skerry: files, packages, services, modes, links and K3s."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Task = dict[str, Any]
 K3S_LINKS = {"/usr/local/bin/kubectl": "k3s", "/usr/local/bin/crictl": "k3s", "/usr/local/bin/ctr": "k3s"}
 
 
-def compose(plan: Plan, recording: Recording, node: bool, folder: Path) -> list[dict[str, Any]]:
-    """A playbook for a host that the recorded run was made on; `node`: with K3s. Contents go to `folder`.
+def compose(plan: Plan, recording: Recording, with_k3s: bool, folder: Path) -> list[dict[str, Any]]:
+    """The playbook for the host of the recorded run. The contents of its files are written to `folder`.
 
-    What Ansible may do in one task with a list of names is one task; facts are not gathered, nothing needs them.
+    Ansible is at its fastest: one task with a list of names where a module takes one, and no fact gathering.
     """
-    tasks = [*_packages(plan, recording), *_files(recording, node, folder), *_checks(plan), *_swap()]
-    if node:
-        tasks += _node(recording)
+    tasks = [*_packages(plan, recording), *_files(recording, with_k3s, folder), *_checks(plan), *_swap()]
+    if with_k3s:
+        tasks += _k3s(recording)
     return [{"hosts": "all", "gather_facts": False, "tasks": tasks}]
 
 
@@ -36,14 +36,17 @@ def _packages(plan: Plan, recording: Recording) -> Iterator[Task]:
         yield {"apt": {"name": sorted(set(names)), "state": word, "install_recommends": False}}
 
 
-def _files(recording: Recording, node: bool, folder: Path) -> Iterator[Task]:
+def _files(recording: Recording, with_k3s: bool, folder: Path) -> Iterator[Task]:
     folders = {str(Path(path).parent) for path in recording.files}
-    missing = [each for each in folders if re.search(r"/k3s|/skerry|\.d$", each)]
-    for place in sorted(missing):
-        if node or "k3s" not in place:
-            yield {"file": {"path": place, "state": "directory"}}
+    for name in sorted(name for name in folders if re.search(r"/k3s|/skerry|\.d$", name)):
+        if with_k3s or "k3s" not in name:
+            yield {"file": {"path": name, "state": "directory"}}
     for number, (path, (content, mode, owner)) in enumerate(recording.files.items()):
-        if not node and ("k3s" in Path(path).name or "/k3s/" in path) and not path.startswith("/etc/sysctl"):
+        if (
+            not with_k3s
+            and ("k3s" in Path(path).name or "/k3s/" in path)
+            and not path.startswith("/etc/sysctl")
+        ):
             continue
         source = folder / f"{number}.txt"
         source.write_text(content)
@@ -51,7 +54,7 @@ def _files(recording: Recording, node: bool, folder: Path) -> Iterator[Task]:
 
 
 def _checks(plan: Plan) -> Iterator[Task]:
-    """Modes, services and single lines, as the controls want them."""
+    """Modes, services and single lines that the controls require."""
     for check in _applying(plan):
         found = plan.found.get(check.place)
         if check.kind == "mode" and found:
@@ -78,8 +81,8 @@ def _swap() -> Iterator[Task]:
     yield {"systemd": {"name": "systemd-timesyncd", "enabled": True}}
 
 
-def _node(recording: Recording) -> Iterator[Task]:
-    """K3s itself: its binary, links and service, and whether the node is there."""
+def _k3s(recording: Recording) -> Iterator[Task]:
+    """K3s itself: its binary, links, tokens and service, and a look at the node."""
     [(part, source)] = recording.uploads.items()
     binary = part.split("/k3s.")[0] + "/k3s"
     yield {"file": {"path": str(Path(binary).parent), "state": "directory"}}

@@ -1,7 +1,7 @@
-"""What a run did to a fresh host, so that others can be made to do the same.
+"""What a run does to a fresh host, so that a shell script and Ansible can do the same.
 
-`PATCH` makes the engine's process note each command that an operation ran, each file it wrote and each file it
-uploaded. From that come the shell script that a fresh run is held against, and Ansible's copy tasks.
+`PATCH` makes the runner's process record each command that an operation ran, each file it wrote and each file it
+uploaded. The shell script of a fresh run and Ansible's copy tasks are made from that.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from pyinfra.api.command import FunctionCommand, StringCommand
 import skerry.operations.files as files
 from skerry.model.host_paths import GUARD
+from skerry.operations.guard import prove
 from skerry.operations.upload import Upload
 
 def note(**fields):
@@ -35,7 +36,8 @@ def upload(self, state, host, arguments, execute=Upload.execute):
     return execute(self, state, host, arguments)
 
 def call(self, state, host, arguments, execute=FunctionCommand.execute):
-    if self.function.__name__ == "prove":  # what else asks a host, over and over, a script has no need of
+    # Other functions poll a host, which a script does not need.
+    if self.function is prove:
         note(run=f"{{GUARD}} disarm", stdin="")
     return execute(self, state, host, arguments)
 
@@ -50,38 +52,37 @@ files.write_script = write_script
 
 @dataclass(frozen=True)
 class Recording:
-    """A fresh run: its commands with what came on their standard input, its uploads, and the files it wrote."""
+    """A run's commands with their standard input, its uploads and the files it wrote, and the packages it installed."""
 
     lines: list[dict[str, Any]]
     packages: list[str]
 
     @classmethod
     def read(cls, path: Path, packages: str) -> Recording:
-        """`packages`: those that the run brought, as it notes on the host."""
+        """`packages`: the content of the list on the host of the packages that the run installed."""
         return cls([json.loads(line) for line in path.read_text().splitlines()], packages.split())
 
     @property
     def files(self) -> dict[str, tuple[str, str, str]]:
         """Content, mode and owner by path."""
-        return {each["file"][0]: tuple(each["file"][1:]) for each in self.lines if "file" in each}
+        return {line["file"][0]: tuple(line["file"][1:]) for line in self.lines if "file" in line}
 
     @property
     def uploads(self) -> dict[str, str]:
-        """Where each upload's file is on this machine, by its place on the host."""
-        return {each["upload"][1]: each["upload"][0] for each in self.lines if "upload" in each}
+        """Each uploaded file's path on this machine by its path on the host."""
+        return {line["upload"][1]: line["upload"][0] for line in self.lines if "upload" in line}
 
     def stage(self, folder: Path) -> None:
-        """Write the plain shell script of this run, and beside it the files that it takes."""
+        """Write a shell script that does the same as the run, and the files that it needs."""
         steps = []
-        for number, each in enumerate(self.lines):
-            if "run" in each:
-                (folder / f"{number}.in").write_text(each["stdin"])
-                steps.append(f"sh -c {shlex.quote(each['run'])} < {STAGE}/{number}.in")
-            elif "upload" in each:
-                source, _ = each["upload"]
-                (folder / f"{number}.in").write_bytes(
-                    b"0\n" + Path(source).read_bytes()
-                )  # from the beginning
-                steps.append(f"sh -c {shlex.quote(each['script'])} < {STAGE}/{number}.in > /dev/null")
+        for number, line in enumerate(self.lines):
+            if "run" in line:
+                (folder / f"{number}.in").write_text(line["stdin"])
+                steps.append(f"sh -c {shlex.quote(line['run'])} < {STAGE}/{number}.in")
+            elif "upload" in line:
+                source, _ = line["upload"]
+                # The upload's script first reads the offset to continue at.
+                (folder / f"{number}.in").write_bytes(b"0\n" + Path(source).read_bytes())
+                steps.append(f"sh -c {shlex.quote(line['script'])} < {STAGE}/{number}.in > /dev/null")
         lines = [f"{step} || {{ echo 'step {n} failed' >&2; exit 1; }}" for n, step in enumerate(steps)]
         (folder / "script.sh").write_text("\n".join([*lines, ""]))

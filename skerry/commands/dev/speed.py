@@ -10,7 +10,8 @@ from skerry.model.errors import InputError
 def bench_speed(hosts: str, delays: str, rounds: int, fresh: bool, against: str) -> None:
     """Measure, and print the table. Lists are comma-separated. Raises InputError before the boot."""
     # Imported here because its imports install pyinfra's event loop, which breaks the threads of other tasks.
-    from skerry.bench.speed.run import FLAVOURS, run
+    from skerry.bench.speed.contenders import FLAVOURS
+    from skerry.bench.speed.run import run
 
     counts = [int(count) for count in _numbers("--hosts", hosts, least=1)]
     delays_ms = _numbers("--delays", delays)

@@ -1,4 +1,4 @@
-"""The host part and its hardening, on any number of hosts: pyinfra inventories/lab.py skerry/bench/speed/walk.py"""
+"""Prepare and harden any number of hosts: pyinfra inventories/lab.py skerry/bench/speed/host_deploy.py"""
 
 from skerry.phases.cgroup import cgroup
 from skerry.phases.clock import clock

@@ -1,0 +1,78 @@
+"""Commands timed with their memory, and rounds in which contenders take turns."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from skerry.local.paths import PROJECT
+
+# Starts the command from a small process, because the kernel counts the parent's memory as the command's.
+METER = """
+import os, sys, time
+begun = time.monotonic()
+process = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(process, 0)
+with open(sys.argv[1], "w") as file:
+    print(time.monotonic() - begun, usage.ru_maxrss / 1024, file=file)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A run's seconds, the peak memory of its largest process in MiB, and its output."""
+
+    seconds: float
+    mib: float
+    output: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether the output says, in Skerry's or Ansible's words, that a host was changed."""
+        return bool(re.search(r"to change: |\bchanged=[1-9]", self.output))
+
+
+Contender = Callable[[], Cost]
+
+
+def timed(command: Sequence[str], **environment: str) -> Cost:
+    """Run a command. Ends the measurement with the command's last output if it fails."""
+    with tempfile.TemporaryFile() as output, tempfile.NamedTemporaryFile("r") as cost:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", METER, cost.name, *command],
+            cwd=PROJECT, env={**os.environ, **environment}, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
+            check=False,
+        )  # fmt: skip
+        output.seek(0)
+        text = output.read().decode()
+        if done.returncode:
+            raise SystemExit(f"{' '.join(command)[:200]} failed:\n{text[-3000:]}")
+        seconds, mib = map(float, cost.read().split())
+    return Cost(seconds, mib, text)
+
+
+def measure(
+    rounds: int,
+    contenders: dict[str, Contender],
+    before: Callable[[], object] = lambda: None,
+    report: Callable[[str], object] = lambda text: None,
+) -> dict[str, list[Cost]]:
+    """Run each contender once per round, in reverse order in every second round, after `before`.
+
+    What was written earlier is flushed to the disk first, so that no contender waits for another's writes.
+    """
+    costs: dict[str, list[Cost]] = {name: [] for name in contenders}
+    for number in range(rounds):
+        for name in list(contenders)[:: -1 if number % 2 else 1]:
+            before()
+            os.sync()
+            cost = contenders[name]()
+            costs[name].append(cost)
+            report(f"round {number + 1} of {rounds}: {name}: {cost.seconds:.2f} s")
+    return costs
