@@ -1,1 +1,1 @@
-"""Stand-ins for software that tests cannot have; each says in its own docstring what it is not."""
+"""Stand-ins for software that tests cannot have. The docstring of each says what it does not do; see README.md."""

@@ -1,20 +1,22 @@
 #!/usr/bin/env python3
-"""A stand-in for the `flux` command line: not Flux. It records how it was called, and does what tests look at.
+"""A stand-in for the `flux` command line: not Flux. It records each call and has the effects that tests look at.
 
-Every call appends argv, environment and standard input to `calls.jsonl` in $SKERRY_FLUX_STANDIN. What it does:
+Every call appends argv, environment and standard input to `calls.jsonl` in $SKERRY_FLUX_STANDIN. Commands:
 
-- `version --client` says v2.9.4, or what $SKERRY_FLUX_VERSION says.
-- `check --pre` opens a TCP connection to the kubeconfig's server, which proves the tunnel, and sends nothing.
-- `bootstrap git` clones --url over SSH with --private-key-file, commits flux-system/ below --path, pushes, and
-  puts into the stand-in cluster's state what the controllers would: sources and Kustomizations, Ready at the
-  pushed commit, and the Git server's keys. `bootstrap github|gitlab|gitea` does that with the repository in
-  $SKERRY_FLUX_REMOTE. Nothing else changes when it is called again. With $SKERRY_FLUX_FAIL its text goes to
-  standard error before the push, exit 1. With $SKERRY_FLUX_UNHEALTHY all is done, but no controller runs and no
-  object has a status: exit 1 with the real one's last line.
-- `uninstall` empties the state; with $SKERRY_FLUX_TERMINATING the namespace stays, as while it is on its way out.
+- `version --client` prints v2.9.4, or $SKERRY_FLUX_VERSION.
+- `check --pre` opens a TCP connection to the kubeconfig's server, which proves that the tunnel works, and sends
+  nothing.
+- `bootstrap git` clones --url over SSH with --private-key-file, commits flux-system/ below --path, pushes, and adds
+  the objects of the controllers to the stand-in cluster: sources and Kustomizations, Ready at the pushed commit, and
+  the Git server's host key. `bootstrap github|gitlab|gitea` does the same with the repository in $SKERRY_FLUX_REMOTE.
+  A second call changes nothing more. $SKERRY_FLUX_FAIL is an error message: printed before the push, exit 1.
+  With $SKERRY_FLUX_UNHEALTHY everything is done, but no controller runs and no object has a status: exit 1 with the
+  last line of the real message.
+- `uninstall` empties the stand-in cluster. With $SKERRY_FLUX_TERMINATING the namespace remains, as while Kubernetes
+  is still deleting it.
 
-It installs no controllers, creates no deploy key, knows no other flag. Flux's own texts are as in fluxcd/flux2
-v2.9.4, cmd/flux/.
+It installs no controllers, creates no deploy key and knows no other flags. Messages are those of fluxcd/flux2 v2.9.4,
+cmd/flux/.
 """
 
 from __future__ import annotations
@@ -38,15 +40,12 @@ UNHEALTHY = (
     "'context deadline exceeded', error while waiting for Kustomization to be ready: 'client rate limiter Wait "
     "returned an error: context deadline exceeded', timed out waiting for all resources to be ready]"
 )
-PREFERRED = (
-    "ecdsa-sha2-nistp256",
-    "ssh-rsa",
-    "ssh-ed25519",
-)  # defaultHostKeyAlgos of golang.org/x/crypto/ssh
+# defaultHostKeyAlgos of golang.org/x/crypto/ssh
+PREFERRED = ("ecdsa-sha2-nistp256", "ssh-rsa", "ssh-ed25519")
 
 
 def option(name: str) -> str:
-    return next((each.partition("=")[2] for each in sys.argv if each.startswith(f"--{name}=")), "")
+    return next((word.partition("=")[2] for word in sys.argv if word.startswith(f"--{name}=")), "")
 
 
 def record() -> None:
@@ -98,11 +97,11 @@ def flux_object(kind: str, name: str, commit: str, spec: dict[str, Any]) -> dict
 
 
 def scanned() -> str:
-    """The one key that the Git server shows to Go's SSH client, or $SKERRY_FLUX_SCANNED; base64."""
+    """The host key that Go's SSH client would get from the Git server, or $SKERRY_FLUX_SCANNED; base64."""
     url = urlsplit(option("url"))
     command = ["ssh-keyscan", "-p", str(url.port or 22), url.hostname or ""]
-    shown = subprocess.run(command, capture_output=True, text=True).stdout if url.hostname else ""
-    lines = sorted(shown.splitlines(), key=lambda line: PREFERRED.index(line.split()[1]))
+    keys = subprocess.run(command, capture_output=True, text=True).stdout if url.hostname else ""
+    lines = sorted(keys.splitlines(), key=lambda line: PREFERRED.index(line.split()[1]))
     return base64.b64encode(os.environ.get("SKERRY_FLUX_SCANNED", "".join(lines[:1])).encode()).decode()
 
 
@@ -160,18 +159,18 @@ def bootstrap() -> None:
         flux_object("Kustomization", name, commit, {"path": f"./{path}", "sourceRef": source})
         for name in ["flux-system", *names]
     ]
-    for each in objects:
-        state[f"{each['kind'].lower()}/flux-system/{each['metadata']['name']}"] = each
+    for item in objects:
+        state[f"{item['kind'].lower()}/flux-system/{item['metadata']['name']}"] = item
     metadata = {"name": "flux-system", "namespace": "flux-system"}
-    place, key = "secret/flux-system/flux-system", option("private-key-file")
-    if key or place not in state:  # a key of one's own is put there each time, one that Flux made stays
+    secret, key = "secret/flux-system/flux-system", option("private-key-file")
+    if key or secret not in state:  # Flux stores a given key each time, and keeps a key that it has generated
         encoded = base64.b64encode(Path(key).read_bytes() if key else b"made").decode()
         data = {"identity": encoded, "identity.pub": "", "known_hosts": scanned()}
-        state[place] = {"kind": "Secret", "metadata": metadata, "data": data}
-    space = state.setdefault(
+        state[secret] = {"kind": "Secret", "metadata": metadata, "data": data}
+    namespace = state.setdefault(
         "namespace//flux-system", {"kind": "Namespace", "metadata": {"name": "flux-system"}}
     )
-    space["metadata"]["labels"] = {"app.kubernetes.io/version": VERSION}
+    namespace["metadata"]["labels"] = {"app.kubernetes.io/version": VERSION}
     healthy = "SKERRY_FLUX_UNHEALTHY" not in os.environ
     deployment = {
         "kind": "Deployment",
@@ -180,8 +179,8 @@ def bootstrap() -> None:
     }
     state["deployment/flux-system/source-controller"] = deployment
     if not healthy:
-        for each in objects:
-            del each["status"]
+        for item in objects:
+            del item["status"]
     STATE.write_text(json.dumps(state))
     print("✔ all components are healthy" if healthy else "✗ source-controller: deployment not ready")
     if not healthy:
@@ -196,8 +195,9 @@ elif sys.argv[1] == "check":
 elif sys.argv[1] == "bootstrap":
     bootstrap()
 elif sys.argv[1] == "uninstall":
-    place = "namespace//flux-system"
-    kept = {place: json.loads(STATE.read_text())[place]} if "SKERRY_FLUX_TERMINATING" in os.environ else {}
-    STATE.write_text(json.dumps(kept))
+    namespace = "namespace//flux-system"
+    state = json.loads(STATE.read_text())
+    remaining = {namespace: state[namespace]} if "SKERRY_FLUX_TERMINATING" in os.environ else {}
+    STATE.write_text(json.dumps(remaining))
 else:
     sys.exit(f"✗ the stand-in does not know {sys.argv[1]}")

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A stand-in for `k3s kubectl` on a server: not Kubernetes. Objects live in one JSON file; nothing reconciles.
+"""A stand-in for `k3s kubectl` on a server: not Kubernetes. Objects are in one JSON file, and nothing reconciles them.
 
-It knows exactly what Skerry's hand-off asks for: version, config view, get, apply --server-side from standard
-input, patch --type=merge of spec, annotate, delete, wait --for=delete. Unknown arguments are refused loudly. Every
-call's argv is recorded in `kubectl.jsonl`, so that tests can look for secrets there. The API server that its
-kubeconfig names is a plain TCP listener of the test.
+It has only what Skerry's hand-off uses: version, config view, get, apply --server-side from standard input, patch
+--type=merge of spec, annotate, delete, wait --for=delete. Unknown arguments are errors. The argv of every call is
+recorded in `kubectl.jsonl`, where tests look for secrets. The API server in its kubeconfig is a plain TCP listener of
+the test.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ KINDS = {"gitrepositories": "gitrepository", "kustomizations": "kustomization", 
 
 
 def key(kind: str, namespace: str, name: str) -> str:
-    """Where an object lies; as with the real one, a namespace given for what has none counts for nothing."""
+    """The key of an object in the state. As in Kubernetes, a namespace is ignored for an object that has none."""
     return f"{kind.lower()}/{'' if kind.lower() == 'namespace' else namespace}/{name}"
 
 
 def option(arguments: list[str], *names: str) -> str:
-    """The value of `-n x`, `--namespace x` or `--type=x`, both words removed."""
-    for place, word in enumerate(arguments):
+    """Remove an option (`-n x`, `--namespace x` or `--type=x`) from the arguments. Returns its value, "" without it."""
+    for position, word in enumerate(arguments):
         if word in names:
-            arguments.pop(place)
-            return arguments.pop(place)
+            arguments.pop(position)
+            return arguments.pop(position)
         if word.partition("=")[0] in names:
-            return arguments.pop(place).partition("=")[2]
+            return arguments.pop(position).partition("=")[2]
     return ""
 
 
@@ -50,27 +50,24 @@ def get(arguments: list[str], state: dict[str, Any]) -> None:
                 ("helmreleases", "helm"),
             )
         ]
-        have = any(each.startswith("gitrepository/") for each in state)
-        print(json.dumps({"items": [{"metadata": {"name": name}} for name in crds if have]}))
-    elif everywhere and not any(each.startswith("gitrepository/") for each in state):
-        sys.exit(
-            'error: the server does not have a resource type "gitrepositories"'.replace("does not", "doesn't")
-        )
+        installed = any(name.startswith("gitrepository/") for name in state)
+        print(json.dumps({"items": [{"metadata": {"name": name}} for name in crds if installed]}))
+    elif everywhere and not any(name.startswith("gitrepository/") for name in state):
+        sys.exit('error: the server doesn\'t have a resource type "gitrepositories"')
     elif everywhere:
-        wanted = {KINDS[each.partition(".")[0]] for each in kinds.split(",")}
-        print(
-            json.dumps({"items": [each for name, each in state.items() if name.partition("/")[0] in wanted]})
-        )
+        selected = {KINDS[kind.partition(".")[0]] for kind in kinds.split(",")}
+        items = [item for name, item in state.items() if name.partition("/")[0] in selected]
+        print(json.dumps({"items": items}))
     elif not names:
-        wanted = {each.removesuffix("s") for each in kinds.split(",")}
-        found = [
-            each
-            for name, each in state.items()
-            if each["kind"].lower() in wanted and name.split("/")[1] == namespace
+        selected = {kind.removesuffix("s") for kind in kinds.split(",")}
+        items = [
+            item
+            for name, item in state.items()
+            if item["kind"].lower() in selected and name.split("/")[1] == namespace
         ]
-        print(json.dumps({"items": found}))
-    elif one := state.get(key(kinds, namespace, names[0])):
-        print(json.dumps(one))
+        print(json.dumps({"items": items}))
+    elif item := state.get(key(kinds, namespace, names[0])):
+        print(json.dumps(item))
 
 
 def apply(arguments: list[str], state: dict[str, Any]) -> None:
@@ -78,13 +75,13 @@ def apply(arguments: list[str], state: dict[str, Any]) -> None:
     assert arguments[-2:] == ["-f", "-"]
     manifest = json.load(sys.stdin)
     metadata = manifest["metadata"]
-    place = key(manifest["kind"], metadata.get("namespace", ""), metadata["name"])
-    old = state.get(place, {})
+    name = key(manifest["kind"], metadata.get("namespace", ""), metadata["name"])
+    old = state.get(name, {})
     manifest["data"] = old.get("data", {}) | {
-        name: base64.b64encode(text.encode()).decode()
-        for name, text in manifest.pop("stringData", {}).items()
+        field: base64.b64encode(text.encode()).decode()
+        for field, text in manifest.pop("stringData", {}).items()
     }
-    state[place] = {**old, **manifest, "metadata": {**old.get("metadata", {}), **metadata}}
+    state[name] = {**old, **manifest, "metadata": {**old.get("metadata", {}), **metadata}}
 
 
 def patch(arguments: list[str], state: dict[str, Any]) -> None:

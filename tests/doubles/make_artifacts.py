@@ -1,4 +1,4 @@
-"""Build stand-ins for release artifacts, laid out like the air-gap folder.
+"""Build stand-ins for release artifacts, in the layout of the air-gap folder.
 
 python -m tests.doubles.make_artifacts v1.34.3+k3s1 FOLDER --pad-mib 60
 """
@@ -20,10 +20,10 @@ MIB = 1024 * 1024
 
 
 def build(version: str, folder: Path, arch: str = "amd64", *, pad_mib: int = 0, images: bool = False) -> Path:
-    """Write `<folder>/k3s/<version>/` with the binary, its checksum file and, if wished, an image archive.
+    """Write `<folder>/k3s/<version>/` with the binary, its checksum file and optionally an image archive.
 
-    The same arguments give the same bytes; another version gives another checksum. `pad_mib` adds bytes that
-    do not compress, so that an upload takes its time. Returns the binary.
+    The same arguments give the same bytes; another version gives another checksum. `pad_mib` adds incompressible
+    bytes, so that an upload takes as long as with K3s. Returns the path of the binary.
     """
     release = folder / "k3s" / version
     release.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def _binary(version: str, pad_mib: int) -> bytes:
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    """Stored under a fixed date, so that builds repeat."""
+    """Add a file with a fixed date, so that builds are reproducible."""
     archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
 
 

@@ -1,4 +1,4 @@
-"""`k3s agent`: joins a stand-in server over a private path and sends heartbeats."""
+"""`k3s agent`: join a stand-in server over a private path, and send heartbeats."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def run(arguments: list[str]) -> NoReturn:
 
 
 class Servers:
-    """The servers an agent knows: it speaks to one and turns to the next when that one is gone."""
+    """The servers that an agent knows. It uses one, and changes to the next if that one does not answer."""
 
     def __init__(self, url: str, token: str, node: Node, kubeconfig: Path) -> None:
         self.urls, self.token, self.node, self.kubeconfig = [url], token, node, kubeconfig
         self.client: Client | None = None
 
     def join(self) -> None:
-        """Register; what hinders it is logged and tried again, without end."""
+        """Register. Logs failures and retries without end."""
         while True:
             try:
                 self._register()
@@ -68,14 +68,14 @@ class Servers:
                 time.sleep(RETRY_SECONDS)
 
     def beat(self) -> None:
-        """One heartbeat, through whichever server takes it."""
+        """Send one heartbeat to the first server that accepts it."""
         for _ in self.urls:
             try:
                 if self.client is None:
                     self.client = trusted(self.urls[0], self.token, "node")
                     self._write_kubeconfig()
                 status = self.node.status(ready=not switch("never_ready"))
-                self._know(_send(self.client, "POST", self.node.name, status))
+                self._remember_servers(_send(self.client, "POST", self.node.name, status))
                 return
             except (JoinError, OSError) as problem:
                 error(f"Error updating node status, will retry: {problem}")
@@ -85,11 +85,11 @@ class Servers:
     def _register(self) -> None:
         self.client = trusted(self.urls[0], self.token, "node")
         answer = _send(self.client, "PUT", self.node.name, self.node.registration(ready=False))
-        self._know(answer)
+        self._remember_servers(answer)
         self.identity = (answer["ca"], answer["certificate"], answer["key"])
         self._write_kubeconfig()
 
-    def _know(self, answer: dict[str, Any]) -> None:
+    def _remember_servers(self, answer: dict[str, Any]) -> None:
         self.urls += [url for url in answer["servers"] if url not in self.urls]
 
     def _write_kubeconfig(self) -> None:

@@ -1,4 +1,4 @@
-"""Requests to a server: who may ask, and where the answer comes from."""
+"""Requests to a server: which are allowed, and which server answers them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ from .kubeconfig import kubelet_identity
 from .registry import ApiError, Registry
 from .resources import ROUTES
 
-PRIVATE = "/v1-skerry-double/"  # between stand-ins only
+PRIVATE = "/v1-skerry-double/"  # used between stand-ins alone
 HEALTH = ("/readyz", "/livez", "/healthz")
-LOCAL = (*HEALTH, "/version", f"{PRIVATE}bootstrap")  # answered by whoever is asked
-SNAPSHOTS = f"{PRIVATE}snapshots/"  # a server takes them of its own member, onto its own disk
-SUPERVISED = (
-    f"{PRIVATE}bootstrap",
-    f"{PRIVATE}members",
-)  # of the supervisor, which is up before the API server
+LOCAL = (*HEALTH, "/version", f"{PRIVATE}bootstrap")  # answered by the server that was asked
+SNAPSHOTS = f"{PRIVATE}snapshots/"  # of the own member, onto the own disk
+# Answered by the supervisor, which is up before the API server.
+SUPERVISED = (f"{PRIVATE}bootstrap", f"{PRIVATE}members")
 REASONS = {
     400: "BadRequest",
     401: "Unauthorized",
@@ -44,7 +42,7 @@ class Api:
     def answer(
         self, method: str, target: str, headers: dict[str, str], body: bytes, certified: bool
     ) -> tuple[int, Any]:
-        """The status and the content: text, or anything that becomes JSON."""
+        """The HTTP status and the content: text, or a value that is sent as JSON."""
         path = unquote(urlsplit(target).path)
         try:
             if path == "/cacerts":
@@ -67,7 +65,7 @@ class Api:
     def execute(
         self, method: str, target: str, headers: dict[str, str], body: bytes, certified: bool
     ) -> tuple[int, Any]:
-        """The answer of the server whose member leads etcd, also to what another server was asked."""
+        """The answer of the server whose member leads etcd, also to requests that another server has forwarded."""
         parts = urlsplit(target)
         path, query = (
             unquote(parts.path),
@@ -89,27 +87,27 @@ class Api:
             return 400, _status(400, f"malformed: {error!r}")
 
     def _forward(self, *request: Any) -> tuple[int, Any]:
-        """Only the leader of etcd answers: what one server has taken, every other one knows at once."""
+        """Forward a request to the server whose member leads etcd, so that all servers have the same state."""
         assert self.cluster.etcd
         method, target, headers, body, certified = request
-        kept = {key: headers[key] for key in ("accept", "content-type", "authorization") if key in headers}
-        passed = {
+        allowed = {key: headers[key] for key in ("accept", "content-type", "authorization") if key in headers}
+        message = {
             "method": method,
             "target": target,
-            "headers": kept,
+            "headers": allowed,
             "body": body.decode(),
             "certified": certified,
         }
         try:
             client = self.cluster.etcd.client(self.cluster.etcd.leader_url())
-            _, text = client.request("POST", "/request", passed)
+            _, text = client.request("POST", "/request", message)
         except OSError as error:
             return 500, _status(500, f"etcdserver: {error}")
         answer: dict[str, Any] = json.loads(text)
         return answer["code"], answer["content"]
 
     def report(self, method: str, name: str, content: Any) -> None:
-        """What the server's own kubelet says, registration (PUT) or heartbeat (POST). Raises ApiError."""
+        """Take a registration (PUT) or heartbeat (POST) of the server's own kubelet. Raises ApiError."""
         headers = {
             "authorization": "Basic " + base64.b64encode(f"server:{self.cluster.secret}".encode()).decode()
         }
@@ -124,7 +122,7 @@ class Api:
             raise ApiError(401, "Unauthorized")
 
     def _private(self, method: str, path: str, headers: dict[str, str], body: bytes, certified: bool) -> Any:
-        """Registrations (PUT) and heartbeats (POST), what servers need to join, snapshots for the administrator."""
+        """Registrations (PUT), heartbeats (POST), requests of joining servers, snapshots for the administrator."""
         kind, _, name = path.partition("/")
         if kind in ("bootstrap", "members"):
             self._require(self._is(headers, "server"))
@@ -132,8 +130,8 @@ class Api:
                 return self.cluster.state["bootstrap"]
             if not self.cluster.etcd:
                 raise ApiError(400, "etcd datastore is not enabled")
-            wish = json.loads(body)
-            self.cluster.etcd.add(wish["name"], wish["peer"], wish["client"])
+            joining = json.loads(body)
+            self.cluster.etcd.add(joining["name"], joining["peer"], joining["client"])
             return {key: self.cluster.state[key] for key in ("members", "revision", "nodes")}
         if kind == "snapshots" and method == "POST":
             self._require(certified)
@@ -150,7 +148,7 @@ class Api:
 
     def _servers(self) -> list[str]:
         etcd = self.cluster.etcd
-        addresses = [urlsplit(each["clientURLs"][0]).hostname for each in etcd.members] if etcd else []
+        addresses = [urlsplit(member["clientURLs"][0]).hostname for member in etcd.members] if etcd else []
         return [f"https://{address}:{self.port}" for address in addresses]
 
     def _is(self, headers: dict[str, str], user: str) -> bool:

@@ -1,5 +1,7 @@
-"""X.509 certificates on P-256 in plain Python, because a minimal host has no `openssl` and Python's standard
-library makes none. The arithmetic leaks its timing: these are test keys, worthless by design."""
+"""X.509 certificates on P-256 in plain Python: a minimal host has no `openssl`, and the standard library makes none.
+
+The arithmetic leaks its timing, which is acceptable for test keys alone.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ SERVER, CLIENT = "2b06010505070301", "2b06010505070302"  # extended key usages
 
 
 class Key:
-    """A private key with its public point."""
+    """A private key and its public point."""
 
     def __init__(self, secret: int) -> None:
         self.secret = secret
@@ -37,7 +39,7 @@ class Key:
 
     @classmethod
     def load(cls, pem: str) -> Key:
-        """Read a key that `pem` wrote; others are refused."""
+        """Read a key that `pem` wrote. Refuses others."""
         body = base64.b64decode("".join(line for line in pem.splitlines() if not line.startswith("--")))
         if body[2:7] != b"\x02\x01\x01\x04\x20":
             raise ValueError("the stand-in reads only keys of its own making")

@@ -1,4 +1,4 @@
-"""The many commands of one binary, chosen by the first argument or by the name it is called by."""
+"""All commands of the binary, selected by the first argument or by the name under which it is called."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GLOBAL OPTIONS:
 
 
 def main(argv: list[str]) -> int:
-    """Run one command; its exit code."""
+    """Run one command. Returns its exit code."""
     called = argv[0].rsplit("/", 1)[-1]
     command, arguments = (argv[1] if len(argv) > 1 else "--help"), argv[2:]
     if called in ("kubectl", "crictl", "ctr"):
@@ -60,7 +60,9 @@ def _other(command: str, arguments: list[str]) -> int:
 
 def _serve(command: str, arguments: list[str]) -> NoReturn:
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os._exit(0))  # every file is replaced at once: nothing to finish
+        signal.signal(
+            number, lambda *_: os._exit(0)
+        )  # files are written atomically: nothing has to be finished
     with contextlib.suppress(OSError), open("/proc/self/comm", "w", encoding="ascii") as comm:  # noqa: PTH123
         comm.write(f"k3s-{command}")
     from . import agent, server
@@ -71,8 +73,8 @@ def _serve(command: str, arguments: list[str]) -> NoReturn:
 
 
 def _check_config() -> int:
-    """Only the cgroup hierarchy is looked at; the rest of the real check is named as missing."""
-    unified = os.path.exists("/sys/fs/cgroup/cgroup.controllers")  # noqa: PTH110 - as the other commands
+    """Check the cgroup hierarchy, and say that the rest of the real check is missing."""
+    unified = os.path.exists("/sys/fs/cgroup/cgroup.controllers")  # noqa: PTH110 - pathlib costs 10 ms
     print("- binaries, kernel options, firewall: not looked at by the stand-in")
     print(
         f"- cgroup hierarchy: cgroups {'V2' if unified else 'V1 or Hybrid'} mounted, cpu|memory not looked at"

@@ -1,4 +1,4 @@
-"""A cluster's identity on disk: its CAs, its token, its datastore, and how K3s guards them at each start."""
+"""A cluster's identity on disk: CAs, token, datastore, and the checks that K3s makes of them at each start."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RESET_DONE = (
 
 
 def write(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace a file at once: whoever is killed leaves the old or the new one."""
+    """Write a file atomically: a process that is killed leaves the old or the new content."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
@@ -40,27 +40,27 @@ def write(path: Path, text: str, mode: int = 0o600) -> None:
 
 
 def read_token(settings: Settings, prefix: str = "") -> str:
-    """The token that was given, or an empty string; a missing file is waited for, then fatal."""
+    """The token from the settings or its file, "" without either. Waits for a missing file, then exits."""
     given = settings.text(f"{prefix}token")
     path = settings.text(f"{prefix}token-file")
-    until = time.monotonic() + switch("token_wait_seconds")
+    deadline = time.monotonic() + switch("token_wait_seconds")
     while path and not given:
         try:
             return Path(path).read_text(encoding="utf-8").strip()
         except FileNotFoundError:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 fatal(f"Timeout while trying to read the file {path}: no such file or directory")
             info(f"Waiting for {path} to be available\n")
-            time.sleep(min(2, max(0.1, until - time.monotonic())))
+            time.sleep(min(2, max(0.1, deadline - time.monotonic())))
         except OSError as error:
             fatal(f"open {path}: {error.strerror}")
     return given
 
 
 class Cluster:
-    """The state of one server: `state` is what etcd would hold.
+    """The state of one server. `state` is the content of the datastore.
 
-    `etcd` is set once the server's member of it runs; until then, and with SQLite for ever, the file is all there is.
+    `etcd` is None until this server's member runs, and always None with SQLite; the file alone has the state then.
     """
 
     def __init__(self, settings: Settings, data_dir: Path) -> None:
@@ -87,14 +87,14 @@ class Cluster:
         given = secret_of(token)
         if self.joins and not token:
             fatal("starting kubernetes: preparing server: token is required to join a cluster")
-        kept = self.folder / "token"
+        token_file = self.folder / "token"
         self.secret = given or (
-            secret_of(kept.read_text().strip()) if kept.exists() else secrets.token_hex(16)
+            secret_of(token_file.read_text().strip()) if token_file.exists() else secrets.token_hex(16)
         )
         self.agent_secret = secret_of(read_token(settings, "agent-")) or self.secret
         self.state: dict[str, Any] = {"bootstrap": {}, "nodes": {}, "members": [], "revision": [0, 0]}
-        if kept_state := self._read():
-            self.state.update(json.loads(kept_state))
+        if stored := self._read():
+            self.state.update(json.loads(stored))
         elif self.joins:
             self.state["bootstrap"] = bootstrap_of(self.joins, token)
         if settings.is_set("cluster-reset"):
@@ -102,7 +102,7 @@ class Cluster:
         self._bootstrap()
 
     def save(self) -> None:
-        """Make a change count: on a majority's disks, or on this one where there are no others. Raises NotCommitted."""
+        """Store a change on the disks of a majority, or on this disk without etcd. Raises NotCommitted."""
         with self.lock:
             if self.etcd:
                 self.etcd.commit()
@@ -110,7 +110,7 @@ class Cluster:
                 self.write()
 
     def leave(self) -> NoReturn:
-        """End the process; every file is replaced at once, so that only the lead has to be handed over."""
+        """Hand over the leadership and end the process. Files are written atomically and need no closing."""
         if self.etcd:
             self.etcd.hand_over()
         os._exit(0)
@@ -123,13 +123,13 @@ class Cluster:
             write(self.path, text)
 
     def _read(self) -> str:
-        """What the datastore holds, "" while there is none."""
+        """The content of the datastore; "" if there is none."""
         if self.kine:
             return self.kine.read()
         return self.path.read_text(encoding="utf-8") if self.path.exists() else ""
 
     def snapshot(self, name: str, node: str, folder: Path | None) -> Path:
-        """Save the datastore beside it, as `k3s etcd-snapshot save` does."""
+        """Save a copy of the datastore, like `k3s etcd-snapshot save`."""
         folder = folder or self.folder / "db/snapshots"
         path = folder / f"{name}-{node}-{int(time.time())}"
         with self.lock:
@@ -137,7 +137,7 @@ class Cluster:
         return path
 
     def ca(self, name: str) -> tuple[certs.Key, str]:
-        """The key and the common name of one of the CAs."""
+        """The key and the common name of a CA."""
         key = certs.Key.load(self.state["bootstrap"]["files"][f"{name}.key"])
         return key, _common_name(name, key)
 
@@ -165,12 +165,12 @@ class Cluster:
             write(self.folder / "agent-token", self.full_token("node", self.agent_secret) + "\n")
 
     def _new_authorities(self) -> dict[str, str]:
-        """New CAs, unless the disk still has both files of one."""
+        """Key and certificate of every CA: those on disk if both files exist, else new ones."""
         files = {}
         for name in AUTHORITIES:
-            stored = [self.folder / "tls" / f"{name}.{end}" for end in ("key", "crt")]
-            if all(path.exists() for path in stored):
-                files[f"{name}.key"], files[f"{name}.crt"] = (path.read_text() for path in stored)
+            paths = [self.folder / "tls" / f"{name}.{end}" for end in ("key", "crt")]
+            if all(path.exists() for path in paths):
+                files[f"{name}.key"], files[f"{name}.crt"] = (path.read_text() for path in paths)
             else:
                 key = certs.Key.generate()
                 files[f"{name}.key"] = key.pem()
@@ -207,5 +207,5 @@ class Cluster:
 
 
 def _common_name(name: str, key: certs.Key) -> str:
-    """K3s puts the time here; this number only has to stay with the key."""
+    """A name that depends on the key alone; K3s uses the time instead."""
     return f"k3s-{name.rpartition('/')[2]}@{int.from_bytes(key.id[:4], 'big')}"

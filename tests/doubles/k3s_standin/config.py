@@ -1,4 +1,4 @@
-"""The settings of one command: config.yaml, its drop-ins, the environment and the command line."""
+"""The settings of a command from config.yaml, its drop-ins, the environment and the command line."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ COMMAS = ("cluster-cidr", "cluster-dns", "disable", "node-external-ip", "node-ip
 
 
 class Settings:
-    """Flags by name, each a list of the values it was given; the accessors apply K3s's rules."""
+    """Flags by name, each with the list of its values. The accessors apply K3s's rules."""
 
     def __init__(self, kinds: dict[str, str]) -> None:
         self.kinds = kinds
         self.values: dict[str, list[str]] = {}
 
     def add(self, name: str, value: str) -> None:
-        """Take a value: lists collect, anything else is replaced; a wrong type is fatal."""
+        """Add a value to a list flag, or replace the value of another flag. Exits if the type is wrong."""
         kind = self.kinds[name]
         if kind == "bool" and value not in TRUE + FALSE:
             fatal(f'invalid boolean value "{value}" for -{name}: parse error')
@@ -47,7 +47,7 @@ class Settings:
 
 
 def load(command: str, arguments: list[str]) -> Settings:
-    """Read all sources in K3s's order: files first, then the command line; the environment fills gaps."""
+    """Read all sources in K3s's order: files, then the command line; the environment only sets what they do not."""
     kinds = flags.known(command)
     settings = Settings(kinds)
     given = _command_line(arguments, kinds)
@@ -90,7 +90,7 @@ def _command_line(arguments: list[str], kinds: dict[str, str]) -> list[tuple[str
 
 
 def _files(path: Path) -> list[tuple[str, str]]:
-    """The configuration file and its drop-ins as flags: the last file wins, `key+` appends."""
+    """The flags of the configuration file and its drop-ins: the last file wins, `key+` appends."""
     merged: dict[str, list[str]] = {}
     folder = Path(f"{path}.d")
     drop_ins = sorted(folder.iterdir()) if folder.is_dir() else []

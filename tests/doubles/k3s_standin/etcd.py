@@ -1,7 +1,7 @@
-"""The datastore that servers share: the whole state goes to every member, and counts once a majority has it on disk.
+"""The datastore that servers share. The leader sends the whole state to every member; a majority commits it.
 
-Terms, votes and the rule who may lead are Raft's (https://raft.github.io/raft.pdf, 5.2 and 5.4.1) with a log of one
-entry: the newest state. Between members: HTTPS with certificates of a CA of their own, at etcd's peer port.
+Terms, votes and the election restriction are Raft's (https://raft.github.io/raft.pdf, 5.2 and 5.4.1) with a log of one
+entry, the newest state. Members speak HTTPS at etcd's peer port, with certificates of the peer CA.
 """
 
 from __future__ import annotations
@@ -27,85 +27,83 @@ BEAT_SECONDS, RPC_SECONDS = 0.5, 2.0
 
 
 class NotCommitted(Exception):
-    """No majority has taken a change, or nobody leads. It may still come to be, as with etcd."""
+    """There is no leader, or no majority has acknowledged the change. It may still be committed later, as in etcd."""
 
 
 class Etcd:
-    """One member: who leads, what the others have, and when something counts."""
+    """One member: its term and vote, the leader, and the revisions that the others have acknowledged."""
 
     def __init__(self, cluster: Cluster, name: str) -> None:
         self.cluster, self.name, self.lock = cluster, name, cluster.lock
         self.path = cluster.path.parent / "vote"
-        kept = json.loads(self.path.read_text()) if self.path.exists() else {"term": 0, "voted": 0}
-        self.term, self.voted = kept["term"], kept["voted"]
-        self.pen = (
-            threading.Lock()
-        )  # one thread at a time writes that down, also one that must not wait for the other
-        self.leader = 0  # a member's id; 0: nobody known
+        stored = json.loads(self.path.read_text()) if self.path.exists() else {"term": 0, "voted": 0}
+        self.term, self.voted = stored["term"], stored["voted"]
+        # Guards term and vote alone: threads that must not wait for `lock` change them, too.
+        self.vote_lock = threading.Lock()
+        self.leader = 0  # a member's id; 0 if unknown
         self.heard = time.monotonic() if len(self.voters()) > 1 else 0.0
-        self.acknowledged: dict[
-            int, tuple[float, list[int]]
-        ] = {}  # when each member answered last, and what it has
+        # By member id: the time of its last answer, and its revision.
+        self.acknowledged: dict[int, tuple[float, list[int]]] = {}
         self.identity = (cluster.folder / "tls/etcd/peer-server-client.crt").read_text()
         self.identity += (cluster.folder / "tls/etcd/peer-server-client.key").read_text()
 
     @property
     def members(self) -> list[Member]:
-        found: list[Member] = self.cluster.state["members"]
-        return found
+        members: list[Member] = self.cluster.state["members"]
+        return members
 
     @property
     def revision(self) -> list[int]:
-        found: list[int] = self.cluster.state["revision"]
-        return found
+        revision: list[int] = self.cluster.state["revision"]
+        return revision
 
     @property
     def id(self) -> int:
-        return next((each["id"] for each in self.members if each["name"] == self.name), 0)
+        return next((member["id"] for member in self.members if member["name"] == self.name), 0)
 
     @property
     def leads(self) -> bool:
         return self.leader == self.id != 0
 
     def voters(self) -> list[Member]:
-        return [each for each in self.members if not each.get("isLearner")]
+        return [member for member in self.members if not member.get("isLearner")]
 
     def is_voter(self) -> bool:
-        return any(each["name"] == self.name for each in self.voters())
+        return any(member["name"] == self.name for member in self.voters())
 
     def is_healthy(self) -> bool:
-        """Whether a majority stands behind the leader, as far as this member has heard lately."""
+        """Whether a majority follows the leader, as far as this member has heard recently."""
         if not self.leads:
-            return bool(self.leader) and time.monotonic() - self.heard < 2 * _patience()
+            return bool(self.leader) and time.monotonic() - self.heard < 2 * _election_timeout()
         recent = [member for member in self.voters() if self._is_recent(member)]
         return len(recent) > len(self.voters()) // 2
 
     def leader_url(self) -> str:
-        """Waits for a leader as long as etcd has a request wait: 5 s and two elections. Raises NotCommitted."""
-        end = time.monotonic() + 5 + 2 * float(switch("election_seconds"))
-        while time.monotonic() < end:
-            for each in self.members:
-                if each["id"] == self.leader:
-                    return str(each["peerURLs"][0])
+        """The leader's peer URL. Waits for an election as long as etcd: 5 s and two elections. Raises NotCommitted."""
+        deadline = time.monotonic() + 5 + 2 * float(switch("election_seconds"))
+        while time.monotonic() < deadline:
+            for member in self.members:
+                if member["id"] == self.leader:
+                    return str(member["peerURLs"][0])
             time.sleep(0.05)
         raise NotCommitted("etcdserver: request timed out")
 
     def run(self) -> None:
-        """Lead, follow, or call an election, until the process ends."""
-        wait = 0.0 if len(self.voters()) == 1 else _patience()
+        """Lead, follow or call elections until the process ends."""
+        wait = 0.0 if len(self.voters()) == 1 else _election_timeout()
         while True:
             if self.leads:
                 self._beat()
                 time.sleep(BEAT_SECONDS)
             elif self.is_voter() and time.monotonic() - self.heard > wait:
                 self.campaign()
-                wait = _patience()
+                wait = _election_timeout()
                 self.heard = time.monotonic()
             else:
                 time.sleep(0.05)
 
     def commit(self) -> None:
-        """Make the state as it is now the newest; returns once a majority has it. Raises NotCommitted."""
+        """Give the present state a new revision and wait until a majority has it. Raises NotCommitted."""
         with self.lock:
             if not self.leads:
                 raise NotCommitted("etcdserver: not the leader")
@@ -115,28 +113,28 @@ class Etcd:
                 raise NotCommitted("etcdserver: request timed out")
 
     def add(self, name: str, peer_url: str, client_url: str) -> None:
-        """A new member, first as a learner. Raises NotCommitted, in etcd's words, when it has to wait."""
+        """Add a member as a learner. Raises NotCommitted with etcd's message if it must wait."""
         with self.lock:
             node = name.rpartition("-")[0]
-            known = [each for each in self.members if each["name"].rpartition("-")[0] == node]
-            if any(each["name"] != name for each in known):
+            known = [member for member in self.members if member["name"].rpartition("-")[0] == node]
+            if any(member["name"] != name for member in known):
                 raise NotCommitted("duplicate node name found, please use a unique name for this node")
             if known:
                 return
-            if any(each.get("isLearner") for each in self.members):
+            if any(member.get("isLearner") for member in self.members):
                 raise NotCommitted("etcdserver: too many learner members in cluster")
-            if not all(self._is_recent(each) for each in self.voters()):
+            if not all(self._is_recent(member) for member in self.voters()):
                 raise NotCommitted("etcdserver: unhealthy cluster")
-            self.members.append(member(name, peer_url, client_url, learner=True))
+            self.members.append(new_member(name, peer_url, client_url, learner=True))
             self.commit()
 
     def remove(self, node: str) -> None:
-        """Take the member of a deleted node out. The caller commits."""
-        kept = [each for each in self.members if each["name"].rpartition("-")[0] != node]
-        self.cluster.state["members"] = kept
+        """Remove the member of a deleted node. The caller commits."""
+        remaining = [member for member in self.members if member["name"].rpartition("-")[0] != node]
+        self.cluster.state["members"] = remaining
 
     def answer(self, path: str, message: dict[str, Any]) -> dict[str, Any]:
-        """What another member asks: to take a state or a sign of life, to vote, to call an election."""
+        """The answer to another member: to a heartbeat, a new state, a vote request, or a call for an election."""
         with self.lock:
             if path == "/vote":
                 return self._vote(message)
@@ -153,7 +151,7 @@ class Etcd:
             return {"term": self.term, "revision": self.revision}
 
     def campaign(self) -> None:
-        """Ask for votes; lead with those of a majority."""
+        """Ask for votes, and lead with those of a majority."""
         with self.lock:
             self._see(self.term + 1, voted=self.id)
             self.leader, term = 0, self.term
@@ -161,7 +159,7 @@ class Etcd:
         answers = self._ask_all("/vote", request)
         if any(answer.get("removed") for answer in answers.values()):
             error("etcd: the member has been permanently removed from the cluster")
-            os._exit(1)  # from a thread: an exception would end that alone
+            os._exit(1)  # an exception would end only this thread
         with self.lock:
             granted = 1 + sum(bool(answer.get("granted")) for answer in answers.values())
             if term == self.term and granted > len(self.voters()) // 2:
@@ -173,14 +171,16 @@ class Etcd:
                     self.leader = 0
 
     def hand_over(self) -> None:
-        """Before an orderly end: let the member that has most call an election at once, as etcd does."""
-        others = [each for each in self.voters() if each["name"] != self.name and self._is_recent(each)]
+        """Before an orderly shutdown, let another member call an election at once, as etcd does."""
+        others = [
+            member for member in self.voters() if member["name"] != self.name and self._is_recent(member)
+        ]
         if self.leads and others:
             self._ask(others[0], "/campaign", {"now": True})
             time.sleep(0.3)
 
     def _vote(self, message: dict[str, Any]) -> dict[str, Any]:
-        if message["candidate"] not in [each["id"] for each in self.members]:
+        if message["candidate"] not in [member["id"] for member in self.members]:
             return {"term": self.term, "removed": self.is_healthy()}
         if message["term"] > self.term:
             self._see(message["term"])
@@ -193,10 +193,10 @@ class Etcd:
         return {"term": self.term, "granted": granted}
 
     def _see(self, term: int, voted: int = 0) -> None:
-        """Remember a term and one's vote in it across a restart."""
+        """Store the term and the vote in it, so that they survive a restart."""
         from .cluster import write
 
-        with self.pen:
+        with self.vote_lock:
             voted = voted or (self.voted if term == self.term else 0)
             if term >= self.term and (term, voted) != (self.term, self.voted):
                 self.term, self.voted = term, voted
@@ -208,7 +208,7 @@ class Etcd:
             if self.leads and not self.is_healthy():
                 info("etcd: stepped down, because quorum is not active")
                 self.leader = 0
-            learners = [each for each in self.members if each.get("isLearner")]
+            learners = [member for member in self.members if member.get("isLearner")]
             if self.leads and learners and self._may_vote(learners[0]):
                 del learners[0]["isLearner"]
                 try:
@@ -217,63 +217,67 @@ class Etcd:
                     learners[0]["isLearner"] = True
 
     def _may_vote(self, learner: Member) -> bool:
-        _, has = self.acknowledged.get(learner["id"], (0.0, []))
-        return has == self.revision and time.time() - learner["added"] > float(switch("learner_seconds"))
+        _, revision = self.acknowledged.get(learner["id"], (0.0, []))
+        return revision == self.revision and time.time() - learner["added"] > float(switch("learner_seconds"))
 
     def _spread(self, with_state: bool) -> bool:
-        """Send a sign of life, with the state to whoever lacks it. Returns whether a majority has the newest state."""
-        with self.lock:  # a copy, because the state may change while it is sent
+        """Send a heartbeat, with the state to members that lack it. Returns whether a majority has the newest state."""
+        with self.lock:  # copies the state, which may change while it is sent
             common = {"term": self.term, "leader": self.id}
             revision, me = self.revision, self.id
-            has = {id: revision_there for id, (_, revision_there) in self.acknowledged.items()}
-            behind = [each["id"] for each in self.members if with_state or has.get(each["id"]) != revision]
-            whole = {**common, "state": json.loads(json.dumps(self.cluster.state))} if behind else common
+            revisions = {id: member_revision for id, (_, member_revision) in self.acknowledged.items()}
+            behind = [
+                member["id"]
+                for member in self.members
+                if with_state or revisions.get(member["id"]) != revision
+            ]
+            full = {**common, "state": json.loads(json.dumps(self.cluster.state))} if behind else common
 
         def message(member: Member) -> dict[str, Any]:
-            return whole if member["id"] in behind else common
+            return full if member["id"] in behind else common
 
-        def take(member: Member, answer: dict[str, Any]) -> None:
+        def record(member: Member, answer: dict[str, Any]) -> None:
             self.acknowledged[member["id"]] = (time.monotonic(), answer["revision"])
             if answer["term"] > self.term:
                 self.leader = 0
                 self._see(answer["term"])
 
         needed = len(self.voters()) // 2 + 1
-        voters = {each["id"] for each in self.voters()}
+        voters = {member["id"] for member in self.voters()}
 
         def enough() -> bool:
-            have = {id for id, (_, has) in self.acknowledged.items() if has == revision} & voters
-            return len(have | ({me} & voters)) >= needed
+            current = {id for id, (_, known) in self.acknowledged.items() if known == revision} & voters
+            return len(current | ({me} & voters)) >= needed
 
         self.acknowledged[me] = (time.monotonic(), revision)
-        self._ask_all("/append", message, take, enough)
+        self._ask_all("/append", message, record, enough)
         return enough()
 
     def _ask_all(
         self,
         path: str,
         message: Any,
-        take: Callable[[Member, dict[str, Any]], None] | None = None,
+        record: Callable[[Member, dict[str, Any]], None] | None = None,
         enough: Callable[[], bool] = lambda: False,
     ) -> dict[int, dict[str, Any]]:
-        """Ask every other member at once; wait for all, for enough, or for RPC_SECONDS."""
+        """Ask all other members in parallel. Waits for all answers, until `enough()`, or for RPC_SECONDS."""
         answers: dict[int, dict[str, Any]] = {}
-        others = [each for each in self.members if each["name"] != self.name]
+        others = [member for member in self.members if member["name"] != self.name]
         done = threading.Semaphore(0)
 
         def ask(member: Member) -> None:
             answer = self._ask(member, path, message(member) if callable(message) else message)
             if answer is not None:
                 answers[member["id"]] = answer
-                if take:
-                    take(member, answer)
+                if record:
+                    record(member, answer)
             done.release()
 
-        for each in others:
-            threading.Thread(target=ask, args=(each,), daemon=True).start()
-        until = time.monotonic() + RPC_SECONDS
+        for member in others:
+            threading.Thread(target=ask, args=(member,), daemon=True).start()
+        deadline = time.monotonic() + RPC_SECONDS
         for _ in others:
-            if enough() or not done.acquire(timeout=max(0.0, until - time.monotonic())):
+            if enough() or not done.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 break
         return dict(answers)
 
@@ -286,27 +290,27 @@ class Etcd:
         return answer
 
     def client(self, url: str) -> Client:
-        """A client for another member, each side showing its certificate."""
+        """A client for another member, with mutual TLS."""
         ca = self.cluster.state["bootstrap"]["files"]["etcd/peer-ca.crt"]
         return Client(url, ca, self.identity)
 
     def _is_recent(self, member: Member) -> bool:
         if member["name"] == self.name:
             return True
-        return time.monotonic() - self.acknowledged.get(member["id"], (-1e9, []))[0] < 2 * _patience()
+        return time.monotonic() - self.acknowledged.get(member["id"], (-1e9, []))[0] < 2 * _election_timeout()
 
 
-def member(name: str, peer_url: str, client_url: str, learner: bool) -> Member:
+def new_member(name: str, peer_url: str, client_url: str, learner: bool) -> Member:
     """A member as etcd lists it."""
-    one: Member = {
+    member: Member = {
         "id": random.getrandbits(63),
         "peerURLs": [peer_url],
         "name": name,
         "clientURLs": [client_url],
     }
-    return {**one, "isLearner": True, "added": time.time()} if learner else one
+    return {**member, "isLearner": True, "added": time.time()} if learner else member
 
 
-def _patience() -> float:
-    """How long a follower waits for a leader's sign of life; at random, so that two rarely campaign at once."""
+def _election_timeout() -> float:
+    """The time that a follower waits for a heartbeat; random, so that two members rarely campaign at once."""
     return float(switch("election_seconds")) * random.uniform(1.0, 1.6)

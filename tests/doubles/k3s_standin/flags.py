@@ -1,6 +1,6 @@
 """The flags of `k3s server` and `k3s agent`, which are also the keys of config.yaml.
 
-Names and kinds are K3s's own command line reference, with its hidden and deprecated flags.
+Names and kinds are from K3s's command line reference, with hidden and deprecated flags.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ ENVIRONMENT = {
     "write-kubeconfig-mode": "K3S_KUBECONFIG_MODE",
 }
 
-# Accepted by no command here, because ignoring them would pretend too much.
+# Refused by every command here, because ignoring them would pretend too much.
 UNSUPPORTED = {
     "datastore-endpoint": "an external datastore",
     "disable-agent": "a server without an agent",
@@ -88,7 +88,7 @@ UNSUPPORTED = {
 
 
 def known(command: str) -> dict[str, str]:
-    """Every flag of a command with its kind."""
+    """Every flag of a command and its kind."""
     kinds = {name: kind for kind, names in KINDS.items() for name in names.split()}
     if command != "agent":
         kinds.update({name: kind for kind, names in SERVER_KINDS.items() for name in names.split()})

@@ -1,6 +1,6 @@
 """SQLite as K3s uses it: one database file in write-ahead mode, open as long as the server runs.
 
-What was written last is in the log beside it: who copies the one file alone has not got it.
+The latest writes are in the log beside it: a copy of the database file alone lacks them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ class Kine:
         self._db.execute("CREATE TABLE IF NOT EXISTS kine (id INTEGER PRIMARY KEY, value TEXT)")
 
     def read(self) -> str:
-        """The newest state, "" for none."""
+        """The newest state; "" if there is none."""
         row = self._db.execute("SELECT value FROM kine WHERE id = 1").fetchone()
         return str(row[0]) if row else ""
 
     def write(self, text: str) -> None:
-        """On disk when it returns."""
+        """Store the state. It is on disk when this returns."""
         self._db.execute("INSERT OR REPLACE INTO kine VALUES (1, ?)", (text,))
 
     def close(self) -> None:

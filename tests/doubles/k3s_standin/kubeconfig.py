@@ -1,4 +1,4 @@
-"""The certificates of a server and its administrator, and the kubeconfig that holds the latter."""
+"""The certificates of a server and its administrator, and the administrator's kubeconfig."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ users:
 
 
 def issue_certificates(settings: Settings, cluster: Cluster, node: Node) -> None:
-    """Write the server's and the administrator's certificates anew: names and addresses may have changed."""
+    """Write new certificates for the server and the administrator, because names and addresses may have changed."""
     tls, files = cluster.folder / "tls", cluster.state["bootstrap"]["files"]
     network = ipaddress.ip_network((settings.items("service-cidr") or ["10.43.0.0/16"])[0])
     names = [
@@ -70,7 +70,7 @@ def issue_certificates(settings: Settings, cluster: Cluster, node: Node) -> None
 
 
 def write_kubeconfig(settings: Settings, cluster: Cluster, port: int) -> None:
-    """Write /etc/rancher/k3s/k3s.yaml, or wherever the settings say."""
+    """Write the kubeconfig to /etc/rancher/k3s/k3s.yaml, or to the path in the settings."""
     path, tls = Path(settings.text("write-kubeconfig", "/etc/rancher/k3s/k3s.yaml")), cluster.folder / "tls"
     mode = settings.text("write-kubeconfig-mode", "600")
     if not mode.isdigit() or set(mode) - set("01234567"):
@@ -90,7 +90,7 @@ def kubeconfig(url: str, ca: str, certificate: str, key: str) -> str:
 
 
 def kubelet_identity(cluster: Cluster, name: str) -> dict[str, str]:
-    """What a new agent is given, so that its kubelet can speak for its node."""
+    """CA, certificate and key for the kubelet of a new agent."""
     key = certs.Key.generate()
     issuer, issuer_name = cluster.ca("client-ca")
     user = f"system:node:{name}"

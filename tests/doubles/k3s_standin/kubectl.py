@@ -1,4 +1,4 @@
-"""`k3s kubectl`: what an installer asks of it. Anything else is refused, never guessed."""
+"""`k3s kubectl` with the commands that an installer needs. It refuses all others."""
 
 from __future__ import annotations
 

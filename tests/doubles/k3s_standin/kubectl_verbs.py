@@ -1,4 +1,4 @@
-"""The verbs of `k3s kubectl`, and the words it prints."""
+"""The verbs of `k3s kubectl` and their output."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Kubectl:
         self.output = options.get("o") or options.get("output") or ""
 
     def ask(self, method: str, path: str, body: Any = None, accept: str = "application/json") -> Any:
-        """Ask the API; what is not a success ends kubectl."""
+        """The API's answer. Ends kubectl unless it is a success."""
         return json.loads(_successful(*self._request(method, path, body, accept)))
 
     def get(self, words: list[str]) -> None:
@@ -54,12 +54,12 @@ class Kubectl:
         else:
             raise KubectlError(f"the stand-in cannot get {' '.join(words)}")
 
-    def cordon(self, names: list[str], wanted: bool) -> None:
-        done = "cordoned" if wanted else "uncordoned"
+    def cordon(self, names: list[str], cordoned: bool) -> None:
+        done = "cordoned" if cordoned else "uncordoned"
         for name in _names(names):
-            already = bool(self.ask("GET", f"/api/v1/nodes/{name}")["spec"].get("unschedulable")) == wanted
+            already = bool(self.ask("GET", f"/api/v1/nodes/{name}")["spec"].get("unschedulable")) == cordoned
             if not already:
-                self.ask("PATCH", f"/api/v1/nodes/{name}", {"spec": {"unschedulable": wanted or None}})
+                self.ask("PATCH", f"/api/v1/nodes/{name}", {"spec": {"unschedulable": cordoned or None}})
             print(f"node/{name} {'already ' if already else ''}{done}")
 
     def drain(self, names: list[str]) -> None:
@@ -113,7 +113,7 @@ class Kubectl:
             listed = "\n".join(f"node/{item['metadata']['name']}" for item in items)
             print(json.dumps(answer, indent=4) if self.output == "json" else listed)
             return
-        from . import tables  # only here: every start of kubectl counts
+        from . import tables  # imported late, because every start of kubectl should be quick
 
         table = self.ask("GET", path, accept="application/json;as=Table;v=v1;g=meta.k8s.io")
         lines = tables.text(table, self.output == "wide").splitlines()

@@ -1,4 +1,4 @@
-"""What a kubelet makes of its arguments on this host: allocatable, and when it refuses to start."""
+"""A kubelet's calculations from its arguments: allocatable, and the reasons to refuse to start."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ KERNEL = {
 
 
 class Kubelet:
-    """Its arguments, read and checked; `check_host` then looks at the host."""
+    """The parsed arguments. `check_host` then checks them against the host."""
 
     def __init__(self, arguments: list[str], data_dir: Path, protect_kernel: bool) -> None:
         self.data_dir = data_dir
         self.arguments = Arguments(arguments)
         self.system = self.arguments.reserved("system-reserved")
         self.kube = self.arguments.reserved("kube-reserved")
-        # K3s's own default when nothing is given has no memory threshold.
+        # K3s's default has no memory threshold.
         defaults = {"imagefs.available": "5%", "nodefs.available": "5%"}
         self.eviction = self.arguments.pairs("eviction-hard") or defaults
         for signal, text in self.eviction.items():
@@ -63,14 +63,14 @@ class Kubelet:
             )
 
     def resources(self) -> tuple[dict[str, str], dict[str, str]]:
-        """Capacity and allocatable, written as the node's status has them."""
+        """Capacity and allocatable in the format of the node's status."""
         capacity = self._capacity()
         reserved = {} if switch("allocatable_wrong") else self._reservations(capacity)
         left = {name: max(Fraction(0), value - reserved.get(name, 0)) for name, value in capacity.items()}
         return self._written(capacity), self._written(left)
 
     def configz(self) -> dict[str, Any]:
-        """The part of the kubelet's running configuration that this stand-in really uses."""
+        """The part of the kubelet's running configuration that this stand-in uses."""
         return {
             "systemReserved": self.arguments.pairs("system-reserved"),
             "kubeReserved": self.arguments.pairs("kube-reserved"),

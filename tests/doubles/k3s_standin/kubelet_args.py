@@ -1,4 +1,4 @@
-"""The kubelet's arguments: their names, their pairs, what may be reserved, and when they are wrong."""
+"""The kubelet's arguments: names, pairs, resources that can be reserved, and errors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,13 @@ NAMES = """
     volume-stats-agg-period
     """
 FLAGS = {*NAMES.split(), *MAPS}
-REFUSED = {"config", "config-dir", "pods-per-core", "reserved-cpus", "root-dir"}  # would change the numbers
+REFUSED = {
+    "config",
+    "config-dir",
+    "pods-per-core",
+    "reserved-cpus",
+    "root-dir",
+}  # would change the numbers
 RESERVABLE = ("cpu", "memory", "ephemeral-storage", "pid")
 SIGNALS = {
     f"{where}.{what}"
@@ -63,11 +69,11 @@ LABEL_NAMESPACES = ("kubelet.kubernetes.io", "node.kubernetes.io")
 
 
 class KubeletError(Exception):
-    """The kubelet would exit with this."""
+    """The message with which the kubelet would exit."""
 
 
 class Arguments:
-    """Arguments by name; a repeated one collects pairs or replaces the value, as the kubelet does."""
+    """Arguments by name. A repeated argument adds pairs or replaces the value, as in the kubelet."""
 
     def __init__(self, arguments: list[str]) -> None:
         self.values: dict[str, list[str]] = {}
@@ -142,7 +148,7 @@ class Arguments:
 
 
 def threshold(signal: str, text: str, capacity: Fraction) -> Fraction:
-    """How much of a capacity an eviction threshold keeps free."""
+    """The amount of a capacity that an eviction threshold keeps free."""
     if signal not in SIGNALS:
         raise KubeletError(f"unsupported eviction signal {signal}")
     try:
@@ -157,5 +163,5 @@ def threshold(signal: str, text: str, capacity: Fraction) -> Fraction:
 
 
 def _float32(value: float) -> float:
-    """The kubelet keeps percentages in 32 bits: 10% of a disk is not quite a tenth."""
+    """A percentage as a 32-bit float, as in the kubelet: 10% of a disk is not exactly a tenth."""
     return float(struct.unpack("f", struct.pack("f", value))[0])

@@ -1,4 +1,4 @@
-"""HTTPS on K3s's ports, TLS with a client certificate that may or must be shown; and HTTP for etcd's metrics.
+"""HTTPS on K3s's ports, with optional or required client certificates, and HTTP for etcd's metrics.
 
 One thread per connection.
 """
@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    # Method, target, headers, body, and whether the client showed a certificate; to status and content.
+    # From method, target, headers, body, and whether the client has a certificate, to status and content.
     Answer = Callable[[str, str, dict[str, str], bytes, bool], tuple[int, Any]]
 
 HANDSHAKE_SECONDS, IDLE_SECONDS = 10, 90
 
 
 class Listener(ThreadingHTTPServer):
-    """Bound when it is made; OSError where the port is taken."""
+    """An HTTP(S) server that is bound at construction. Raises OSError if the port is taken."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -33,12 +33,12 @@ class Listener(ThreadingHTTPServer):
         super().__init__((address, port), _Handler)
 
     def server_bind(self) -> None:
-        """Bind without the parent's look-up of the host's name, which may wait for DNS."""
+        """Bind without the base class's lookup of the host's name, which may wait for DNS."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Shake hands in the connection's own thread, so that a silent client holds up nobody."""
+        """Do the TLS handshake in the connection's thread, so that a silent client does not delay others."""
         request.settimeout(HANDSHAKE_SECONDS)
         if self.context is None:
             with contextlib.suppress(OSError):
@@ -50,7 +50,7 @@ class Listener(ThreadingHTTPServer):
 
 
 def tls(certificate: Path, key: Path, ca: Path, required: bool) -> ssl.SSLContext:
-    """A server's side of TLS that lets in, or insists on, clients with a certificate of `ca`."""
+    """A server's TLS context that accepts or requires client certificates of `ca`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     context.load_verify_locations(ca)

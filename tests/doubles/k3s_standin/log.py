@@ -23,13 +23,13 @@ def error(message: str) -> None:
 
 
 def fatal(message: str) -> NoReturn:
-    """Log and exit 1, as K3s does."""
+    """Log and exit 1, like K3s."""
     _write("fatal", message)
     raise SystemExit(1)
 
 
 def notify(state: str) -> None:
-    """Tell systemd, on a path or an abstract socket; outside systemd do nothing."""
+    """Send a message to systemd's notify socket; do nothing outside systemd."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return

@@ -1,4 +1,4 @@
-"""A host as a Node object: what the kubelet reports about it."""
+"""The Node object that the kubelet reports for this host."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def architecture() -> str:
 
 
 class Node:
-    """This host: made once at a start, reported as often as needed."""
+    """This host's Node object, with the properties it had at the start."""
 
     def __init__(self, settings: Settings, data_dir: Path, roles: list[str]) -> None:
         self.name = (settings.text("node-name") or socket.gethostname()).lower()
@@ -53,7 +53,7 @@ class Node:
             fatal(f"Shutdown request received: kubelet exited: {error}")
 
     def check_host(self) -> None:
-        """End the process where the kubelet would."""
+        """End the process if the kubelet would refuse to start."""
         info(f"Running kubelet {' '.join(self.arguments)}")
         try:
             self.kubelet.check_host()
@@ -61,7 +61,7 @@ class Node:
             fatal(f"Shutdown request received: kubelet exited: {error}")
 
     def registration(self, ready: bool) -> dict[str, Any]:
-        """What registers this node, and later its heartbeat."""
+        """The message that registers this node with a server."""
         labels = {
             "kubernetes.io/arch": architecture(),
             "kubernetes.io/os": "linux",
@@ -144,7 +144,7 @@ def _node_info() -> dict[str, str]:
 
 
 def _default_address() -> str:
-    """The address of the default route; connecting a datagram socket sends nothing."""
+    """The address of the default route, from a connected datagram socket, which sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         try:
             sock.connect(("192.0.2.1", 9))

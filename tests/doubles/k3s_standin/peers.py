@@ -1,4 +1,4 @@
-"""A server's member of etcd as others see it: etcd's peer port, its metrics port, and the file that names both."""
+"""A server's etcd member on the network: the peer port, the metrics port, and etcd's configuration file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .cluster import Cluster, write
-from .etcd import Etcd, NotCommitted, member
+from .etcd import Etcd, NotCommitted, new_member
 from .listener import Listener, tls
 from .log import fatal, info
 from .node import Node
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from .listener import Answer
 
-JOIN_SECONDS, SAY_SECONDS = 2.0, 5.0
+JOIN_SECONDS, LOG_SECONDS = 2.0, 5.0
 
 
 class Peers:
-    """Starts this server's member of etcd, as a new one if it has to."""
+    """Starts this server's etcd member, and joins it to the cluster if it is new."""
 
     def __init__(self, cluster: Cluster, node: Node, expose_metrics: bool) -> None:
         self.cluster, self.node = cluster, node
@@ -38,22 +38,22 @@ class Peers:
         ]
 
     def start(self, token: str, forwarded: Answer) -> None:
-        """Listen, join or go on, and lead or follow in a thread of its own."""
+        """Join if the member is new, listen, start Raft in a thread, and wait until the member votes."""
         name = self._name()
         if self.cluster.joins:
             self._join(name, token)
         if not self.cluster.state["members"]:
-            self.cluster.state["members"] = [member(name, self.peer, self.client, learner=False)]
+            self.cluster.state["members"] = [new_member(name, self.peer, self.client, learner=False)]
         self.cluster.write()
-        if not any(each["name"] == name for each in self.cluster.state["members"]):
+        if not any(member["name"] == name for member in self.cluster.state["members"]):
             fatal(f"etcd: this server is a not a member of the etcd cluster. Expect: {name}={self.peer}")
         etcd = Etcd(self.cluster, name)
         self._listen(etcd, forwarded)
         self.cluster.etcd = etcd
         threading.Thread(target=etcd.run, daemon=True).start()
-        said = 0.0
+        logged = 0.0
         while not (etcd.is_healthy() and etcd.is_voter()):
-            if time.monotonic() - said > SAY_SECONDS and (said := time.monotonic()):
+            if time.monotonic() - logged > LOG_SECONDS and (logged := time.monotonic()):
                 info("Waiting for etcd: no leader, or this server has not yet been promoted to voting member")
             time.sleep(0.02)
 
@@ -64,11 +64,11 @@ class Peers:
         return path.read_text()
 
     def _join(self, name: str, token: str) -> None:
-        wish = {"name": name, "peer": self.peer, "client": self.client}
+        member = {"name": name, "peer": self.peer, "client": self.client}
         while True:
             try:
                 client = trusted(self.cluster.joins, token, "server")
-                code, text = client.request("POST", "/v1-skerry-double/members", wish)
+                code, text = client.request("POST", "/v1-skerry-double/members", member)
             except (JoinError, OSError) as error:
                 code, text = 500, json.dumps({"message": str(error)})
             answer = json.loads(text)
@@ -86,13 +86,13 @@ class Peers:
         own, key = folder / "peer-server-client.crt", folder / "peer-server-client.key"
         context = tls(own, key, folder / "peer-ca.crt", required=True)
         servers = [Listener(self.node.address, self.port, context, _peer_answer(etcd, forwarded))]
-        servers += [Listener(each, self.port + 1, None, _metrics_answer(etcd)) for each in self.metrics]
+        servers += [Listener(address, self.port + 1, None, _metrics_answer(etcd)) for address in self.metrics]
         for server in servers:
             threading.Thread(target=server.serve_forever, daemon=True).start()
         config = {
             "advertise-client-urls": self.client,
             "initial-advertise-peer-urls": self.peer,
-            "listen-metrics-urls": ",".join(f"http://{each}:{self.port + 1}" for each in self.metrics),
+            "listen-metrics-urls": ",".join(f"http://{address}:{self.port + 1}" for address in self.metrics),
             "listen-peer-urls": self.peer,
             "name": etcd.name,
         }
@@ -105,7 +105,7 @@ def _peer_answer(etcd: Etcd, forwarded: Answer) -> Answer:
         method: str, target: str, headers: dict[str, str], body: bytes, certified: bool
     ) -> tuple[int, Any]:
         if (method, target) == ("GET", "/members"):
-            return 200, [{key: each[key] for key in each if key != "added"} for each in etcd.members]
+            return 200, [{key: member[key] for key in member if key != "added"} for member in etcd.members]
         message = json.loads(body)
         if target != "/request":
             return 200, etcd.answer(target, message)
@@ -123,11 +123,9 @@ def _metrics_answer(etcd: Etcd) -> Answer:
         method: str, target: str, headers: dict[str, str], body: bytes, certified: bool
     ) -> tuple[int, Any]:
         if target == "/health":
-            fine = etcd.is_healthy()
-            return (200 if fine else 503), {
-                "health": str(fine).lower(),
-                "reason": "" if fine else "RAFT NO LEADER",
-            }
+            healthy = etcd.is_healthy()
+            reason = "" if healthy else "RAFT NO LEADER"
+            return (200 if healthy else 503), {"health": str(healthy).lower(), "reason": reason}
         lines = (
             f"etcd_server_has_leader {int(bool(etcd.leader))}",
             f"etcd_server_is_leader {int(etcd.leads)}",

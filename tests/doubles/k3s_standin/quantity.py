@@ -1,4 +1,4 @@
-"""Kubernetes quantities: `500m`, `512Mi`, `1e3`; read exactly, written in their canonical form."""
+"""Kubernetes quantities (`500m`, `512Mi`, `1e3`), parsed exactly and written in canonical form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RULE = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKM
 
 
 def parse(text: str) -> Fraction:
-    """The exact value; ValueError with Kubernetes' own text otherwise."""
+    """The exact value. Raises ValueError with Kubernetes' message."""
     match = FORM.match(text)
     if not match:
         raise ValueError(RULE)

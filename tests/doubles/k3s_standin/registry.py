@@ -1,4 +1,4 @@
-"""The nodes of a cluster: registered, heard of, patched, deleted; kept in the datastore."""
+"""The nodes of a cluster in the datastore: registration, heartbeats, patches, deletion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from .cluster import Cluster
 
-SILENT_SECONDS = 40  # as long as the node controller waits for a heartbeat
+SILENT_SECONDS = 40  # the node controller's grace period without a heartbeat
 
 
 class ApiError(Exception):
@@ -21,21 +21,21 @@ class ApiError(Exception):
 
 
 class Registry:
-    """All nodes by name, each with its object, its kubelet's configuration and its password's hash."""
+    """All nodes by name, each with its object, its kubelet's configuration and the hash of its password."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self.cluster, self.begun = cluster, time.monotonic()
+        self.cluster, self.started = cluster, time.monotonic()
         self.seen: dict[str, float] = {}
 
     @property
     def records(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.cluster.state["nodes"]
-        return found
+        records: dict[str, Any] = self.cluster.state["nodes"]
+        return records
 
     def register(self, registration: dict[str, Any]) -> None:
-        """Take a node: new, or known with the same password; labels and taints count only the first time.
+        """Register a new node, or a known one with the same password. Labels and taints count only the first time.
 
-        A known node keeps the status it had, also Ready, until its kubelet reports.
+        A known node keeps its status, even Ready, until its kubelet reports.
         """
         name = registration["node"]["metadata"]["name"]
         proof = hashlib.sha256(registration["password"].encode()).hexdigest()
@@ -54,7 +54,7 @@ class Registry:
         self.seen[name] = time.monotonic()
 
     def beat(self, name: str, status: dict[str, Any]) -> None:
-        """Take a heartbeat; a node that was deleted stays deleted until it starts again."""
+        """Record a heartbeat. A deleted node remains deleted until it starts again."""
         node = self.record(name)["node"]
         self.seen[name] = time.monotonic()
         with self.cluster.lock:
@@ -71,7 +71,7 @@ class Registry:
         return record
 
     def current(self, name: str) -> dict[str, Any]:
-        """A node as of now: unknown when its kubelet has gone silent."""
+        """The node object; its conditions are Unknown if its kubelet has stopped reporting."""
         with self.cluster.lock:
             node: dict[str, Any] = json.loads(json.dumps(self.record(name)["node"]))
         for condition in node["status"]["conditions"] if self.is_silent(name) else []:
@@ -81,10 +81,10 @@ class Registry:
         return node
 
     def is_silent(self, name: str) -> bool:
-        return time.monotonic() - self.seen.get(name, self.begun) > SILENT_SECONDS
+        return time.monotonic() - self.seen.get(name, self.started) > SILENT_SECONDS
 
     def patch(self, name: str, patch: dict[str, Any]) -> None:
-        """RFC 7396: for maps the same as kubectl's strategic merge; lists are replaced as a whole."""
+        """Apply a JSON merge patch (RFC 7396), which equals kubectl's strategic merge except that it replaces lists."""
         with self.cluster.lock:
             record = self.record(name)
             record["node"] = _merge(record["node"], patch)
@@ -99,7 +99,7 @@ class Registry:
             self.cluster.save()
 
     def forget_password(self, secret: str) -> None:
-        """Delete the Secret that holds a node's password, so that a new host may take its name."""
+        """Delete the Secret with a node's password, so that a new host can take its name."""
         name = secret.rpartition(".node-password.k3s")[0]
         with self.cluster.lock:
             if not self.records.get(name, {}).get("proof"):
@@ -111,9 +111,9 @@ class Registry:
 def _merge(value: Any, patch: Any) -> Any:
     if not isinstance(value, dict) or not isinstance(patch, dict):
         return patch
-    kept = {key: item for key, item in value.items() if key not in patch}
+    unchanged = {key: item for key, item in value.items() if key not in patch}
     changed = {key: _merge(value.get(key, {}), item) for key, item in patch.items() if item is not None}
-    return {**kept, **changed}
+    return {**unchanged, **changed}
 
 
 def _keep_transitions(old: dict[str, Any], new: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What the Kubernetes API of the stand-in holds: nodes, lists that are empty, and the way to find them."""
+"""The resources of the stand-in's Kubernetes API: nodes, empty lists, discovery."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def _version(registry: Registry, **_: Any) -> dict[str, str]:
 
 def _nodes(registry: Registry, query: dict[str, str], headers: dict[str, str], **_: Any) -> dict[str, Any]:
     refused = set(query) - {"limit", "fieldSelector", "resourceVersion", "timeoutSeconds"}
-    field, _separator, wanted = query.get("fieldSelector", "").partition("=")
+    field, _separator, selected = query.get("fieldSelector", "").partition("=")
     if refused or (field and field != "metadata.name"):
         raise ApiError(400, f"the stand-in cannot select nodes by {sorted(refused) or field}")
-    items = [registry.current(name) for name in sorted(registry.records) if wanted in ("", name)]
+    items = [registry.current(name) for name in sorted(registry.records) if selected in ("", name)]
     if "as=Table" in headers.get("accept", ""):
         return tables.nodes(items)
     return {"kind": "NodeList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items}
@@ -82,7 +82,7 @@ def _configz(registry: Registry, name: str, **_: Any) -> dict[str, Any]:
 
 
 def _secrets(registry: Registry, **_: Any) -> dict[str, Any]:
-    """Those of the nodes' passwords, which are all that there are; what they hold is not shown."""
+    """The Secrets of node passwords, without their data. There are no others."""
     names = [
         f"{name}.node-password.k3s" for name, record in sorted(registry.records.items()) if record["proof"]
     ]

@@ -1,4 +1,4 @@
-"""`k3s server`: from the settings to a Ready node, in K3s's order."""
+"""`k3s server`: from the settings to a Ready node, in the order of K3s."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _become_ready(api: Api, node: Node) -> None:
 
 
 def _report(api: Api, method: str, name: str, content: object) -> None:
-    """Register, or end the process; but wait for etcd, when that has no leader just now."""
+    """Register the node. Retries while etcd has no leader, and ends the process if it is refused."""
     while True:
         try:
             return api.report(method, name, content)
@@ -112,7 +112,7 @@ def _report(api: Api, method: str, name: str, content: object) -> None:
 
 
 def _beat(api: Api, node: Node, ready: bool) -> None:
-    """A node that was deleted does not come back by itself; a beat that etcd has no leader for is lost."""
+    """Send a heartbeat. It is lost if the node was deleted or etcd has no leader."""
     node.votes = api.cluster.etcd is None or api.cluster.etcd.is_voter()
     with contextlib.suppress(ApiError):
         api.report("POST", node.name, node.status(ready))

@@ -13,7 +13,7 @@ from .log import fatal, info
 
 
 def run(arguments: list[str]) -> int:
-    """Save through the running server, as K3s does; list from the disk."""
+    """`save` asks the running server, as in K3s; `ls` reads the disk."""
     action, rest = (arguments[0], arguments[1:]) if arguments else ("save", [])
     if action.startswith("-"):
         action, rest = "save", arguments

@@ -1,4 +1,4 @@
-"""How a test makes the stand-in slow, broken or lenient.
+"""Switches with which a test makes the stand-in slow, broken or lenient.
 
 Each switch is `SKERRY_DOUBLE_<NAME>` in the environment (which wins) or a key in /etc/skerry-double.json.
 """
@@ -15,25 +15,25 @@ from .log import fatal
 DEFAULTS: dict[str, Any] = {
     "start_seconds": 2.0,  # from start to READY=1; the API answers 503 for the first half
     "ready_seconds": 1.0,  # from READY=1 to a Ready node
-    "election_seconds": 5.0,  # how long etcd's followers wait for their leader; under K3s, too
-    "learner_seconds": 1.0,  # how long a new member of etcd stays without a vote, at least
-    "etcd_port": 2380,  # for members; the one for metrics comes next
-    "token_wait_seconds": 4.0,  # how long a missing token file is waited for
+    "election_seconds": 5.0,  # how long etcd's followers wait for a heartbeat, as in K3s
+    "learner_seconds": 1.0,  # how long at least a new member of etcd remains a learner
+    "etcd_port": 2380,  # between members; metrics are on the next port
+    "token_wait_seconds": 4.0,  # how long to wait for a missing token file
     "fail_start": "",  # a message: log it and exit 1
     "hang": False,  # never READY=1, the API stays at 503
     "never_ready": False,  # API up, READY=1, the node stays NotReady
     "allocatable_wrong": False,  # allocatable equals capacity, whatever is reserved
     "skip_kernel": False,  # protect-kernel-defaults finds nothing (containers share /proc/sys)
     "skip_cgroup": False,  # cgroup v1 is accepted by every version
-    "drain_blocked": "",  # a node: `kubectl drain` of it finds a pod that its disruption budget keeps there
+    "drain_blocked": "",  # a node with a pod that its disruption budget protects from `kubectl drain`
     "unknown_keys": "fatal",  # "skip": warn about unknown keys in a server's config.yaml, as K3s does
-    "only_version": "",  # the file counts for this version alone: a new version fails, the old one runs
-    "node_dir": "/etc/rancher/node",  # where the node password lies: K3s has no flag for it
+    "only_version": "",  # the file applies to this version alone, so that a new version fails where the old one runs
+    "node_dir": "/etc/rancher/node",  # the folder of the node password; K3s has no flag for it
 }
 
 
 def switch(name: str) -> Any:
-    """The value of a switch: from the environment, else from the file, else its default."""
+    """The value of a switch from the environment, else from the file, else its default."""
     text = os.environ.get("SKERRY_DOUBLE_" + name.upper())
     if text is None:
         return _file().get(name, DEFAULTS[name])

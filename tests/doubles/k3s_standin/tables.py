@@ -1,4 +1,4 @@
-"""Nodes as the table that kubectl prints: the API server makes it, clients only align it."""
+"""The table of nodes that kubectl prints: the API server makes it, clients align its columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom a joining node trusts, and what a joining server is given first."""
+"""The trust of a joining node in the cluster, and the CAs that a joining server gets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .log import fatal, warning
 
 
 class JoinError(Exception):
-    """The server cannot be reached, is not ours, or does not want us."""
+    """The server is unreachable, has another CA than the token, or refuses the token."""
 
 
 def secret_of(token: str) -> str:
@@ -28,7 +28,7 @@ def secret_of(token: str) -> str:
 
 
 def trusted(url: str, token: str, user: str) -> Client:
-    """A client that trusts the server's CA: by the hash in a full token, blindly with a short one."""
+    """A client that trusts the server's CA, verified by the hash in a full token, unverified with a short one."""
     _, ca = Client(url).request("GET", "/cacerts")
     actual = hashlib.sha256(ca.encode()).hexdigest()
     if token.startswith("K10"):
@@ -50,7 +50,7 @@ def trusted(url: str, token: str, user: str) -> Client:
 
 
 def bootstrap_of(url: str, token: str) -> dict[str, Any]:
-    """The CAs of the cluster that a server joins; what is wrong ends the process, as with K3s."""
+    """The CAs of the cluster that a server joins. An error ends the process, as in K3s."""
     try:
         code, text = trusted(url, token, "server").request("GET", "/v1-skerry-double/bootstrap")
     except (JoinError, OSError) as error:

@@ -1,6 +1,6 @@
-"""Read the YAML that K3s's config.yaml needs: scalars and lists of scalars under top-level keys.
+"""Parse the YAML that K3s's config.yaml needs: scalars and lists of scalars under top-level keys.
 
-What YAML readers disagree about, or what this reader does not know, is an error: it never guesses.
+YAML that parsers read differently, or that this parser does not know, is an error.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ AMBIGUOUS = re.compile(
 
 
 class YamlError(Exception):
-    """The line cannot be read without guessing."""
+    """The line is ambiguous or not in the subset."""
 
 
 def parse(text: str) -> dict[str, str | list[str]]:
-    """Keys with their values as K3s sees them: everything becomes a string, null an empty one."""
+    """Keys and values as K3s reads them: every value is a string, null is an empty one."""
     values: dict[str, str | list[str]] = {}
-    key, indent, started = "", -1, False  # `key`: may still receive list items
+    key, indent, started = "", -1, False  # `key` may still receive list items
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.rstrip(" ")
         if CONTROL.search(line):
