@@ -12,7 +12,7 @@ files from a recorded run; it is installed from PyPI into its own virtual enviro
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -70,10 +70,10 @@ def _measure_fresh(speed_lab: SpeedLab, delays_ms: list[float], rounds: int, fla
     """Time runs on a fresh host that has the package archives."""
     results: Rows = []
     for delay in delays_ms:
-        report = _reporter(f"fresh, 1 host, {delay:g} ms")
+        title = f"fresh, 1 host, {delay:g} ms"
         with speed_lab.links(1, delay) as links:
             candidates = contenders(speed_lab, links, flavours, fresh=True)
-            costs = measure(rounds, candidates, lambda: lab.restore(NAME, "stocked"), report)
+            costs = measure(title, rounds, candidates, lambda: lab.restore(NAME, "stocked"))
         results += rows(("fresh", "1", f"{delay:g}"), costs)
     return results
 
@@ -87,21 +87,16 @@ def _measure_unchanged(
     # Opens the new hosts' ports in the firewall.
     speed_lab.deploy()
     for delay in delays_ms:
-        report = _reporter(f"no-op, {count} host{'s' if count > 1 else ''}, {delay:g} ms")
+        title = f"no-op, {count} host{'s' if count > 1 else ''}, {delay:g} ms"
         with speed_lab.links(count, delay) as links:
-            report("deploying")
+            log(f"{title}: deploying")
             speed_lab.settle(links)
             candidates = contenders(speed_lab, links, flavours, fresh=False)
-            report("warming up")
-            measure(1, candidates)
-            costs = measure(rounds, candidates, report=report)
+            measure(f"{title}, warm-up", 1, candidates)
+            costs = measure(title, rounds, candidates)
         _insist_on_no_change(costs)
         results += rows(("no-op", str(count), f"{delay:g}"), costs)
     return results
-
-
-def _reporter(title: str) -> Callable[[str], None]:
-    return lambda text: log(f"{title}: {text}")
 
 
 def _insist_on_no_change(costs: dict[str, list[Cost]]) -> None:

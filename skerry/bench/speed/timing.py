@@ -10,6 +10,9 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rich.console import Console
+
+from skerry.local.console import log
 from skerry.local.paths import PROJECT
 
 # Starts the command from a small process, because the kernel counts the parent's memory as the command's.
@@ -58,21 +61,22 @@ def timed(command: Sequence[str], **environment: str) -> Cost:
 
 
 def measure(
-    rounds: int,
-    contenders: dict[str, Contender],
-    before: Callable[[], object] = lambda: None,
-    report: Callable[[str], object] = lambda text: None,
+    title: str, rounds: int, contenders: dict[str, Contender], before: Callable[[], object] = lambda: None
 ) -> dict[str, list[Cost]]:
     """Run each contender once per round, in reverse order in every second round, after `before`.
 
-    What was written earlier is flushed to the disk first, so that no contender waits for another's writes.
+    What was written earlier is flushed to the disk first, so that no contender waits for another's writes. Standard
+    error shows which contender runs, and how long it took.
     """
+    console = Console(stderr=True)
     costs: dict[str, list[Cost]] = {name: [] for name in contenders}
     for number in range(rounds):
         for name in list(contenders)[:: -1 if number % 2 else 1]:
-            before()
-            os.sync()
-            cost = contenders[name]()
+            step = f"{title}: round {number + 1} of {rounds}: {name}"
+            with console.status(step):
+                before()
+                os.sync()
+                cost = contenders[name]()
+            log(f"{step}: {cost.seconds:.2f} s")
             costs[name].append(cost)
-            report(f"round {number + 1} of {rounds}: {name}: {cost.seconds:.2f} s")
     return costs
