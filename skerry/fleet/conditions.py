@@ -63,7 +63,7 @@ def _state(item: dict[str, Any]) -> ObjectState:
     ready = next((condition for condition in conditions if condition.get("type") == "Ready"), {})
     # A condition of an older generation says nothing about the current spec.
     current = status.get("observedGeneration", metadata.get("generation")) == metadata.get("generation")
-    # After its first sentence, SOPS adds for each recipient why its key is missing.
+    # After the first sentence, SOPS lists why the key of every recipient is missing.
     message = re.sub(r" Group \d+: FAILED.*", "", " ".join(str(ready.get("message", "")).split()))
     source = spec.get("sourceRef") or {}
     return ObjectState(

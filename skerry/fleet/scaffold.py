@@ -7,29 +7,21 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from string import Template
 
-from skerry.fleet import metadata, upgrades
+from skerry.fleet import metadata
 from skerry.fleet.kustomization_edit import with_resource
 from skerry.fleet.metadata import App, ClusterMetadata, FleetMetadata, Upgrades
+from skerry.fleet.rendering import OVERLAYS, rendered_files
 from skerry.local.files import replace
 from skerry.local.paths import PROJECT
 from skerry.model.errors import InputError
 from skerry.model.kubernetes_names import check_dns_label
 
-TEMPLATES = Path(__file__).parent / "templates"
 CLUSTERS = {"production": "production", "staging": "staging"}
-OVERLAYS = tuple(sorted(path.name for path in (TEMPLATES / "overlay").iterdir()))
 # The image listens on 8080 as user 101, so that it runs under the restricted Pod Security Standard.
 EXAMPLE = App("docker.io/nginxinc/nginx-unprivileged:1.29.1-alpine", 8080)
 # What a new Git repository of a forge may hold.
 NEW_REPOSITORY_FILES = {".git", "README.md", "LICENSE", ".gitignore"}
-
-
-class _PercentTemplate(Template):
-    """Templates with `%{name}`, because shells, forges and Flux use `$`."""
-
-    delimiter = "%"
 
 
 @dataclass
@@ -116,40 +108,6 @@ def add_upgrades(root: Path, cluster: str, settings: Upgrades) -> Outcome:
         raise InputError(f"{root}: has no cluster {cluster!r}; choose {' or '.join(sorted(fleet.clusters))}")
     fleet.upgrades[cluster] = settings
     return _write(root, fleet)
-
-
-def rendered_files(fleet: FleetMetadata) -> dict[str, str]:
-    """The text of every file of the scaffold, by path."""
-    files = dict(
-        _render(
-            "repository",
-            name=fleet.name,
-            kubernetes=fleet.kubernetes,
-            flux=fleet.flux,
-            skerry_url=fleet.skerry_url,
-        )
-    )
-    for name, app in fleet.apps.items():
-        files |= _render("app", app=name, image=app.image, port=str(app.port))
-    for name, cluster in fleet.clusters.items():
-        apps = "".join(f"\n  - {app}" for app in cluster.apps) or " []"
-        files |= _render("cluster", environment=name, apps=apps)
-        for app_name in cluster.apps:
-            host = f"{app_name}.example.org" if name == "production" else f"{app_name}.{name}.example.org"
-            files |= _render(f"overlay/{cluster.like}", environment=name, app=app_name, host=host)
-    for name, settings in fleet.upgrades.items():
-        files |= _render("upgrades", environment=name, **upgrades.template_values(settings))
-    return files
-
-
-def _render(tree: str, **values: str) -> Iterator[tuple[str, str]]:
-    """The path and text of each file that a folder of templates makes."""
-    folder = TEMPLATES / tree
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            name = str(path.relative_to(folder)).replace("ENVIRONMENT", values.get("environment", ""))
-            name = name.replace("APP", values.get("app", ""))
-            yield name, _PercentTemplate(path.read_text()).substitute(values)
 
 
 def _write(root: Path, fleet: FleetMetadata, only: str = "") -> Outcome:

@@ -1,8 +1,8 @@
 """Find the programs that Skerry runs on this machine, or install them.
 
 In this order: the pinned release in the air-gap folder, whose checksum must be that of artifacts.lock.yaml; this
-project's virtual environment (sops, pinned by requirements.lock); PATH; for age, Git, SSH and kustomize the archive of
-the distribution, whose signature apt verifies. Installing is announced on standard error.
+project's virtual environment (sops, pinned by requirements.lock); PATH; for age, Git and SSH a package of the
+distribution. Installing is announced on standard error.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import functools
 import json
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -33,9 +32,6 @@ PACKAGES = {
     "ssh-keygen": "openssh-client",
     "sshd": "openssh-server",
 }
-# The first kustomize with `labels`, `patches` with a target and `components`. kubectl has it since 1.27.
-OLDEST_KUSTOMIZE = 5
-DEBIAN = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main\n"
 
 
 @functools.cache
@@ -61,32 +57,6 @@ def flux_version() -> str:
     if done.returncode:
         raise RuntimeError(f"flux version: {_last_line(done.stderr)}")
     return str(json.loads(done.stdout)["flux"]).removeprefix("v")
-
-
-@functools.cache
-def kustomize() -> tuple[str, ...]:
-    """The command that renders a folder: `kubectl kustomize` or `kustomize build`, of kustomize 5 or newer."""
-    if (kubectl := shutil.which("kubectl")) and _kustomize_major(
-        kubectl, "version", "--client"
-    ) >= OLDEST_KUSTOMIZE:
-        return (kubectl, "kustomize")
-    for program in (shutil.which("kustomize"), TOOLS / "kustomize" / "usr" / "bin" / "kustomize"):
-        if (
-            program
-            and Path(program).is_file()
-            and _kustomize_major(str(program), "version") >= OLDEST_KUSTOMIZE
-        ):
-            return (str(program), "build")
-    return (str(_kustomize_from_debian()), "build")
-
-
-def _kustomize_major(*command: str) -> int:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    # Debian's build, which is 5 since Debian 13, has no version.
-    if "(devel)" in done.stdout:
-        return OLDEST_KUSTOMIZE
-    match = re.search(r"(?:Kustomize Version: )?v(\d+)\.\d+\.\d+\s*$", done.stdout.strip())
-    return int(match[1]) if match else 0
 
 
 def _from_folder(name: str) -> Path | None:
@@ -139,36 +109,6 @@ def _unpacked(artifact: Artifact, release: Path, sha256: str) -> Path:
     return program
 
 
-def _kustomize_from_debian() -> Path:
-    """kustomize from the package of Debian 13, unpacked into .skerry/tools. Raises InputError if that fails."""
-    apt, keyring = shutil.which("apt-get"), Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-    if not apt or not keyring.is_file() or platform.machine() not in ("x86_64", "aarch64"):
-        raise InputError(
-            "kubectl 1.27 or newer is needed to render overlays; see https://kubernetes.io/docs/tasks/tools/"
-        )
-    state = TOOLS / "apt"
-    for folder in ("lists/partial", "archives/partial"):
-        (state / folder).mkdir(parents=True, exist_ok=True)
-    (state / "sources.list").write_text(DEBIAN)
-    options = [
-        f"Dir::Etc::sourcelist={state}/sources.list",
-        "Dir::Etc::sourceparts=-",
-        f"Dir::State::lists={state}/lists",
-    ]
-    options += [f"Dir::Cache={state}", "APT::Sandbox::User=root", "Acquire::Languages=none"]
-    command = [apt, *(word for option in options for word in ("-o", option))]
-    report("kubectl 1.27 or newer is not installed: unpacking Debian 13's kustomize into .skerry/tools")
-    for action in (["update"], ["download", "kustomize"]):
-        _checked([*command, *action], cwd=state, remedy="install kubectl 1.27 or newer")
-    package = max(state.glob("kustomize_*.deb"), key=lambda path: path.stat().st_mtime)
-    part, unpacked = TOOLS / f".kustomize.{os.getpid()}", TOOLS / "kustomize"
-    _checked(
-        ["dpkg-deb", "--extract", str(package), str(part)], cwd=state, remedy="install kubectl 1.27 or newer"
-    )
-    part.rename(unpacked)
-    return unpacked / "usr" / "bin" / "kustomize"
-
-
 def _apt(package: str) -> None:
     """Install a package if this is a Debian-like system and the user is root."""
     if not shutil.which("apt-get") or os.geteuid() != 0:
@@ -177,11 +117,11 @@ def _apt(package: str) -> None:
     command = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=300"]
     install = [*command, "install", "-y", "--no-install-recommends", package]
     if subprocess.run(install, capture_output=True, check=False).returncode:
-        _checked([*command, "update"], remedy=f"install {package}")
-        _checked(install, remedy=f"install {package}")
+        run_checked([*command, "update"], remedy=f"install {package}")
+        run_checked(install, remedy=f"install {package}")
 
 
-def _checked(command: list[str], remedy: str, cwd: Path = PROJECT) -> None:
+def run_checked(command: list[str], remedy: str, cwd: Path = PROJECT) -> None:
     """Run a command. Raises InputError with the last line of its errors if it fails."""
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode:

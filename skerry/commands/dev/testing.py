@@ -54,12 +54,13 @@ def _no_real_k3s() -> str:
 
 def _no_fleet_tools() -> str:
     from skerry.local import tools
+    from skerry.local.kustomize import kustomize
 
     try:
         # As root, `find` installs a missing package.
         for name in ("age-keygen", "git", "sops", "ssh", "sshd"):
             tools.find(name)
-        tools.kustomize()
+        kustomize()
     except InputError as error:
         return str(error)
     return ""

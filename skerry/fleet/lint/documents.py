@@ -1,4 +1,4 @@
-"""The files of a repository, their YAML documents, and the findings about them."""
+"""The files of a repository and their YAML documents."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from skerry.fleet.lint.finding import LintFinding
 from skerry.model.errors import InputError
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -42,24 +43,6 @@ _Loader.yaml_implicit_resolvers = {
     ]
     for first, resolvers in LOADER.yaml_implicit_resolvers.items()
 }
-
-
-@dataclass(frozen=True)
-class LintFinding:
-    """What is wrong: the rule that found it, the file and line, the problem, and how to correct it.
-
-    `level` is "error" or "warning"; warnings do not change the exit code.
-    """
-
-    rule: str
-    file: str
-    line: int
-    problem: str
-    remedy: str
-    level: str = "error"
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.problem}; {self.remedy}"
 
 
 @dataclass(frozen=True)

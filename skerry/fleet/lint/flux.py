@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from skerry.fleet import sops_config
 from skerry.fleet.lint import leaks, manifests, patches
-from skerry.fleet.lint.documents import Document, LintFinding, SourceFile, line_of
+from skerry.fleet.lint.documents import Document, SourceFile, line_of
+from skerry.fleet.lint.finding import LintFinding
 from skerry.fleet.lint.render import KUSTOMIZATION_NAMES, referenced
 from skerry.fleet.lint.repository import Repository
 

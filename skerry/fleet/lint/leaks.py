@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from skerry.fleet.lint.documents import Document, LintFinding, SourceFile, line_of, parse
+from skerry.fleet.lint.documents import Document, SourceFile, line_of, parse
+from skerry.fleet.lint.finding import LintFinding
 from skerry.model.errors import InputError
 
 RULE = "leak"

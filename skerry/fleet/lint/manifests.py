@@ -7,7 +7,8 @@ from typing import Any
 
 from skerry.fleet import sops_config
 from skerry.fleet.lint import leaks
-from skerry.fleet.lint.documents import Document, LintFinding, SourceFile, line_of
+from skerry.fleet.lint.documents import Document, SourceFile, line_of
+from skerry.fleet.lint.finding import LintFinding
 from skerry.model.kubernetes_names import DNS_LABEL, DNS_SUBDOMAIN
 
 # Removed from Flux: kustomize and source v1beta1, helm v2beta1 in 2.7; source and kustomize v1beta2, helm v2beta2

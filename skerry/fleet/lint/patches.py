@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from skerry.fleet.lint.documents import Document, LintFinding, SourceFile
+from skerry.fleet.lint.documents import Document, SourceFile
+from skerry.fleet.lint.finding import LintFinding
 from skerry.fleet.lint.render import below, is_remote
 
 RULE = "patch"

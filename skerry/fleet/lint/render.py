@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from skerry.fleet.lint.documents import Document, LintFinding, SourceFile, parse
-from skerry.local import tools
+from skerry.fleet.lint.documents import Document, SourceFile, parse
+from skerry.fleet.lint.finding import LintFinding
+from skerry.local.kustomize import kustomize
 from skerry.model.errors import InputError
 
 KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
@@ -65,7 +66,7 @@ def is_remote(entry: str) -> bool:
 
 def render(root: Path, folders: list[str]) -> list[Rendered]:
     """Render folders concurrently. Raises InputError if there is no kustomize."""
-    command = tools.kustomize()
+    command = kustomize()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 2)) as pool:
         return list(pool.map(lambda folder: _render(root, folder, command), folders))
 

@@ -7,7 +7,8 @@ import binascii
 from collections.abc import Iterator
 from typing import Any
 
-from skerry.fleet.lint.documents import Document, LintFinding
+from skerry.fleet.lint.documents import Document
+from skerry.fleet.lint.finding import LintFinding
 from skerry.fleet.lint.leaks import REMEDY, RULE, is_harmless, is_sops_text, leaves
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from skerry.fleet import metadata
 from skerry.fleet.lint import flux, leaks, manifests, rendered_leaks
-from skerry.fleet.lint.documents import Document, LintFinding, SourceFile, read_repository
+from skerry.fleet.lint.documents import Document, SourceFile, read_repository
+from skerry.fleet.lint.finding import LintFinding
 from skerry.fleet.lint.render import Rendered, find_kustomizations, overlays, render
 from skerry.fleet.lint.repository import Repository
 from skerry.fleet.lint.schemas import Catalogue
@@ -60,7 +61,9 @@ def lint(root: Path) -> LintReport:
         catalogue = Catalogue(fleet.kubernetes, fleet.flux, documents)
         rendered = rendering.result()
     report.overlays = len(rendered)
-    findings += _check_rendered(repository, rendered, leaky=any(each.rule == leaks.RULE for each in findings))
+    findings += _check_rendered(
+        repository, rendered, leaky=any(finding.rule == leaks.RULE for finding in findings)
+    )
     findings += _check_schemas(catalogue, repository, rendered, report)
     report.findings = sorted(
         set(findings), key=lambda finding: (finding.level, finding.file, finding.line, finding.problem)
