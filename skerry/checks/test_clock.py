@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
+from skerry.model.preparation.clock import UNITS
 from skerry.model.settings.settings import Settings
-from skerry.phases.clock import UNITS
 
 
 @pytest.fixture

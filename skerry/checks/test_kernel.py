@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from skerry.phases.kernel import FILES, MODULES, SYSCTLS
+from skerry.model.preparation.kernel import FILES, MODULES, SYSCTLS
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -1,7 +1,7 @@
 from typing import Any
 
+from skerry.model.preparation.packages import REQUIRED
 from skerry.model.settings.settings import Settings
-from skerry.phases.packages import REQUIRED
 
 
 def test_every_required_package_is_installed(host: Any, settings: Settings) -> None:

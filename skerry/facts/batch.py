@@ -1,15 +1,14 @@
-"""What operations decide from: a host's facts, read together and kept until something changes on that host.
+"""Facts of a host, read together in one remote execution and cached until an operation changes that host.
 
-This is the one place where what Skerry does to a host leans on how pyinfra works inside (skerry/runner/economy.py is
-about speed alone). tests/unit/facts/test_batch.py drives the installed pyinfra through it, and fails when a release
-works another way:
+This module depends on how pyinfra works inside. tests/unit/facts/test_batch.py runs the installed pyinfra through it,
+and fails if a release works in another way:
 
-- `host.get_fact` runs its command each time it is asked. pyinfra keeps nothing, so what is kept is kept here.
-- `_stdin` of a fact goes to the remote shell: the script stands in no argv and is bound by no limit of one.
-- An operation asks for its facts at its beginning, then changes the host. Once it has ended, its
-  `operation_meta.executed` says whether it ran anything there, also when that failed.
-- With `state.check_for_changes` pyinfra evaluates every operation once before `state.is_executing`, and may ask a
-  person in between; without it, nothing but this run comes between a look and the change.
+- `host.get_fact` runs its command each time. pyinfra caches nothing, so the cache is here.
+- `_stdin` of a fact goes to the remote shell: the script stands in no argv and is not limited by one's length.
+- An operation reads its facts at its beginning, then changes the host. Once it has ended, its
+  `operation_meta.executed` says whether it ran anything there, also if that failed.
+- With `state.check_for_changes`, pyinfra evaluates every operation once before `state.is_executing`, and may prompt
+  the user in between. Without it, nothing but this run happens between reading a fact and changing the host.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
-from pyinfra import host, state
+from pyinfra import host, inventory, state
 from pyinfra.api import Host
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.facts import FactBase
@@ -27,48 +26,49 @@ from pyinfra.context import ctx_host
 
 from skerry.facts.script import COMMON, ScriptFact
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
-MARK = "@@skerry-fact "
+SEPARATOR = "@@skerry-fact "
 
 
 class FactBatch(FactBase[list[list[str]]]):
-    """What the scripts that come on standard input say, in order."""
+    """The output of each of the scripts that `join_scripts` has joined; the joined script comes on standard input."""
 
     def command(self) -> str:
         return "sh"
 
     def process(self, output: list[str]) -> list[list[str]]:
-        return split(output)
+        return split_output(output)
 
 
-def join(scripts: Iterable[str]) -> str:
-    """One script that runs several side by side, each in a shell of its own, what they share sent once.
+def join_scripts(scripts: Iterable[str]) -> str:
+    """One script that runs several in parallel, each in a subshell, with their common part sent once.
 
-    They are the stages of a pipeline: each says its own, then hands on what those after it in order have said.
+    They run as one pipeline. Each stage prints its output, then copies the next stage's, so that order is kept.
     """
     stages = [
-        f"{{\n(\nprintf '\\n%s\\n' '{MARK}'\n{each.removeprefix(COMMON)}\n) < /dev/null\ncat\n}}"
-        for each in scripts
+        f"{{\n(\nprintf '\\n%s\\n' '{SEPARATOR}'\n{script.removeprefix(COMMON)}\n) < /dev/null\ncat\n}}"
+        for script in scripts
     ]
     return "\n".join([COMMON, "cat < /dev/null |", " |\n".join(reversed(stages)), "true"])
 
 
-def split(output: Iterable[str]) -> list[list[str]]:
-    """What each of the joined scripts printed, whatever its last line ended with."""
-    said: list[list[str]] = []
+def split_output(output: Iterable[str]) -> list[list[str]]:
+    """The output of each joined script, whether or not its last line ended with a newline."""
+    outputs: list[list[str]] = []
     for line in output:
-        if line == MARK:
-            if said and said[-1][-1:] == [""]:
-                said[-1].pop()  # the mark's own
-            said.append([])
-        elif said:
-            said[-1].append(line)
-    return said
+        if line == SEPARATOR:
+            # The separator begins with a newline of its own.
+            if outputs and outputs[-1][-1:] == [""]:
+                outputs[-1].pop()
+            outputs.append([])
+        elif outputs:
+            outputs[-1].append(line)
+    return outputs
 
 
 class FactResult(NamedTuple):
-    """What a script said, and this machine's clock before it began and after it ended, in seconds since 1970."""
+    """A script's output, and this machine's clock before and after it ran, in seconds since 1970."""
 
     lines: list[str]
     begun: float
@@ -76,7 +76,7 @@ class FactResult(NamedTuple):
 
 
 class FactQuery(NamedTuple):
-    """A fact and the arguments it was asked with."""
+    """A fact with its arguments."""
 
     fact: type[ScriptFact[Any]]
     arguments: dict[str, Any]
@@ -87,104 +87,108 @@ class FactQuery(NamedTuple):
 
 
 class Unread(PyinfraError):
-    """A host did not say what was asked of it."""
+    """A host's facts could not be read."""
 
 
 class StateVersion(NamedTuple):
-    """When a host was read. Two readings of one moment would be the same, as far as this run knows."""
+    """Cache key of a fact: whether the user was prompted since, and how many operations have changed the host."""
 
-    asked: bool  # a person may have thought about it since the operations were first evaluated
-    changes: int  # operations of this run that have run something on the host
+    prompted: bool
+    changes: int
 
 
-def now() -> StateVersion:
-    """The moment on the host at hand."""
+def current_version() -> StateVersion:
+    """The state version of the current host."""
     metas = [data.operation_meta for data in state.ops[ctx_host.get()].values()]
     changes = sum(meta.is_complete() and meta.executed for meta in metas)
     return StateVersion(state.is_executing and state.check_for_changes, changes)
 
 
-class BatchedFact(Generic[T]):
-    """A fact of the host at hand, as it is when the calling operation begins.
+class BatchedFact(Generic[T_co]):
+    """A fact of the host that is current when this is made.
 
-    The first snapshot that is asked reads all of its host's in one remote execution. They hold until an operation
-    has changed anything there; from then on each is read by itself, when it is asked and has not been since.
+    The first time one is read, all facts of its host are read in one remote execution. They are cached until an
+    operation has changed the host; after that, each is read again by itself, when it is used.
     """
 
     _of_host: ClassVar[WeakKeyDictionary[Host, list[BatchedFact[Any]]]] = WeakKeyDictionary()
 
-    def __init__(self, fact: type[ScriptFact[T]], **arguments: Any) -> None:
-        self._question = FactQuery(fact, arguments)
-        self._moment: StateVersion | None = None
-        self._value: T
-        self._found: dict[bool, T] = {}
+    def __init__(self, fact: type[ScriptFact[T_co]], **arguments: Any) -> None:
+        self._query = FactQuery(fact, arguments)
+        self._host_name = host.name
+        self._version: StateVersion | None = None
+        self._value: T_co
+        self._first: dict[bool, T_co] = {}
         self._siblings = self._of_host.setdefault(ctx_host.get(), [])
         self._siblings.append(self)
 
-    def current(self) -> T:
-        moment = now()
-        if self._moment != moment:
-            self._read(
-                [self] if moment.changes else [each for each in self._siblings if each._moment != moment]
-            )
-        self._found.setdefault(state.is_executing, self._value)
-        return self._value
+    def current(self) -> T_co:
+        """The fact as it is when the calling operation begins."""
+        with ctx_host.use(inventory.get_host(self._host_name)):
+            version = current_version()
+            if self._version != version:
+                outdated = [sibling for sibling in self._siblings if sibling._version != version]
+                self._read([self] if version.changes else outdated)
+            self._first.setdefault(state.is_executing, self._value)
+            return self._value
 
-    def at_start(self) -> T:
-        """As it was when the run first asked for it, before its own phase changed anything."""
-        if state.is_executing not in self._found:
+    def at_start(self) -> T_co:
+        """The fact as it was when the run first used it, before its own phase changed anything."""
+        if state.is_executing not in self._first:
             self.current()
-        return self._found[state.is_executing]
+        return self._first[state.is_executing]
 
     @staticmethod
-    def _read(snapshots: Sequence[BatchedFact[Any]]) -> None:
-        moment, readings = now(), read([each._question for each in snapshots])
-        for each, reading in zip(snapshots, readings, strict=True):
-            each._value, each._moment = each._question.fact().process(reading.lines), moment
+    def _read(facts: Sequence[BatchedFact[Any]]) -> None:
+        version, results = current_version(), read([fact._query for fact in facts])
+        for fact, result in zip(facts, results, strict=True):
+            fact._value, fact._version = fact._query.fact().process(result.lines), version
 
 
-# By host: what has been read of it ahead of anybody's asking, by script. Waits for it where it is under way.
-_ahead: WeakKeyDictionary[Host, Callable[[], Mapping[str, FactResult]]] = WeakKeyDictionary()
-# By host: what was asked of it before anything changed there.
-_asked: WeakKeyDictionary[Host, list[FactQuery]] = WeakKeyDictionary()
+# Per host: prefetched fact output by script. Calling it waits for the prefetch.
+_prefetched: WeakKeyDictionary[Host, Callable[[], Mapping[str, FactResult]]] = WeakKeyDictionary()
+# Per host: what was read before anything changed there.
+_queries: WeakKeyDictionary[Host, list[FactQuery]] = WeakKeyDictionary()
 
 
-def expect(readings: Callable[[], Mapping[str, FactResult]]) -> None:
-    """Have what is asked of the host at hand answered by these where the script is the same, until it is changed."""
-    _ahead[ctx_host.get()] = readings
+def use_prefetched(results: Callable[[], Mapping[str, FactResult]]) -> None:
+    """Serve the current host's facts from these results, by script, until an operation changes the host."""
+    _prefetched[ctx_host.get()] = results
 
 
-def asked() -> list[FactQuery]:
-    """What has been asked of the host at hand before anything changed there."""
-    return _asked.get(ctx_host.get(), [])
+def queries_before_changes() -> list[FactQuery]:
+    """What has been read of the current host before anything changed there."""
+    return _queries.get(ctx_host.get(), [])
 
 
-def read(questions: Sequence[FactQuery]) -> list[FactResult]:
-    """What the host at hand answers, in one remote execution, or none. Raises Unread when it does not.
+def read(queries: Sequence[FactQuery]) -> list[FactResult]:
+    """Read facts of the current host in one remote execution, or in none if all are prefetched. Raises Unread.
 
-    While a run executes, the error is the operation's (deploy.operations.operation): pyinfra would leave the host
-    out, and the operation would go on with nothing.
+    While operations execute, skerry.operations.operation handles Unread. pyinfra's own error handling would take the
+    host out of the run and let the operation continue without the fact.
     """
-    readings: Mapping[str, FactResult] = {}
-    if now() == StateVersion(asked=False, changes=0):
-        mine = ctx_host.get()
-        _asked.setdefault(mine, []).extend(questions)
-        readings = _ahead[mine]() if mine in _ahead else {}
-    scripts = [each.script for each in questions]
-    if missing := [each for each in dict.fromkeys(scripts) if each not in readings]:
-        readings = {**readings, **_ask(missing)}
-    return [readings[each] for each in scripts]
+    results: Mapping[str, FactResult] = {}
+    if current_version() == StateVersion(prompted=False, changes=0):
+        current_host = ctx_host.get()
+        _queries.setdefault(current_host, []).extend(queries)
+        results = _prefetched[current_host]() if current_host in _prefetched else {}
+    scripts = [query.script for query in queries]
+    if missing := [script for script in dict.fromkeys(scripts) if script not in results]:
+        results = {**results, **_run(missing)}
+    return [results[script] for script in scripts]
 
 
-def _ask(scripts: Sequence[str]) -> dict[str, FactResult]:
+def _run(scripts: Sequence[str]) -> dict[str, FactResult]:
     begun = time.time()
-    said = host.get_fact(FactBatch, _stdin=join(scripts), _ignore_errors=state.is_executing)
-    if said is None or len(said) != len(scripts):
+    outputs = host.get_fact(FactBatch, _stdin=join_scripts(scripts), _ignore_errors=state.is_executing)
+    if outputs is None or len(outputs) != len(scripts):
         raise Unread(f"{host.name}: its facts could not be read, see above; run it again to go on")
-    return answers(scripts, said, begun)
+    return results_by_script(scripts, outputs, begun)
 
 
-def answers(scripts: Sequence[str], said: Sequence[list[str]], begun: float) -> dict[str, FactResult]:
-    """What the joined scripts have said just now, by script."""
+def results_by_script(
+    scripts: Sequence[str], outputs: Sequence[list[str]], begun: float
+) -> dict[str, FactResult]:
+    """The results of joined scripts that have just ended, by script."""
     ended = time.time()
-    return {script: FactResult(lines, begun, ended) for script, lines in zip(scripts, said, strict=True)}
+    return {script: FactResult(lines, begun, ended) for script, lines in zip(scripts, outputs, strict=True)}

@@ -45,7 +45,10 @@ if [ -s $full ]; then
 fi
 section cluster; sed -n 's/^K10\([0-9a-f]*\)::.*/\1/p' $full 2>/dev/null
 
-section drained; cat /var/lib/skerry/upgrading 2>/dev/null
+# The node that Skerry has cordoned, unless the reboot window drains it at this moment and uncordons it by itself.
+section drained
+cordoned=$(cat /var/lib/skerry/cordoned /var/lib/skerry/upgrading 2>/dev/null | head -n 1)
+[ -z "$cordoned" ] || [ "$(systemctl show skerry-reboot -p ActiveState --value)" = activating ] || echo "$cordoned"
 section restore; cat /var/lib/skerry/restore/wanted 2>/dev/null && echo # what comes next starts a line of its own
 
 section unit; printf '%s\n' "$active" "$enabled" "$reload"

@@ -21,11 +21,11 @@ BEFORE = f"{STATE}/before"
 GUARD_STATE = f"{STATE}/guard"
 """Folder of an armed rollback; it exists from the change until the change is confirmed or rolled back."""
 
-UPGRADE_CORDON = f"{STATE}/upgrading"
-"""The name of the node that a deploy has cordoned to restart K3s, and may therefore uncordon."""
+CORDON = f"{STATE}/cordoned"
+"""The name of the node that Skerry has cordoned, and may therefore uncordon (skerry/model/k3s/drain.py)."""
 
-REBOOT_CORDON = f"{STATE}/cordoned"
-"""The name of the node that a reboot has cordoned, and may therefore uncordon."""
+FORMER_CORDON = f"{STATE}/upgrading"
+"""The same from a run of Skerry 0.1 that upgraded K3s. It is read and removed, but no longer written."""
 
 RESTORE = f"{STATE}/restore"
 """Folder on the first server: the datastore to restore, and `wanted`, which requests the restore."""

@@ -1,8 +1,9 @@
-"""Operations of our own: how a host changes where pyinfra has no operation for it."""
+"""How a host is changed, where pyinfra has no operation of its own for it."""
 
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Callable, Generator, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeAlias
@@ -16,32 +17,32 @@ from pyinfra.api.operation import PyinfraOperation
 from skerry.facts.batch import Unread
 
 Commands: TypeAlias = Generator[PyinfraCommand, None, None]
-"""What an operation yields, in order; nothing when the host is as wanted."""
+"""The commands that an operation yields, in order; none if the host is as wanted."""
 
 P = ParamSpec("P")
 
 
 def operation(commands: Callable[P, Commands]) -> PyinfraOperation[P]:
-    """pyinfra's operation, whose shell commands go to the host together.
+    """pyinfra's `operation`, with consecutive shell commands sent to the host as one.
 
-    It fails on a host that cannot be read any more, which alone then leaves the run. pyinfra itself takes an exception
-    between two commands for the end of the run on every host.
+    If the host's facts cannot be read, the operation fails on that host, which leaves the run. pyinfra itself would
+    end the run on every host, because it takes an exception between two commands for a fault in the deploy.
     """
 
     @wraps(commands)
-    def whole(*args: P.args, **kwargs: P.kwargs) -> Commands:
+    def batched(*args: P.args, **kwargs: P.kwargs) -> Commands:
         try:
-            yield from together(commands(*args, **kwargs))
+            yield from join_commands(commands(*args, **kwargs))
         except Unread:
             if not state.is_executing:
                 raise
             yield FunctionCommand(_fail, (), {})
 
-    return pyinfra_operation()(whole)
+    return pyinfra_operation()(batched)
 
 
-def together(commands: Iterable[PyinfraCommand]) -> Commands:
-    """Shell commands that follow each other as one, which ends with the first that fails."""
+def join_commands(commands: Iterable[PyinfraCommand]) -> Commands:
+    """Join consecutive shell commands into one, which ends at the first that fails."""
     batch: list[StringCommand] = []
     for command in commands:
         if isinstance(command, StringCommand) and set(command.connector_arguments) <= {"_stdin"}:
@@ -57,24 +58,34 @@ def _joined(batch: list[StringCommand]) -> Commands:
     if len(batch) < 2:
         yield from batch
         return
-    parts = [(each.get_raw_value(), str(each.connector_arguments.get("_stdin") or "")) for each in batch]
-    yield StringCommand("sh", _stdin=join(parts))
+    pairs = [
+        (command.get_raw_value(), str(command.connector_arguments.get("_stdin") or "")) for command in batch
+    ]
+    yield StringCommand("sh", _stdin=join_script(pairs))
 
 
-def join(batch: Iterable[tuple[str, str]]) -> str:
-    """A script that runs commands, each with its standard input. Nothing runs before all of it has arrived."""
-    return "\n".join(["{", *[_part(command, stdin) for command, stdin in batch], "}", ""])
+def join_script(batch: Iterable[tuple[str, str]]) -> str:
+    """A script that runs (command, standard input) pairs. The braces make the shell read it all before it starts."""
+    return "\n".join(["{", *[_subshell(command, stdin) for command, stdin in batch], "}", ""])
 
 
-def _part(command: str, stdin: str) -> str:
+def _subshell(command: str, stdin: str) -> str:
     if not stdin:
         return f"(\n{command}\n) < /dev/null || exit"
     end = f"END-{hashlib.sha256(stdin.encode()).hexdigest()[:16]}"
     return f"(\n{command}\n) << '{end}' || exit\n{stdin.removesuffix(chr(10))}\n{end}"
 
 
-def as_root(host: Host, command: str, **options: Any) -> tuple[bool, Any]:
-    """Run a command between pyinfra's own: whether it went well, and what it said. `options` are pyinfra's."""
+def refuse(reason: str) -> StringCommand:
+    """A command that fails the operation with one line."""
+    return StringCommand(f"echo {shlex.quote(reason)} >&2; exit 1")
+
+
+def run_as_root(host: Host, command: str, **options: Any) -> tuple[bool, Any]:
+    """Run a command at once, from within a FunctionCommand. Returns whether it succeeded, and its output.
+
+    `options` are those of pyinfra's `run_shell_command`.
+    """
     return host.run_shell_command(StringCommand(command), _sudo=bool(host.data.get("_sudo")), **options)
 
 

@@ -1,4 +1,4 @@
-"""Changes that could lock everybody out: armed with a rollback on the host, proven over a new connection."""
+"""Changes that could lock everyone out: rolled back by the host itself unless a new connection confirms them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pyinfra.api.exceptions import ConnectError
 from skerry.local.waiting import remaining_problem
 from skerry.model.files import File
 from skerry.model.host_paths import GUARD
-from skerry.operations import Commands, as_root
-from skerry.operations.files import write_script
+from skerry.operations import Commands, run_as_root
+from skerry.operations.files import write_command
 
 
 def guarded(
@@ -27,33 +27,32 @@ def guarded(
     seconds: int,
     remedy: str,
 ) -> Commands:
-    """The commands that make `files` stand and `absent` go, then `check` and `follow` run, then prove or take back.
+    """Write `files` and remove `absent` under the guard, run `check` and `follow`, then confirm the change.
 
-    The host takes everything back by itself in `seconds`, and at its next boot, unless a connection made afterwards
-    says that the change locks nobody out. A failed `check` takes it back at once.
+    The host rolls the change back after `seconds`, at its next boot, or as soon as `check` or `follow` fails.
+    `remedy` is shown if nobody can log in after the change.
     """
     paths = [*(file.path for file in files), *absent]
     yield StringCommand(f"{GUARD} arm {name} {seconds} {shlex.join(paths)}")
-    for file in files:
-        yield StringCommand(write_script(file), _stdin=file.content)
+    yield from map(write_command, files)
     if absent:
         yield StringCommand(f"rm -f {shlex.join(absent)}")
     yield StringCommand(
         f"PATH=$PATH:/usr/sbin:/sbin; {{ {check}; }} && {{ {follow}; }} || {{ {GUARD} rollback; exit 1; }}"
     )
-    yield FunctionCommand(prove, (seconds, remedy), {})
+    yield FunctionCommand(confirm, (seconds, remedy), {})
 
 
-def prove(state: State, host: Host, seconds: int, remedy: str) -> bool:
-    """Disarm over a new connection. Where none comes to be, take the change back over the old one and say so."""
-    reason = remaining_problem(lambda: _login_problem(state, host, f"{GUARD} disarm"), seconds / 2)
-    if reason:
+def confirm(state: State, host: Host, seconds: int, remedy: str) -> bool:
+    """Disarm the guard over a new connection. If none can be made in half of `seconds`, roll back over the old one."""
+    problem = remaining_problem(lambda: _login_problem(state, host, f"{GUARD} disarm"), seconds / 2)
+    if problem:
         print(
-            f"{host.name}: nobody could log in any more after this change ({reason}); {remedy}",
+            f"{host.name}: nobody could log in any more after this change ({problem}); {remedy}",
             file=sys.stderr,
         )
-        _take_back(host, seconds)
-    return not reason
+        _roll_back(host, seconds)
+    return not problem
 
 
 def _login_problem(state: State, host: Host, command: str) -> str:
@@ -61,8 +60,10 @@ def _login_problem(state: State, host: Host, command: str) -> str:
     connector: Any = type(host.connector)(state, host)
     try:
         connector.connect()
-        fine, output = connector.run_shell_command(StringCommand(command), _sudo=bool(host.data.get("_sudo")))
-        return "" if fine else output.stderr or "no reason given"
+        succeeded, output = connector.run_shell_command(
+            StringCommand(command), _sudo=bool(host.data.get("_sudo"))
+        )
+        return "" if succeeded else output.stderr or "no reason given"
     except (ConnectError, OSError, EOFError) as error:
         return str(error) or type(error).__name__
     finally:
@@ -70,10 +71,11 @@ def _login_problem(state: State, host: Host, command: str) -> str:
             client.close()
 
 
-def _take_back(host: Host, seconds: int) -> None:
+def _roll_back(host: Host, seconds: int) -> None:
     try:
-        taken, _ = as_root(host, f"{GUARD} rollback", _timeout=20)
-    except Exception:  # the old connection is gone, too: whatever it says, the host acts by itself
-        taken = False
-    said = "it was taken back" if taken else f"the host takes it back within {seconds} s of it, by itself"
-    print(f"{host.name}: {said}", file=sys.stderr)
+        rolled_back, _ = run_as_root(host, f"{GUARD} rollback", _timeout=20)
+    except Exception:
+        # The old connection is lost, too, for whatever reason. The host rolls back by itself.
+        rolled_back = False
+    outcome = "it was taken back" if rolled_back else f"the host takes it back by itself within {seconds} s"
+    print(f"{host.name}: {outcome}", file=sys.stderr)

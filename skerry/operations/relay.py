@@ -1,4 +1,4 @@
-"""A host that gives artifacts to the others of its region, while they fetch them."""
+"""A temporary HTTP server on a host, from which the other hosts of its region download an artifact."""
 
 from __future__ import annotations
 
@@ -12,46 +12,48 @@ from skerry.model.ports import RELAY_PORT
 from skerry.operations import Commands, operation
 
 UNIT = "skerry-relay"
-SECONDS = 3600  # it ends by itself after so long, also where the run that began it was killed
-WAIT = 100  # tenths of a second for it to listen
+# The relay ends by itself after this time, also if the run that started it was killed.
+MAX_SECONDS = 3600
+# How long to wait until it listens, in tenths of a second.
+START_TENTHS = 100
 
 
 def url(address: str, sha256: str) -> str:
-    """Where a host at `address` gives the artifact with this checksum."""
+    """The URL at which a relay on the host at `address` serves the artifact with this checksum."""
     return f"http://{f'[{address}]' if ':' in address else address}:{RELAY_PORT}/{sha256}"
 
 
 @operation
-def give(path: str, sha256: str, needed: Callable[[], bool]) -> Commands:
-    """Where it is needed, the file can be fetched by whoever reaches this host's port.
+def serve(path: str, sha256: str, needed: Callable[[], bool]) -> Commands:
+    """Serve the file on this host's port if another host needs it.
 
-    By Python's own web server, as a user without rights, which sees this one file under its checksum.
+    Python's own web server runs as an unprivileged user, and sees only this file, under its checksum as a name.
     """
     if not needed():
-        host.noop("nobody needs it")
+        host.noop("no host needs it")
         return
     options = [
         f"--unit={UNIT}",
         "--collect",
         "--quiet",
         "--property=DynamicUser=yes",
-        f"--property=RuntimeMaxSec={SECONDS}",
+        f"--property=RuntimeMaxSec={MAX_SECONDS}",
         "--property=TemporaryFileSystem=/srv",
         f"--property=BindReadOnlyPaths={path}:/srv/{sha256}",
     ]
-    serve = ["python3", "-m", "http.server", str(RELAY_PORT), "--directory", "/srv"]
+    server = ["python3", "-m", "http.server", str(RELAY_PORT), "--directory", "/srv"]
     yield StringCommand(
-        f"systemctl stop {UNIT} 2>/dev/null; systemd-run {shlex.join([*options, *serve])} && "
-        f"for each in $(seq {WAIT}); do systemctl is-active --quiet {UNIT} || break; "
+        f"systemctl stop {UNIT} 2>/dev/null; systemd-run {shlex.join([*options, *server])} && "
+        f"for tenth in $(seq {START_TENTHS}); do systemctl is-active --quiet {UNIT} || break; "
         f"[ -z \"$(ss -Hltn 'sport = :{RELAY_PORT}')\" ] || exit 0; sleep 0.1; done; "
-        f"echo 'port {RELAY_PORT} could not be listened at; see journalctl -u {UNIT}' >&2; exit 1"
+        f"echo 'the relay does not listen on port {RELAY_PORT}; see journalctl -u {UNIT}' >&2; exit 1"
     )
 
 
 @operation
 def stop(needed: Callable[[], bool]) -> Commands:
-    """Nothing can be fetched here any more."""
+    """Stop the relay if it was started."""
     if not needed():
-        host.noop("nothing was given")
+        host.noop("no relay was started")
         return
     yield StringCommand(f"systemctl stop {UNIT}")

@@ -1,20 +1,20 @@
-"""Disk: what etcd will live on has a verdict before K3s comes to it."""
+"""Disk: the datastore's disk is judged before K3s is installed on a server."""
 
 from __future__ import annotations
 
 import json
-import shlex
 
-from pyinfra import host, logger
+from pyinfra import host, logger, state
 from pyinfra.api import StringCommand, deploy
 from pyinfra.api.exceptions import DeployError
 
 from skerry.facts.disk import Disk
-from skerry.model.disk import Decision, DiskRecord, admit, refuse
+from skerry.model.disk import Decision, DiskRecord, admit
+from skerry.model.disk import refuse as refuse_disk
 from skerry.model.k3s.paths import DATASTORE
 from skerry.model.settings.settings import Settings
-from skerry.operations import Commands, operation
-from skerry.operations.files import write_script
+from skerry.operations import Commands, operation, refuse
+from skerry.operations.files import write_command
 from skerry.phases.host_spec import this_host_spec
 from skerry.phases.preflight import this_host_facts
 
@@ -25,59 +25,56 @@ PROFILE = "quick"
 def disk() -> None:
     """A new server's disk has been measured and is fit for its datastore.
 
-    Raises DeployError, before any change, when an earlier measurement says no and the settings heed it. Agents
-    have no datastore, and a server that runs already is no longer asked.
+    Agents and servers that have K3s are not measured. Raises DeployError, before any change, if an earlier
+    measurement found the disk unfit and disk_gate refuses it.
     """
-    part, host_facts = this_host_spec(), this_host_facts()
-    if part.role == "agent" or host_facts.k3s_installed:
+    spec, host_facts = this_host_spec(), this_host_facts()
+    if spec.role == "agent" or host_facts.k3s_installed:
         return
-    settings = part.settings
-    answer, why = admit(
-        host_facts.disk_record, host_facts.disk_fsid, settings.disk_gate, settings.disk_measure
-    )
-    if answer == "measure":
+    settings = spec.settings
+    decision = admit(host_facts.disk_record, host_facts.disk_fsid, settings.disk_gate, settings.disk_measure)
+    if decision[0] == "measure":
         _measure(name="Measure the datastore's disk (20 s)", settings=settings)
     else:
-        heed((answer, why))
+        _heed(decision)
 
 
-def heed(answer: Decision) -> None:
-    """Say a warning. Raises DeployError for a refusal."""
-    action, why = answer
+def _heed(decision: Decision) -> None:
+    """Print a warning. Raises DeployError for a refusal."""
+    action, reason = decision
     if action == "refuse":
-        raise DeployError(f"{host.name}: {why}")
+        raise DeployError(f"{host.name}: {reason}")
     if action == "warn":
-        logger.warning(f"{host.name}: {why}")
+        logger.warning(f"{host.name}: {reason}")
 
 
 @operation
 def _measure(settings: Settings) -> Commands:
-    """Measure, keep the verdict on the host, and fail if the settings heed it."""
-    from pyinfra import state
-
+    """Measure, record the verdict on the host, and fail if disk_gate refuses it."""
     if not state.is_executing:
-        yield StringCommand("true")  # pyinfra asks whether there is something to do; measuring takes its time
+        # pyinfra only wants to know whether this operation changes anything; measuring takes 20 s.
+        yield StringCommand("true")
         return
-    # Imported here, because only a run that measures should pay for it.
+    # Imported here: only a run that measures should spend the time.
     from skerry.bench.profiles import phases, plan
     from skerry.bench.record import describe
     from skerry.bench.verdict import judge
 
-    found = host.get_fact(Disk, plan=json.dumps(plan(DATASTORE, phases(PROFILE))))
+    event = host.get_fact(Disk, plan=json.dumps(plan(DATASTORE, phases(PROFILE))))
     record = None
-    if found["event"] == "result":
-        judgement = judge(found["result"], settings.k3s_datastore, settings.disk_dedicated)
-        record = describe(found["result"], judgement, PROFILE)
-        yield StringCommand(write_script(record.file()), _stdin=record.file().content)
-    answer = verdict_on(record, found.get("reason", ""), settings)
-    if answer[0] == "refuse":
-        yield StringCommand(f"echo {shlex.quote(answer[1])} >&2; exit 1")
+    if event["event"] == "result":
+        judgement = judge(event["result"], settings.k3s_datastore, settings.disk_dedicated)
+        record = describe(event["result"], judgement, PROFILE)
+        yield write_command(record.file())
+    decision = verdict_on(record, event.get("reason", ""), settings)
+    if decision[0] == "refuse":
+        yield refuse(decision[1])
     else:
-        heed(answer)
+        _heed(decision)
 
 
 def verdict_on(record: DiskRecord | None, reason: str, settings: Settings) -> Decision:
-    """What a measurement means for the server; `reason`: why there is no record."""
+    """What a measurement means for the server. `reason`: why there is no record."""
     if record is None:
-        return refuse(f"the disk was not measured: {reason}", settings.disk_gate)
+        return refuse_disk(f"the disk was not measured: {reason}", settings.disk_gate)
     return admit(record, record.fsid, settings.disk_gate, measure=False)

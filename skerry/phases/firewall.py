@@ -1,4 +1,4 @@
-"""Firewall: a table of our own denies what the host's role does not need. Nobody else's rules are touched."""
+"""Firewall: our own nftables table denies what the host's role does not need. Other rules are left alone."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from skerry.facts.batch import BatchedFact
 from skerry.facts.hardening import HardeningState
 from skerry.model.hardening.firewall import SERVICE, UNIT
 from skerry.model.host_paths import FIREWALL_RULES
+from skerry.model.preparation.packages import install_script
 from skerry.operations import Commands, operation
 from skerry.operations.guard import guarded
-from skerry.phases.hardening_context import backup_originals, host_context, planned, snapshot
-from skerry.phases.hardening_plan import Plan
-from skerry.phases.packages import install_script
+from skerry.phases.hardening_context import backup_originals, hardening_fact, host_context, plan_for
 
 REMEDY = "see firewall_ssh_from: is your own address in it?"
 RELOAD = f"systemctl daemon-reload && systemctl enable --quiet {UNIT} && systemctl reload-or-restart {UNIT}"
 
-# nftables.service would flush every rule of the host when it is stopped, kube-proxy's among them. The tables that
-# its file makes, as a network namespace of its own shows, are deleted by name, but for those that iptables shares.
+# Stopping nftables.service would flush every rule of the host, also kube-proxy's. Instead, the tables that its file
+# defines (loaded in a network namespace of its own to list them) are deleted by name, except those that iptables
+# shares.
 TAKE_OVER = {
     "ufw": "ufw --force disable > /dev/null",
     "firewalld": "systemctl disable --quiet --now firewalld",
@@ -38,22 +38,17 @@ TAKE_OVER = {
 @deploy("Firewall")
 def firewall() -> None:
     """Table "inet skerry" is loaded, now and at every boot, and a new connection has shown that it lets us in."""
-    mine = host_context()
-    if not mine.settings.harden:
+    if not host_context().settings.harden:
         return
-    found = snapshot(mine)
-    _install(name="Install nftables", found=found)
-    _load(name="Load the firewall", found=found)
-
-
-def _wanted(plan: Plan) -> bool:
-    return any(control.id == "FW-01" for control in plan.active)
+    fact = hardening_fact()
+    _install(name="Install nftables", fact=fact)
+    _load(name="Load the firewall", fact=fact)
 
 
 @operation
-def _install(found: BatchedFact[HardeningState]) -> Commands:
-    plan = planned(found.at_start())
-    if not _wanted(plan) or ("package", "nftables") in plan.state.found:
+def _install(fact: BatchedFact[HardeningState]) -> Commands:
+    plan = plan_for(fact.at_start())
+    if "FW-01" not in plan.active_ids or ("package", "nftables") in plan.state.found:
         host.noop("nftables is installed")
         return
     yield from backup_originals(plan.state, ["install nftables"])
@@ -61,32 +56,30 @@ def _install(found: BatchedFact[HardeningState]) -> Commands:
 
 
 @operation
-def _load(found: BatchedFact[HardeningState]) -> Commands:
-    plan = planned(found.current())
+def _load(fact: BatchedFact[HardeningState]) -> Commands:
+    plan = plan_for(fact.current())
     state = plan.state
-    if not _wanted(plan):
+    if "FW-01" not in plan.active_ids:
         host.noop("FW-01 is waived")
         return
-    # An unproven change was taken back by the SSH phase: what was found of it does not count.
+    # The SSH phase rolls back a change that is still armed: files that the fact shows may then be gone.
     files = [
         file for file in (plan.rules, SERVICE) if state.armed or state.files.get(file.path) != file.state
     ]
     loaded = state.found["firewall", "table inet skerry"] == "as written"
     enabled = state.found.get(("unit", UNIT.removesuffix(".service"))) == "active"
-    rivals = [c.key for c in plan.wrong if c.kind == "unit" and c.key in TAKE_OVER]
-    if loaded and enabled and not (files or rivals):
+    conflicting = [check.key for check in plan.wrong if check.kind == "unit" and check.key in TAKE_OVER]
+    if loaded and enabled and not (files or conflicting):
         host.noop("the firewall is loaded")
         return
-    yield from backup_originals(
-        state, [*(f"file {f.path}" for f in files), *(f"unit {each}" for each in [UNIT, *rivals])]
-    )
-    follow = " && ".join([RELOAD, *(f"{{ {TAKE_OVER[each]}; }}" for each in rivals)])
+    originals = [f"file {file.path}" for file in files] + [f"unit {unit}" for unit in (UNIT, *conflicting)]
+    yield from backup_originals(state, originals)
     yield from guarded(
         "firewall",
         files,
         [],
-        f"nft -c -f {FIREWALL_RULES}",
-        follow,
-        plan.host_context.settings.rollback_seconds,
-        REMEDY,
+        check=f"nft -c -f {FIREWALL_RULES}",
+        follow=" && ".join([RELOAD, *(f"{{ {TAKE_OVER[unit]}; }}" for unit in conflicting)]),
+        seconds=plan.host_context.settings.rollback_seconds,
+        remedy=REMEDY,
     )

@@ -1,4 +1,4 @@
-"""What hardening asks of a host: where to look, and what is wrong with what was found."""
+"""What hardening asks of a host: which values to read, and which of them are wrong."""
 
 from __future__ import annotations
 
@@ -14,22 +14,27 @@ from skerry.model.hardening.host_context import HostContext
 from skerry.model.host_paths import FIREWALL_RULES
 
 
-def places(mine: HostContext) -> list[str]:
-    """What to look at, "kind key": every check of every control, and the files and users of the settings."""
-    checks = [check for control in catalogue.controls(mine) for check in control.checks]
-    wanted_places = {f"{check.kind} {_key(check)}" for check in checks if check.kind not in ("sshd", "k3s")}
+def places(context: HostContext) -> list[str]:
+    """What the fact must read, as "kind key": every check of every control, and the settings' files and users."""
+    checks = [check for control in catalogue.controls(context) for check in control.checks]
+    checked = {f"{check.kind} {_key(check)}" for check in checks if check.kind not in ("sshd", "k3s")}
     paths = {sshd.DROP_IN, FIREWALL_RULES, firewall.SERVICE.path, kernel.SYSCTL_FILE, kernel.MODULES_FILE}
     paths |= {file.path for file in GUARD_FILES} | {k3s_cis.POLICIES}
-    for name in mine.settings.users:
-        paths |= {f"/etc/sudoers.d/90-skerry-{name}", keys_path(name)}
-    wanted_places |= {"unit skerry-guard.service", *(f"file {path}" for path in paths)}
-    wanted_places |= {f"user {name}" for name in mine.settings.users}
-    return sorted(wanted_places)
+    for name in context.settings.users:
+        paths |= {sudoers_path(name), keys_path(name)}
+    files = {f"file {path}" for path in paths}
+    users = {f"user {name}" for name in context.settings.users}
+    return sorted(checked | files | users | {"unit skerry-guard.service"})
 
 
 def keys_path(name: str) -> str:
     """Where sshd looks for a user's keys."""
     return "/root/.ssh/authorized_keys" if name == "root" else f"/home/{name}/.ssh/authorized_keys"
+
+
+def sudoers_path(name: str) -> str:
+    """The file that lets a user of the settings run sudo."""
+    return f"/etc/sudoers.d/90-skerry-{name}"
 
 
 def _key(check: Check) -> str:
@@ -38,7 +43,7 @@ def _key(check: Check) -> str:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is wanted of a host, given what was found."""
+    """What a host in this state should be, and which of its values are wrong."""
 
     host_context: HostContext
     state: HardeningState
@@ -49,11 +54,16 @@ class Plan:
 
     @cached_property
     def active(self) -> list[Control]:
+        """The controls that are not waived."""
         return catalogue.active(self.controls, self.host_context.settings.harden_exceptions)
 
     @cached_property
+    def active_ids(self) -> frozenset[str]:
+        return frozenset(control.id for control in self.active)
+
+    @cached_property
     def found(self) -> dict[Place, str]:
-        """The checks' values. The rules depend on the host's SSH ports, so that they are compared here."""
+        """The checks' values. The firewall's rules are compared here, because they depend on the host's SSH ports."""
         values = dict(self.state.found)
         if state := values.get(("file", FIREWALL_RULES)):
             values["file", FIREWALL_RULES] = "as composed" if state == self.rules.state else "differs"
@@ -61,7 +71,7 @@ class Plan:
 
     @cached_property
     def wrong(self) -> list[Check]:
-        """The checks that do not hold, of controls that are not waived and that this host can have."""
+        """The checks that fail, of controls that are active and applicable to this host."""
         return [
             check
             for control in self.active
@@ -73,20 +83,17 @@ class Plan:
     def rules(self) -> File:
         """The firewall's rules."""
         ports = firewall.Ports(self.state.ssh_ports or (22,))
-        ids = frozenset(control.id for control in self.active)
-        return firewall.compose(
-            self.host_context.settings, self.host_context.role, self.host_context.peer_networks, ports, ids
-        )
+        context = self.host_context
+        return firewall.compose(context.settings, context.role, context.peer_networks, ports, self.active_ids)
 
     @cached_property
     def drop_in(self) -> File:
+        """sshd's configuration."""
         return sshd.drop_in(self.active, self.state.host_keys, self.host_context.settings.sshd_extra)
 
     @cached_property
     def files(self) -> dict[str, File]:
-        """Files of the system phase, by path, those of waived controls left out."""
-        wanted_paths = {
-            check.key for control in self.active for check in control.checks if check.kind == "file"
-        }
-        every = [*kernel.FILES, *system.files(self.host_context.settings, self.host_context.index)]
-        return {each.path: each for each in every if each.path in wanted_paths}
+        """The files of the system phase by path, without those of waived controls."""
+        active = {check.key for control in self.active for check in control.checks if check.kind == "file"}
+        files = [*kernel.FILES, *system.files(self.host_context.settings, self.host_context.index)]
+        return {file.path: file for file in files if file.path in active}

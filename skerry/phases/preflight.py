@@ -1,11 +1,10 @@
-"""Preflight: what is wrong with any host is said of all hosts, together, before the first change."""
+"""Preflight: every problem of every host is reported before the first change."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import gevent
-from gevent.event import AsyncResult
 from pyinfra import host, inventory, logger
 from pyinfra.api import Host, deploy
 from pyinfra.api.exceptions import DeployError
@@ -20,74 +19,68 @@ from skerry.model.k3s.paths import binary
 from skerry.model.preparation.host_facts import HostFacts
 from skerry.model.preparation.preflight import findings
 from skerry.model.settings.settings import Settings
+from skerry.operations.per_run import per_run
 from skerry.phases.host_spec import host_specs
-
-_facts: dict[int, AsyncResult] = {}  # by inventory: the first host to come asks all of them
 
 
 @deploy("Preflight")
 def preflight() -> None:
-    """Every host of the run is fit. Raises DeployError, before any change, with all that is wrong."""
+    """Every host of the run meets the requirements. Raises DeployError with all problems before any change."""
     this_host_facts()
 
 
 def this_host_facts() -> HostFacts:
-    """The host_facts of the host at hand, once every host has passed."""
+    """The facts of the current host, after every host has passed."""
     return all_host_facts()[host.name]
 
 
+@per_run
 def all_host_facts() -> dict[str, HostFacts]:
-    """The facts_by_host of all hosts of the run, once every one has passed."""
-    key = id(inventory.get_data())
-    if key not in _facts:
-        _facts[key] = AsyncResult()
-        try:
-            _facts[key].set(_read_all())
-        except Exception as error:
-            _facts[key].set_exception(error)
-    facts_by_host: dict[str, HostFacts] = _facts[key].get()
-    return facts_by_host
-
-
-def _read_all() -> dict[str, HostFacts]:
-    """Ask all hosts at once, beside pyinfra's own pool: its places may all be taken by hosts waiting here."""
-    roles = {name: part.role for name, part in host_specs().items()}
-    settings = {name: part.settings for name, part in host_specs().items()}
+    """The facts of all hosts of the run by name. Raises DeployError unless every host passes."""
     hosts = inventory.get_active_hosts()
-    jobs = {each.name: gevent.spawn(_read, each) for each in hosts}
-    gevent.joinall(list(jobs.values()))
-    answers = {name: job.get() for name, job in jobs.items()}
-    facts_by_host = {name: host_facts for name, (host_facts, _) in answers.items()}
-    times = {name: during for name, (_, during) in answers.items()}
-    everybody = [each for each in inventory if each.name in roles]
-    named = {
-        each.name: host_networks(each.name, settings[each.name], each.data.get("ssh_hostname") or "")
-        for each in everybody
+    # Threads of our own: pyinfra's pool may be exhausted by hosts that wait for this result.
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        readings = dict(zip((member.name for member in hosts), pool.map(_read, hosts), strict=True))
+    facts = {name: host_facts for name, (host_facts, _) in readings.items()}
+    times = {name: before_and_after for name, (_, before_and_after) in readings.items()}
+    _report_findings(facts, times)
+    return facts
+
+
+def _read(member: Host) -> tuple[HostFacts, tuple[float, float]]:
+    """A host's facts, and the time on this machine before and after they were read."""
+    settings = host_specs()[member.name].settings
+    query = FactQuery(PreflightFacts, {"reach": reach(settings), "unless": binary(settings.k3s_version)})
+    with ctx_host.use(member):
+        try:
+            [result] = read([query])
+        except Unread:
+            raise DeployError(
+                f"{member.name}: preflight could not read the host, see above; no host was changed"
+            ) from None
+    return PreflightFacts().process(result.lines), (result.begun, result.ended)
+
+
+def _report_findings(facts: dict[str, HostFacts], times: dict[str, tuple[float, float]]) -> None:
+    """Print warnings. Raises DeployError with all errors."""
+    roles = {name: spec.role for name, spec in host_specs().items()}
+    settings = {name: spec.settings for name, spec in host_specs().items()}
+    networks = {
+        member.name: host_networks(member.name, settings[member.name], member.data.get("ssh_hostname") or "")
+        for member in inventory
+        if member.name in roles
     }
-    found = findings(facts_by_host, settings, roles, times, named if len(named) > 1 else {})
-    for finding in found:
+    problems = findings(facts, settings, roles, times, networks if len(networks) > 1 else {})
+    for finding in problems:
         if finding.level == "warning":
             logger.warning(str(finding))
-    errors = [str(finding) for finding in found if finding.level == "error"]
+    errors = [str(finding) for finding in problems if finding.level == "error"]
     if errors:
         raise DeployError("\n".join(["preflight stopped the run, no host was changed:", *errors]))
-    return facts_by_host
-
-
-def _read(each: Host) -> tuple[HostFacts, tuple[float, float]]:
-    """The host_facts, and what this machine's clock said before and after it."""
-    settings = host_specs()[each.name].settings
-    question = FactQuery(PreflightFacts, {"reach": reach(settings), "unless": binary(settings.k3s_version)})
-    with ctx_host.use(each):
-        try:
-            [reading] = read([question])
-        except Unread:
-            raise DeployError(f"{each.name}: the host_facts failed, see above; no host was changed") from None
-    return PreflightFacts().process(reading.lines), (reading.begun, reading.ended)
 
 
 def reach(settings: Settings) -> str:
-    """The URL a host must be able to fetch: its artifact source's checksum file, or "" where files are pushed."""
+    """The URL that a host must be able to fetch: the artifact source's checksum file, or "" if files are pushed."""
     artifact = k3s_artifacts(settings.k3s_version, "amd64", images=False)[0]
     folder = PROJECT / settings.artifact_folder
     pushed = settings.artifact_delivery == "push" or Path(locations(artifact, folder, "")[0]).is_file()

@@ -1,4 +1,4 @@
-"""System: kernel, updates, logs, accounts, services and permissions, as the controls say."""
+"""System: kernel, updates, logs, accounts, services and permissions, as the controls require."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from pyinfra.api import StringCommand, deploy
 
 from skerry.facts.batch import BatchedFact
 from skerry.facts.hardening import HardeningState
-from skerry.model.files import File
+from skerry.model.files import TEMPORARY
 from skerry.model.hardening import kernel
 from skerry.model.hardening.control import Check
 from skerry.model.preparation.apt import WITH_APT_LOCK_RETRY
+from skerry.model.preparation.packages import install_script
 from skerry.operations import Commands, operation
-from skerry.operations.files import write_script
-from skerry.phases.hardening_context import backup_originals, host_context, planned, snapshot
-from skerry.phases.packages import install_script
+from skerry.operations.files import write_command
+from skerry.phases.hardening_context import backup_originals, hardening_fact, host_context, plan_for
 
-FOLLOW = {  # what must be told of a changed file, by the beginning of its path
+# The command to run after a file below the path has changed.
+RELOAD = {
     "/etc/systemd/system/": "systemctl daemon-reload",
     "/etc/systemd/journald.conf.d/": "systemctl restart systemd-journald",
 }
@@ -26,30 +27,29 @@ FOLLOW = {  # what must be told of a changed file, by the beginning of its path
 
 @deploy("System")
 def system() -> None:
-    """Every control that is neither SSH's, the firewall's nor K3s's holds."""
-    mine = host_context()
-    if not mine.settings.harden:
+    """Every control holds, apart from those of SSH, the firewall and K3s."""
+    if not host_context().settings.harden:
         return
-    found = snapshot(mine)
-    _install(name="Install what watches and updates", found=found)
-    _purge(name="Remove clients that send passwords in the open", found=found)
-    _write(name="Write configuration", found=found)
-    _set_kernel(name="Set the kernel", found=found)
-    _close(name="Close permissions", found=found)
-    _switch(name="Switch services", found=found)
+    fact = hardening_fact()
+    _install(name="Install what watches and updates", fact=fact)
+    _purge(name="Remove clients that send passwords in the open", fact=fact)
+    _write(name="Write configuration", fact=fact)
+    _set_kernel(name="Set the kernel", fact=fact)
+    _close(name="Close permissions", fact=fact)
+    _switch(name="Switch services", fact=fact)
 
 
 def _wrong(state: HardeningState, kind: str) -> list[Check]:
-    """The checks of a kind that do not hold and are this phase's."""
-    plan = planned(state)
-    ours = [control.id for control in plan.active if control.id.startswith(("KRN", "SYS"))]
-    owned = {check for control in plan.active if control.id in ours for check in control.checks}
-    return [check for check in dict.fromkeys(plan.wrong) if check.kind == kind and check in owned]
+    """The failing checks of this kind that belong to this phase's controls."""
+    plan = plan_for(state)
+    controls = [control for control in plan.active if control.id.startswith(("KRN", "SYS"))]
+    own = {check for control in controls for check in control.checks}
+    return [check for check in dict.fromkeys(plan.wrong) if check.kind == kind and check in own]
 
 
 @operation
-def _install(found: BatchedFact[HardeningState]) -> Commands:
-    state = found.at_start()
+def _install(fact: BatchedFact[HardeningState]) -> Commands:
+    state = fact.at_start()
     names = [check.key for check in _wrong(state, "package") if check.wanted == "installed"]
     if not names:
         host.noop("all are installed")
@@ -59,8 +59,8 @@ def _install(found: BatchedFact[HardeningState]) -> Commands:
 
 
 @operation
-def _purge(found: BatchedFact[HardeningState]) -> Commands:
-    state = found.at_start()
+def _purge(fact: BatchedFact[HardeningState]) -> Commands:
+    state = fact.at_start()
     names = [check.key for check in _wrong(state, "package") if check.wanted == "absent"]
     if not names:
         host.noop("none is installed")
@@ -70,26 +70,28 @@ def _purge(found: BatchedFact[HardeningState]) -> Commands:
 
 
 @operation
-def _write(found: BatchedFact[HardeningState]) -> Commands:
-    """Whole files, and the one line that is host_context of the distribution's file."""
-    state = found.current()
-    plan = planned(state)
-    wanted: list[File] = [*plan.files.values(), *kernel.files(plan.active)]
-    files = [file for file in wanted if state.files.get(file.path) != file.state]
-    lines = [check.key.split() for check in _wrong(state, "line")]
+def _write(fact: BatchedFact[HardeningState]) -> Commands:
+    """Write our own files, and single lines in files of the distribution."""
+    state = fact.current()
+    plan = plan_for(state)
+    files = [
+        file
+        for file in (*plan.files.values(), *kernel.files(plan.active))
+        if state.files.get(file.path) != file.state
+    ]
+    lines = {(path, key): check for check in _wrong(state, "line") for path, key in [check.key.split()]}
     if not (files or lines):
         host.noop("all is written")
         return
     yield from backup_originals(
-        state, [*(f"file {file.path}" for file in files), *(f"file {path}" for path, _ in lines)]
+        state, [f"file {path}" for path in [*(f.path for f in files), *(p for p, _ in lines)]]
     )
-    for file in files:
-        yield StringCommand(write_script(file), _stdin=file.content)
-    for path, key in lines:
-        value = next(c.wanted for c in _wrong(state, "line") if c.key == f"{path} {key}")
-        yield StringCommand(set_line_script(path, key, value))
-    for command in dict.fromkeys(c for start, c in FOLLOW.items() for f in files if f.path.startswith(start)):
-        yield StringCommand(command)
+    yield from map(write_command, files)
+    for (path, key), check in lines.items():
+        yield StringCommand(set_line_script(path, key, check.wanted))
+    for folder, command in RELOAD.items():
+        if any(file.path.startswith(folder) for file in files):
+            yield StringCommand(command)
     if state.own_kernel and any(file.path.startswith("/etc/audit/") for file in files):
         yield StringCommand(
             "PATH=$PATH:/usr/sbin:/sbin; augenrules --load > /dev/null; service auditd restart"
@@ -97,20 +99,20 @@ def _write(found: BatchedFact[HardeningState]) -> Commands:
 
 
 def set_line_script(path: str, key: str, value: str) -> str:
-    """Give `key` its value in a file of "KEY value" lines; a line that is missing is appended."""
-    temporary = f"{path}.skerry-new"
+    """Shell that sets `key` in a file of "KEY value" lines, or appends the line if it is missing."""
+    copy = path + TEMPORARY
     return (
-        f"cp --preserve {path} {temporary} && "
+        f"cp --preserve {path} {copy} && "
         f'awk -v key={key} -v value={value} \'$1 == key {{ if (!done) print key "\\t\\t" value; done = 1; next }} '
-        f'{{ print }} END {{ if (!done) print key "\\t\\t" value }}\' {path} > {temporary} && '
-        f"sync {temporary} && mv -f {temporary} {path}"
+        f'{{ print }} END {{ if (!done) print key "\\t\\t" value }}\' {path} > {copy} && '
+        f"sync {copy} && mv -f {copy} {path}"
     )
 
 
 @operation
-def _set_kernel(found: BatchedFact[HardeningState]) -> Commands:
-    """A container has no kernel to change. kexec_load_disabled and the like cannot be taken back before a boot."""
-    state = found.current()
+def _set_kernel(fact: BatchedFact[HardeningState]) -> Commands:
+    """Set sysctls and unload modules. Some sysctls, kexec_load_disabled for one, cannot be reset before a reboot."""
+    state = fact.current()
     wrong = [check for check in _wrong(state, "sysctl") if check.place in state.found]
     loaded = [check.key for check in _wrong(state, "module") if state.found.get(check.place) == "loaded"]
     if wrong:
@@ -126,8 +128,8 @@ def _set_kernel(found: BatchedFact[HardeningState]) -> Commands:
 
 
 @operation
-def _close(found: BatchedFact[HardeningState]) -> Commands:
-    state = found.current()
+def _close(fact: BatchedFact[HardeningState]) -> Commands:
+    state = fact.current()
     wrong = [check for check in _wrong(state, "mode") if check.place in state.found]
     if not wrong:
         host.noop("all permissions are as wanted")
@@ -139,9 +141,9 @@ def _close(found: BatchedFact[HardeningState]) -> Commands:
 
 
 @operation
-def _switch(found: BatchedFact[HardeningState]) -> Commands:
-    """A service that is off is masked, so that no socket or other unit brings it back."""
-    state = found.current()
+def _switch(fact: BatchedFact[HardeningState]) -> Commands:
+    """Start wanted services, stop and mask unwanted ones. No socket or other unit can start a masked service."""
+    state = fact.current()
     wrong = _wrong(state, "unit")
     if not wrong:
         host.noop("all services are as wanted")
@@ -149,7 +151,8 @@ def _switch(found: BatchedFact[HardeningState]) -> Commands:
     yield from backup_originals(state, [f"unit {check.key}" for check in wrong])
     on = [_unit(check.key) for check in wrong if check.wanted == "active"]
     off = [_unit(check.key) for check in wrong if check.wanted != "active"]
-    if on:  # quiet, "enable --now" would not say why a unit does not start
+    if on:
+        # Not "enable --quiet --now": that would hide why a unit does not start.
         names = shlex.join(on)
         yield StringCommand(
             f"systemctl unmask --quiet {names}; systemctl enable --quiet {names} && systemctl start {names}"

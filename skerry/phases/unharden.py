@@ -1,4 +1,4 @@
-"""Unharden: what was there before Skerry hardened the host is there again."""
+"""Unharden: the host is again as it was before Skerry hardened it."""
 
 from __future__ import annotations
 
@@ -14,52 +14,48 @@ from skerry.model.hardening.sshd import RESTART
 from skerry.model.host_paths import GUARD
 from skerry.model.preparation.apt import REMOVE_UNNEEDED
 from skerry.operations import Commands, operation
-from skerry.operations.guard import prove
-from skerry.phases.hardening_context import host_context, snapshot
+from skerry.operations.guard import confirm
+from skerry.phases.hardening_context import hardening_fact, host_context
 from skerry.phases.ssh import CHECK
 
 REMEDY = "what was there before Skerry's hardening lets nobody in"
+LOGIN_PATHS = ("/etc/ssh", "/etc/sudoers", "/etc/skerry", "/root/.ssh", "/home/")
+"""Beginnings of the paths of files that decide who can log in."""
 
 
 @deploy("Unharden")
 def unharden() -> None:
-    """Files, permissions, services, packages and kernel settings are as they were; users and swap stay.
+    """Files, permissions, services, packages and kernel settings are as before; users remain, and swap stays off.
 
-    SSH and the firewall go back under the guard: where the state before would lock us out, ours stays.
+    The guard watches over SSH and the firewall: if their former state locks us out, the hardened state returns.
     """
-    found = snapshot(host_context())
-    _restore(name="Put back what was there", found=found)
-    _remove_guard(name="Remove the guard", found=found)
+    fact = hardening_fact()
+    _restore(name="Put back what was there", fact=fact)
+    _remove_guard(name="Remove the guard", fact=fact)
 
 
 @operation
-def _restore(found: BatchedFact[HardeningState]) -> Commands:
-    """Armed with every file it may touch that decides who gets in."""
-    state = found.current()
+def _restore(fact: BatchedFact[HardeningState]) -> Commands:
+    """Restore all originals under the guard, which is armed with the files that decide who can log in."""
+    state = fact.current()
     if not state.backed_up:
         host.noop("nothing was hardened")
         return
+    seconds = host_context().settings.rollback_seconds
     places = [place.split(" ", 1) for place in state.backed_up]
-    files = sorted(
-        path
-        for kind, path in places
-        if kind == "file"
-        and path.startswith(("/etc/ssh", "/etc/sudoers", "/etc/skerry", "/root/.ssh", "/home/"))
-    )
-    yield StringCommand(
-        f"{GUARD} arm ssh-firewall {host_context().settings.rollback_seconds} {' '.join(files)}"
-    )
+    files = sorted(path for kind, path in places if kind == "file" and path.startswith(LOGIN_PATHS))
+    yield StringCommand(f"{GUARD} arm ssh-firewall {seconds} {' '.join(files)}")
     yield StringCommand(
         f"set -e; systemctl disable --quiet --now skerry-firewall 2>/dev/null || true; set +e\n"
         f"{REMOVE_UNNEEDED}\n{templates.text('hardening/unharden.sh')}\n"
         f"{CHECK} && {{ {RESTART}; }} || {{ {GUARD} rollback; exit 1; }}"
     )
-    yield FunctionCommand(prove, (host_context().settings.rollback_seconds, REMEDY), {})
+    yield FunctionCommand(confirm, (seconds, REMEDY), {})
 
 
 @operation
-def _remove_guard(found: BatchedFact[HardeningState]) -> Commands:
-    state = found.current()
+def _remove_guard(fact: BatchedFact[HardeningState]) -> Commands:
+    state = fact.current()
     if not any(file.path in state.files for file in GUARD_FILES):
         host.noop("there is no guard")
         return

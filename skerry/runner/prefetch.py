@@ -1,8 +1,8 @@
 """FactResult ahead: what the run before asked of each host at its beginning is asked as soon as the host is reached.
 
 Meanwhile this run gets ready. Where it then asks the very same, and has changed nothing there, it has its answer
-(deploy.facts.snapshot.expect); what else it asks is read as ever. Only names of facts and their arguments are kept,
-in `.skerry/asked/`, never scripts; an argument is a path or a name, and no secret.
+(skerry.facts.batch.use_prefetched); what else it asks is read as ever. Only names of facts and their arguments are
+kept, in `.skerry/asked/`, never scripts; an argument is a path or a name, and no secret.
 """
 
 from __future__ import annotations
@@ -21,11 +21,19 @@ from pyinfra.api import Host
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.context import ctx_host
 
-from skerry.facts.batch import FactQuery, FactResult, answers, asked, expect, join, split
+from skerry.facts.batch import (
+    FactQuery,
+    FactResult,
+    join_scripts,
+    queries_before_changes,
+    results_by_script,
+    split_output,
+    use_prefetched,
+)
 from skerry.facts.script import ScriptFact
 from skerry.local.files import replace
 from skerry.local.paths import SKERRY
-from skerry.operations import as_root
+from skerry.operations import run_as_root
 
 FACTS = "skerry.facts."
 Kept = dict[str, list[dict[str, Any]]]  # by host
@@ -43,14 +51,17 @@ class Foresight:
         for host in hosts:
             if scripts := list(_scripts(self._kept.get(host.name, []))):
                 with ctx_host.use(host):
-                    expect(gevent.spawn(_ahead, host, scripts).get)
+                    use_prefetched(gevent.spawn(_ahead, host, scripts).get)
 
     def keep(self, hosts: Iterable[Host]) -> None:
         """Note what this run has asked."""
         new: Kept = {}
         for host in hosts:
             with ctx_host.use(host):
-                new[host.name] = [{"fact": _name(each.fact), "arguments": each.arguments} for each in asked()]
+                new[host.name] = [
+                    {"fact": _name(each.fact), "arguments": each.arguments}
+                    for each in queries_before_changes()
+                ]
         if (kept := self._kept | new) != self._kept:
             replace(self._file, json.dumps(kept, indent=1), mode=0o600)
 
@@ -83,8 +94,8 @@ def _ahead(host: Host, scripts: list[str]) -> Mapping[str, FactResult]:
     """What they say; nothing where the host does not answer: whoever asks again learns why."""
     begun = time.time()
     with ctx_host.use(host), suppress(OSError, EOFError, SSHException, PyinfraError):
-        fine, output = as_root(host, "sh", _stdin=join(scripts))
-        said = split(output.stdout_lines) if fine else []
+        fine, output = run_as_root(host, "sh", _stdin=join_scripts(scripts))
+        said = split_output(output.stdout_lines) if fine else []
         if len(said) == len(scripts):
-            return answers(scripts, said, begun)
+            return results_by_script(scripts, said, begun)
     return {}

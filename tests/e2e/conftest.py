@@ -19,7 +19,7 @@ from skerry.lab.folder import current_lab
 from skerry.local.paths import PROJECT
 from skerry.model.errors import InputError
 from skerry.model.k3s.versions import K3sVersion, accepts_cgroup_v1, check_known
-from skerry.phases.kernel import KUBELET
+from skerry.model.preparation.kernel import KUBELET
 from tests.lab.runs import write_inventory
 
 NAME = "e2e-1"

@@ -26,8 +26,7 @@ from tests.lab.runs import Result, Running
 SECONDS = 600  # for one run of the engine
 START = "K3s | Start K3s and wait for a Ready node"
 RECONFIGURE = [
-    "K3s | Write /etc/rancher/k3s/config.yaml",
-    "K3s | Write /etc/systemd/system/k3s.service.env",
+    "K3s | Write configuration",
     START,
 ]
 

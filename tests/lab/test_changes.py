@@ -18,7 +18,7 @@ from tests.lab.conftest import NEWER, Run, WriteInventory
 from tests.lab.runs import VERSION, Result
 
 BINARY, CONFIG = f"/usr/local/lib/k3s/{VERSION}/k3s", "/etc/rancher/k3s/config.yaml"
-INSTALL, WRITE_CONFIG = f"K3s | Install k3s {VERSION}", f"K3s | Write {CONFIG}"
+INSTALL, WRITE = f"K3s | Install k3s {VERSION}", "K3s | Write configuration"
 START = "K3s | Start K3s and wait for a Ready node"
 COMPARE = "K3s | Compare allocatable with the reservations"
 MAX_BYTES = 60_000  # sent and received by a run that changes nothing
@@ -95,9 +95,12 @@ def test_a_second_run_changes_nothing_and_asks_the_host_once(node: Node, home: P
 def test_settings_of_k3s_restart_it_once(node: Node) -> None:
     starts, before = node.starts(), node.object()["status"]
     settings = {"max_pods": 50, "reserve": "auto", "k3s_disable": ["traefik"]}
+    node.shell("touch /run/before")
     result = node.run(**settings)
     assert result.code == 0, result.stderr
-    assert result.changed == [WRITE_CONFIG, "K3s | Write /etc/systemd/system/k3s.service.env", START]
+    assert result.changed == [WRITE, START]
+    written = node.shell("find /etc/rancher /etc/systemd/system /usr/local/bin -newer /run/before -type f")
+    assert set(written.split()) == {CONFIG, "/etc/systemd/system/k3s.service.env"}
     assert node.starts() == starts + 1
     after = node.object()["status"]
     assert after["capacity"]["pods"] == "50"
@@ -141,7 +144,7 @@ def test_files_changed_by_hand_are_put_back_without_a_restart(node: Node, artifa
     replace_binary(node, artifacts)
     edit_config(node)
     result = node.run()
-    assert (result.code, result.changed) == (0, [INSTALL, WRITE_CONFIG]), result.stderr
+    assert (result.code, result.changed) == (0, [INSTALL, WRITE]), result.stderr
     assert VERSION in node.shell("k3s --version")
     assert "max-pods=110" in node.shell(f"cat {CONFIG}")
     assert node.starts() == starts
@@ -164,7 +167,7 @@ def test_k3s_that_was_started_with_an_edited_config_is_restarted(node: Node) -> 
     node.shell("systemctl restart k3s")
     starts = node.starts()
     result = node.run()
-    assert (result.code, result.changed) == (0, [WRITE_CONFIG, START]), result.stderr
+    assert (result.code, result.changed) == (0, [WRITE, START]), result.stderr
     assert node.starts() == starts + 1
     assert node.object()["status"]["capacity"]["pods"] == "110"
     assert_settled(node)

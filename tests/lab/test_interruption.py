@@ -69,7 +69,7 @@ KILLED = {
     "three quarters uploaded": uploaded(PAD_MIB * 3 // 4),
     "right after the rename": Moment("start", INSTALL, f"[ -e {BINARY} ]"),
     "making the token": Moment("start", "K3s | Create the cluster's tokens"),
-    "between config and unit": Moment("end", f"K3s | Write {CONFIG}"),
+    "between config and unit": Moment("start", "K3s | Write configuration", f"[ -e {CONFIG} ]"),
     "right after the restart": STARTING,
     "waiting for a Ready node": Moment("start", START, "systemctl is-active --quiet k3s"),
 }

@@ -20,7 +20,7 @@ from pathlib import Path
 from pyinfra.api.command import FunctionCommand, StringCommand
 import skerry.operations.files as files
 from skerry.model.host_paths import GUARD
-from skerry.operations.guard import prove
+from skerry.operations.guard import confirm
 from skerry.operations.upload import Upload
 
 def note(**fields):
@@ -37,7 +37,7 @@ def upload(self, state, host, arguments, execute=Upload.execute):
 
 def call(self, state, host, arguments, execute=FunctionCommand.execute):
     # Other functions poll a host, which a script does not need.
-    if self.function is prove:
+    if self.function is confirm:
         note(run=f"{{GUARD}} disarm", stdin="")
     return execute(self, state, host, arguments)
 

@@ -11,6 +11,7 @@ from typing import Any
 from skerry.facts.etcd import Etcd
 from skerry.local.waiting import remaining_problem
 from skerry.model.errors import InputError
+from skerry.model.k3s.drain import drain_command
 from skerry.model.k3s.etcd import EtcdReport
 from skerry.model.k3s.paths import KUBECTL
 from skerry.remote import ssh
@@ -83,16 +84,8 @@ def kubectl(server: Host, *arguments: str) -> str:
 
 def drain(server: Host, node: str, seconds: int, *options: str) -> str:
     """Cordon the node and evict its pods as their PodDisruptionBudgets allow. Returns why it failed, or ""."""
-    arguments = (
-        "drain",
-        node,
-        "--ignore-daemonsets",
-        "--delete-emptydir-data",
-        *options,
-        f"--timeout={seconds}s",
-    )
     try:
-        kubectl(server, *arguments)
+        shell(server, drain_command(node, seconds, *options))
     except RuntimeError as error:
         return str(error).splitlines()[-1]
     return ""

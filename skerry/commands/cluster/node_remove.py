@@ -20,6 +20,7 @@ from skerry.local.console import log, report, require_confirmation
 from skerry.local.exit_codes import DONE
 from skerry.local.waiting import remaining_problem
 from skerry.model.errors import InputError
+from skerry.model.k3s.drain import uncordon_command
 from skerry.model.k3s.etcd import member_problem, quorum_blocker
 from skerry.model.k3s.node_removal import check_removal, members_of, node_of
 from skerry.model.k3s.paths import unit
@@ -68,7 +69,7 @@ def _drain(server: Host, node: str, seconds: int) -> None:
     """Evict the node's pods; on failure uncordon it and raise RuntimeError."""
     log(f"{node}: draining, for up to {seconds} s")
     if why := drain(server, node, seconds, "--force"):
-        kubectl(server, "uncordon", node)
+        shell(server, uncordon_command(node))
         raise RuntimeError(f"{node}: was not drained in {seconds} s ({why}); nothing was removed")
 
 

@@ -20,10 +20,10 @@ from skerry.commands.stages import Stage, finish
 from skerry.local.cluster_lock import cluster_lock
 from skerry.local.console import log, require_confirmation
 from skerry.model.errors import InputError
+from skerry.model.files import write_checked_script
 from skerry.model.host_paths import RESTORE
 from skerry.model.k3s.backup import Manifest, check_restore, restored_file
 from skerry.model.k3s.paths import FULL_TOKEN, KUBECTL, SERVER, TOKEN
-from skerry.operations.files import place_script
 from skerry.remote import ssh
 from skerry.remote.inventory import Host, Inventory
 from skerry.remote.trust import trust
@@ -151,7 +151,9 @@ def _upload_archive(first: Host, request: RestoreRequest, manifest: Manifest) ->
                 password = stream.read().strip().partition(b"::server:")[2]
                 _put(connection, first, TOKEN, password + b"\n")
             elif place := restored_file(name):
-                ssh.send(connection, first, place_script(place[0], manifest.files[name], place[1]), stream)
+                ssh.send(
+                    connection, first, write_checked_script(place[0], manifest.files[name], place[1]), stream
+                )
     return passwords
 
 
@@ -164,5 +166,5 @@ def _restore_password(host: Host, password: bytes | None) -> None:
 
 
 def _put(connection: Any, host: Host, path: str, content: bytes) -> None:
-    script = place_script(path, hashlib.sha256(content).hexdigest())
+    script = write_checked_script(path, hashlib.sha256(content).hexdigest())
     ssh.send(connection, host, script, io.BytesIO(content))

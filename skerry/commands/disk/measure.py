@@ -16,9 +16,8 @@ from skerry.bench.profiles import needs_fio
 from skerry.commands.disk import fio
 from skerry.local.paths import PROJECT
 from skerry.model.errors import InputError
-from skerry.model.files import File
+from skerry.model.files import File, write_script
 from skerry.model.root_shell import as_root
-from skerry.operations.files import write_script
 from skerry.remote import ssh
 from skerry.remote.inventory import Host
 

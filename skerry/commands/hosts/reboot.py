@@ -10,7 +10,6 @@ from skerry.commands.cluster.control_plane import (
     drain,
     etcd_reports,
     is_ready,
-    kubectl,
     node_name,
     nodes,
     ready_server,
@@ -24,13 +23,12 @@ from skerry.local.files import replace
 from skerry.local.paths import REBOOTS
 from skerry.local.waiting import remaining_problem
 from skerry.model.errors import InputError
-from skerry.model.host_paths import REBOOT_CORDON, STATE
+from skerry.model.k3s.drain import CLEAR_MARKER, READ_MARKER, set_marker, uncordon_command
 from skerry.model.k3s.etcd import member_problem, quorum_blocker
 from skerry.model.k3s.paths import unit
 from skerry.remote.inventory import Host, Inventory
 
 READ_BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
-READ_CORDON = f"cat {REBOOT_CORDON} 2>/dev/null || true"
 
 
 class Stopped(RuntimeError):
@@ -58,7 +56,7 @@ def reboot(inventory_path: str, only: str = "") -> None:
         boots = _boots_before(record, hosts)
         for host in hosts:
             rebooted = shell(host, READ_BOOT_ID).strip() != boots[host.name]
-            interrupted = bool(shell(host, READ_CORDON).strip())
+            interrupted = bool(shell(host, READ_MARKER).strip())
             if not rebooted or (only and not interrupted):
                 _reboot_one(inventory, host)
             elif interrupted:
@@ -113,7 +111,7 @@ def _drain(host: Host, server: Host, node: str) -> None:
         return
     # Already cordoned: by someone else, or by an earlier call that left its marker.
     if not known[node]["spec"].get("unschedulable"):
-        shell(host, f"mkdir -p {STATE} && echo {node} > {REBOOT_CORDON}")
+        shell(host, set_marker(node))
     log(f"{host.name}: draining, for up to {seconds} s")
     if why := drain(server, node, seconds):
         _uncordon(server, host)
@@ -131,9 +129,9 @@ def _finish(inventory: Inventory, host: Host) -> None:
 
 def _uncordon(server: Host, host: Host) -> None:
     """Uncordon the node if the marker shows that a reboot cordoned it."""
-    if node := shell(host, READ_CORDON).strip():
-        kubectl(server, "uncordon", node)
-        shell(host, f"rm -f {REBOOT_CORDON}")
+    if node := shell(host, READ_MARKER).strip():
+        shell(server, uncordon_command(node))
+        shell(host, CLEAR_MARKER)
 
 
 def _k3s_is_active(host: Host) -> bool:

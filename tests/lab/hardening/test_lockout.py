@@ -27,7 +27,7 @@ LOCKOUTS: dict[str, dict[str, object]] = {
     "our key removed": {"users": {"root": {"keys": [STRANGER]}}},
 }
 UNCONFIRMED = (
-    "import skerry.operations.guard as g, time; g.prove = lambda state, host, *rest: time.sleep(600)"
+    "import skerry.operations.guard as g, time; g.confirm = lambda state, host, *rest: time.sleep(600)"
 )
 """Patch: the controller does not confirm a good change, so that it can be killed before it does."""
 

@@ -117,8 +117,8 @@ def test_a_host_that_cannot_be_read_any_more_fails_its_operation_and_not_the_run
 
 
 AHEAD = """
-from skerry.facts.batch import FactResult, expect
-expect(lambda: {{a._question.script: FactResult(["{said}"], 0, 0), "echo other": FactResult(["x"], 0, 0)}})
+from skerry.facts.batch import FactResult, use_prefetched
+use_prefetched(lambda: {{a._query.script: FactResult(["{said}"], 0, 0), "echo other": FactResult(["x"], 0, 0)}})
 """
 
 

@@ -10,16 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from skerry.facts.batch import join, split
+from skerry.facts.batch import join_scripts, split_output
 from skerry.facts.script import COMMON, file_states
 from skerry.facts.swap import Swap
 from skerry.model.artifacts import ArtifactSource
-from skerry.model.files import File
-from skerry.operations import artifact, upload
-from skerry.operations import join as join_commands
+from skerry.model.files import File, write_script
+from skerry.model.preparation.swap import comment_out_script
+from skerry.operations import artifact, join_script, upload
 from skerry.operations.artifact import Destination, fetch_script, receive_script
-from skerry.operations.files import write_script
-from skerry.phases.swap import comment_out_script
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the scripts give files to root")
 
@@ -155,7 +153,7 @@ def test_commands_that_go_together_end_with_the_first_that_fails(tmp_path: Path)
         ("echo why >&2; exit 7", "not read\n"),
         (f"touch {tmp_path}/c", ""),
     ]
-    done = subprocess.run(["sh"], input=join_commands(commands), capture_output=True, text=True, check=False)
+    done = subprocess.run(["sh"], input=join_script(commands), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (7, "why\n")
     assert (tmp_path / "a").read_text() == content
     assert (tmp_path / "b").read_text() == f"none {Path.cwd()}\n"
@@ -163,7 +161,7 @@ def test_commands_that_go_together_end_with_the_first_that_fails(tmp_path: Path)
 
 
 def test_commands_that_did_not_all_arrive_do_not_run(tmp_path: Path) -> None:
-    whole = join_commands([(f"touch {tmp_path}/a", ""), (f"cat > {tmp_path}/b", "one\ntwo\n")])
+    whole = join_script([(f"touch {tmp_path}/a", ""), (f"cat > {tmp_path}/b", "one\ntwo\n")])
     for length in range(len(whole) - 1):
         done = subprocess.run(["sh"], input=whole[:length], capture_output=True, text=True, check=False)
         assert list(tmp_path.iterdir()) == [], (length, done.stderr)
@@ -209,16 +207,16 @@ def test_file_states_tell_mode_owner_and_checksum(tmp_path: Path) -> None:
 
 def test_scripts_in_one_go_are_told_apart_whatever_their_last_line_ends_with() -> None:
     scripts = ["printf 'no end of line'", "true", "printf 'blank at the end\\n\\n'", "echo whole"]
-    said = shell(join(scripts)).stdout.removesuffix("\n").split("\n")
-    assert split(said) == [["no end of line"], [], ["blank at the end", ""], ["whole"]]
+    said = shell(join_scripts(scripts)).stdout.removesuffix("\n").split("\n")
+    assert split_output(said) == [["no end of line"], [], ["blank at the end", ""], ["whole"]]
 
 
 def test_scripts_in_one_go_share_what_comes_first_and_nothing_else() -> None:
     """One that reads its standard input, ends its shell or sets a variable leaves the others alone."""
     scripts = [f"{COMMON}\nsection a; x=1; cat", "exit 3", "echo ${x:-unset}"]
-    assert join(scripts).count(COMMON) == 1
-    done = shell("sh", join(scripts))
-    assert split(done.stdout.splitlines()) == [["@a"], [], ["unset"]]
+    assert join_scripts(scripts).count(COMMON) == 1
+    done = shell("sh", join_scripts(scripts))
+    assert split_output(done.stdout.splitlines()) == [["@a"], [], ["unset"]]
     assert done.returncode == 0
 
 

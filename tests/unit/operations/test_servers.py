@@ -16,9 +16,9 @@ def said(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What each server answers; an exception stands for a lost connection."""
     said: dict[str, Any] = {}
     hosts = {name: SimpleNamespace(name=name) for name in ("a", "b")}
-    monkeypatch.setattr(servers, "names", lambda: list(hosts))
+    monkeypatch.setattr(servers, "server_names", lambda: list(hosts))
     monkeypatch.setattr(servers, "inventory", SimpleNamespace(get_host=hosts.__getitem__))
-    monkeypatch.setattr(servers, "_report", lambda server: said[server.name])
+    monkeypatch.setattr(servers, "_report", said.__getitem__)
     return said
 
 
@@ -32,6 +32,6 @@ def test_nobody_waits_for_a_server_whose_own_connection_is_lost(
 ) -> None:
     said.update(a=EOFError("gone"), b="fine")
     begun = time.monotonic()
-    assert not servers.has_settled(SimpleNamespace(), SimpleNamespace(name="a"), 600)  # type: ignore[arg-type]
+    assert not servers.wait_for_full_member(SimpleNamespace(), SimpleNamespace(name="a"), 600)  # type: ignore[arg-type]
     assert time.monotonic() - begun < 1
     assert "a: could not be asked any more (gone)" in capsys.readouterr().err

@@ -18,9 +18,10 @@ from skerry.model.files import File
 from skerry.model.k3s.reservations import RECIPE
 from skerry.model.preparation.host_facts import HostFacts
 from skerry.model.quantity import MIB
-from skerry.phases import k3s
-from skerry.phases.k3s import change_needed, compare, in_turn
+from skerry.phases.k3s.compare import allocatable_problem
 from skerry.phases.k3s.node import Node
+from skerry.phases.k3s.restart import action_needed, needs_drain
+from skerry.phases.k3s.rollout import server_order
 from tests.unit.conftest import MakeSettings
 
 STARTED = 1_700_000_000  # 2023-11-14T22:13:20Z
@@ -63,8 +64,8 @@ def healthy(wanted: Node) -> K3sState:
 
 
 def test_a_healthy_node_is_left_alone(wanted: Node, healthy: K3sState) -> None:
-    assert change_needed(wanted, healthy) == ""
-    assert compare(wanted, healthy) == ""
+    assert action_needed(wanted, healthy) == ""
+    assert allocatable_problem(wanted, healthy) == ""
 
 
 @pytest.mark.parametrize(
@@ -87,15 +88,15 @@ def test_a_healthy_node_is_left_alone(wanted: Node, healthy: K3sState) -> None:
 def test_what_calls_for_a_restart_and_what_for_patience(
     wanted: Node, healthy: K3sState, change: dict[str, object], expected: str
 ) -> None:
-    assert change_needed(wanted, replace(healthy, **change)) == expected  # type: ignore[arg-type]
+    assert action_needed(wanted, replace(healthy, **change)) == expected  # type: ignore[arg-type]
 
 
 def test_a_unit_that_was_mended_is_started_anew_unless_the_node_is_ready_all_the_same(
     wanted: Node, healthy: K3sState
 ) -> None:
     mended = replace(healthy, reload_needed=True)
-    assert change_needed(wanted, mended) == ""
-    assert change_needed(wanted, replace(mended, node=node_object(LEFT, ready="False"))) == "restart"
+    assert action_needed(wanted, mended) == ""
+    assert action_needed(wanted, replace(mended, node=node_object(LEFT, ready="False"))) == "restart"
 
 
 @pytest.mark.parametrize(
@@ -135,13 +136,13 @@ def test_the_configuration_is_for_root_alone(wanted: Node) -> None:
 def test_a_node_that_gives_pods_something_else_is_told_with_figures(
     wanted: Node, healthy: K3sState, allocatable: dict[str, str]
 ) -> None:
-    problem = compare(wanted, replace(healthy, node=node_object(allocatable)))
+    problem = allocatable_problem(wanted, replace(healthy, node=node_object(allocatable)))
     assert str(4000000 * 1024 - 1124 * MIB) in problem
     assert "\n" not in problem
 
 
 def test_a_node_that_cannot_be_read_is_a_problem(wanted: Node, healthy: K3sState) -> None:
-    assert "could not be read back" in compare(wanted, replace(healthy, node={}))
+    assert "could not be read back" in allocatable_problem(wanted, replace(healthy, node={}))
 
 
 def test_the_unit_has_no_placeholder_but_the_role() -> None:
@@ -183,11 +184,12 @@ def test_servers_are_seen_to_in_an_order_that_etcd_can_bear() -> None:
     """What is not up comes first, what runs next, what is new last; else as the inventory has them."""
     fresh, runs, down = host_facts("", "inactive"), host_facts("etcd", "active"), host_facts("etcd", "failed")
     names = ["a", "b", "c"]
-    assert in_turn(names, dict.fromkeys(names, fresh)) == names
-    assert in_turn(names, dict.fromkeys(names, runs)) == names
-    assert in_turn(names, {"a": runs, "b": fresh, "c": down}) == ["c", "a", "b"]
-    assert in_turn(names, {"a": runs, "b": runs, "c": host_facts("etcd", "activating")}) == ["c", "a", "b"]
-    assert in_turn(names, {"a": runs, "b": runs}) == ["a", "b"]  # the third is not of this run
+    assert server_order(names, dict.fromkeys(names, fresh)) == names
+    assert server_order(names, dict.fromkeys(names, runs)) == names
+    assert server_order(names, {"a": runs, "b": fresh, "c": down}) == ["c", "a", "b"]
+    starting = host_facts("etcd", "activating")
+    assert server_order(names, {"a": runs, "b": runs, "c": starting}) == ["c", "a", "b"]
+    assert server_order(names, {"a": runs, "b": runs}) == ["a", "b"]  # the third is not of this run
 
 
 def test_a_node_that_joins_has_the_address_and_no_init(wanted: Node) -> None:
@@ -202,19 +204,18 @@ def test_a_node_that_joins_has_the_address_and_no_init(wanted: Node) -> None:
 
 
 def test_pods_go_elsewhere_for_another_version_and_where_there_is_an_elsewhere(
-    wanted: Node, healthy: K3sState, monkeypatch: pytest.MonkeyPatch
+    wanted: Node, healthy: K3sState
 ) -> None:
     def running(version: str, **changes: object) -> K3sState:
         status = {**healthy.node["status"], "nodeInfo": {"kubeletVersion": version}}
         return replace(healthy, node={"status": status}, **changes)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(k3s, "all_host_facts", lambda: {"a": None, "b": None})
-    assert k3s.moves(wanted, running("v1.36.2+k3s1"))
-    assert not k3s.moves(wanted, running(wanted.settings.k3s_version))
-    assert not k3s.moves(wanted, running("v1.36.2+k3s1", started=2 * STARTED))  # not Ready: it could end none
-    assert not k3s.moves(wanted, replace(healthy, node={}))
-    monkeypatch.setattr(k3s, "all_host_facts", lambda: {"a": None})
-    assert not k3s.moves(wanted, running("v1.36.2+k3s1"))
+    assert needs_drain(wanted, running("v1.36.2+k3s1"), hosts=2)
+    assert not needs_drain(wanted, running(wanted.settings.k3s_version), hosts=2)
+    not_ready = running("v1.36.2+k3s1", started=2 * STARTED)
+    assert not needs_drain(wanted, not_ready, hosts=2)  # it could end no pods
+    assert not needs_drain(wanted, replace(healthy, node={}), hosts=2)
+    assert not needs_drain(wanted, running("v1.36.2+k3s1"), hosts=1)
 
 
 def test_the_environment_tells_the_version_and_no_secret(wanted: Node) -> None:

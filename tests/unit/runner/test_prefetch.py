@@ -31,7 +31,7 @@ class Host:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(foresight, "SKERRY", tmp_path)
-    monkeypatch.setattr(foresight, "asked", lambda: QUESTIONS)
+    monkeypatch.setattr(foresight, "queries_before_changes", lambda: QUESTIONS)
     return tmp_path / "asked" / "oslo-k3s.json"
 
 

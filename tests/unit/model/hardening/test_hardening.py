@@ -21,8 +21,8 @@ from skerry.model.hardening.updates import reboot_files, window
 from skerry.model.host_paths import FIREWALL_RULES
 from skerry.model.k3s.config import compose
 from skerry.model.k3s.reservations import reservations
+from skerry.model.preparation.kernel import MODULES, SYSCTLS
 from skerry.phases.hardening_plan import Plan, places
-from skerry.phases.kernel import MODULES, SYSCTLS
 from tests.unit.conftest import MakeSettings
 
 TODAY = date(2026, 6, 1)

@@ -1,0 +1,21 @@
+"""How swap in fstab is turned off."""
+
+from __future__ import annotations
+
+from skerry.model.files import TEMPORARY
+
+COMMENT = "# Skerry: swap stays off: "
+"""Put before each swap line of fstab."""
+
+
+def comment_out_script(fstab: str) -> str:
+    """Shell that comments out fstab's swap lines in a copy and replaces the original by one rename.
+
+    `cp --preserve` keeps mode and owner; awk leaves every other line unchanged, byte for byte.
+    """
+    copy = fstab + TEMPORARY
+    return (
+        f"cp --preserve {fstab} {copy} && "
+        f'awk \'$1 !~ /^#/ && $3 == "swap" {{ print "{COMMENT}" $0; next }} {{ print }}\' {fstab} > {copy} && '
+        f"sync {copy} && mv -f {copy} {fstab}"
+    )

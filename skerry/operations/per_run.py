@@ -1,0 +1,37 @@
+"""Values that are computed once in a run, for all hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import wraps
+from typing import ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+from pyinfra.api import Inventory
+from pyinfra.context import ctx_inventory
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def per_run(compute: Callable[P, T]) -> Callable[P, T]:
+    """Cache the results and errors of `compute` by its arguments, for one inventory: one run has one inventory.
+
+    pyinfra prepares all hosts at the same time. Callers that come while a value is computed wait for it.
+    """
+    results_of: WeakKeyDictionary[Inventory, dict[object, Future[T]]] = WeakKeyDictionary()
+
+    @wraps(compute)
+    def cached(*args: P.args, **kwargs: P.kwargs) -> T:
+        results = results_of.setdefault(ctx_inventory.get(), {})
+        key = args, frozenset(kwargs.items())
+        if key not in results:
+            results[key] = Future()
+            try:
+                results[key].set_result(compute(*args, **kwargs))
+            except Exception as error:
+                results[key].set_exception(error)
+        return results[key].result()
+
+    return cached
