@@ -1,4 +1,4 @@
-"""A fleet repository with real keys, a Git server over real SSH on loopback, and a cluster that is a stand-in."""
+"""Fixtures: a fleet repository with real keys, a Git server over real SSH on loopback, and a stand-in for a cluster."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ IDENTITY = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
 
 @pytest.fixture(autouse=True)
 def surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the user's own: no keys, no Git configuration, no tokens."""
+    """Hide the user's own keys, Git configuration and tokens."""
     for name in (
         "GITHUB_TOKEN",
         "GITLAB_TOKEN",
@@ -65,14 +65,14 @@ def push(root: Path, message: str = "A change") -> None:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scaffold and, beside it, its keys; one encrypted Secret in production. Tests work on copies."""
+    """A scaffold with one encrypted Secret in production, and its keys beside it. Tests work on copies."""
     place = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SKERRY_KEYS", str(place / "keys"))
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         scaffold.init(place / "fleet", "1.36", "2.9.4", "https://git.example.org/skerry.git")
         keys.init(place / "fleet")
-        (place / "keys" / "fleet" / "recovery.agekey").unlink()  # taken offline
+        (place / "keys" / "fleet" / "recovery.agekey").unlink()  # as if taken offline
         secrets.encrypt(place / "fleet" / "apps" / "production" / "nginx" / "password.sops.yaml", SECRET)
     kustomization = place / "fleet" / "apps" / "production" / "nginx" / "kustomization.yaml"
     text = kustomization.read_text().replace(
@@ -95,7 +95,7 @@ def fleet(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @dataclass
 class Server:
-    """An SSH server on loopback that is Git server and K3s server at once."""
+    """An SSH server on loopback that is the Git server and the K3s server."""
 
     port: int
     folder: Path
@@ -118,7 +118,7 @@ class Server:
 
     @property
     def state(self) -> dict[str, Any]:
-        """What the stand-in cluster holds, by "kind/namespace/name"."""
+        """The objects in the stand-in cluster, by "kind/namespace/name"."""
         found: dict[str, Any] = json.loads((self.folder / "state.json").read_text())
         return found
 
@@ -127,7 +127,7 @@ class Server:
 
     @property
     def calls(self) -> list[dict[str, Any]]:
-        """How the stand-in for flux was called."""
+        """The calls of the stand-in for flux."""
         file = self.folder / "calls.jsonl"
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
@@ -135,7 +135,7 @@ class Server:
         return [call for call in self.calls if call["argv"][1] == "bootstrap"]
 
     def environment(self) -> dict[str, str]:
-        """Git's environment for pushing as the test."""
+        """The environment in which Git can push as the test."""
         return {
             "GIT_SSH_COMMAND": f"ssh -i {self.key} -o IdentitiesOnly=yes -o UserKnownHostsFile={self.known_hosts}"
         }
@@ -149,7 +149,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server's sshd: own host key, one user key, nothing in the user's home. Ends with the tests."""
+    """The server's sshd, with keys of its own. It reads nothing in the user's home and ends with the tests."""
     folder = tmp_path_factory.mktemp("server")
     found = Server(free_port(), folder)
     for name, kind in (("key", "ed25519"), ("host", "ed25519"), ("other_host", "ecdsa")):
@@ -166,13 +166,14 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     options = [
         ("ListenAddress", f"127.0.0.1:{found.port}"),
         ("HostKey", folder / "host"),
-        ("HostKey", folder / "other_host"),  # not on record, as with any server that has one of each kind
+        # Not in known_hosts: a server usually has keys of several types, of which one is known.
+        ("HostKey", folder / "other_host"),
         ("PidFile", folder / "sshd.pid"),
         ("AuthorizedKeysFile", folder / "authorized_keys"),
         ("StrictModes", "no"),
         ("UsePAM", "no"),
         ("PermitRootLogin", "yes"),
-        # SHLVL keeps bash from reading the user's .bashrc, which may take longer than the test.
+        # With SHLVL, bash does not read the user's .bashrc, which could take longer than the test.
         ("SetEnv", f"PATH={programs}:/usr/bin:/bin SHLVL=2 SKERRY_FLUX_STANDIN={folder}"),
     ]
     words = [word for name, value in options for word in ("-o", f"{name}={value}")]
@@ -190,7 +191,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def server(machine: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """The server as new: no repository, an empty cluster, nothing recorded."""
+    """The server with an empty repository, an empty cluster and no recorded calls."""
     for name in ("calls.jsonl", "kubectl.jsonl"):
         (machine.folder / name).unlink(missing_ok=True)
     shutil.rmtree(machine.repository, ignore_errors=True)
@@ -215,7 +216,7 @@ def _until_listening(port: int) -> None:
 
 
 class ApiServer:
-    """A TCP listener that greets whoever comes through the tunnel, and the kubeconfig that names it."""
+    """A TCP listener that answers through the tunnel, and the kubeconfig that names it."""
 
     def __init__(self, folder: Path) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -248,7 +249,7 @@ class ApiServer:
 
 @pytest.fixture
 def pushed(fleet: Path, server: Server) -> Path:
-    """The repository with its commit on the server. It got there by a copy; the tests of Git push for real."""
+    """The repository, with its commit on the server. It is copied there, not pushed, to save time."""
     shutil.rmtree(server.repository)
     subprocess.run(["git", "clone", "--quiet", "--bare", str(fleet), str(server.repository)], check=True)
     git(fleet, "remote", "add", "origin", server.url)
@@ -257,7 +258,7 @@ def pushed(fleet: Path, server: Server) -> Path:
 
 @pytest.fixture(scope="session")
 def harbour(machine: Server, tmp_path_factory: pytest.TempPathFactory) -> Inventory:
-    """A cluster whose one server is that SSH server, to be handed over by plain Git."""
+    """A cluster whose one server is that SSH server, with settings for a hand-off by plain Git."""
     folder = tmp_path_factory.mktemp("inventories")
     (folder / "group_data").symlink_to(PROJECT / "inventories" / "group_data")
     data = {
@@ -279,14 +280,14 @@ def harbour(machine: Server, tmp_path_factory: pytest.TempPathFactory) -> Invent
 
 @pytest.fixture
 def inventory(harbour: Inventory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inventory:
-    """That cluster, locks and journals in the test's own folder."""
+    """That cluster, with locks and journals in the test's own folder."""
     for module in (journal, cluster_lock):
         monkeypatch.setattr(module, "SKERRY", tmp_path / "home")
     return harbour
 
 
 def altered(inventory: Inventory, **settings: object) -> Inventory:
-    """The same cluster with other settings; these are not validated again."""
+    """The same cluster with other settings, which are not validated."""
     first = inventory.first_server
     changed = replace(first, settings=first.settings.model_copy(update=settings))
     return replace(inventory, hosts=(changed, *inventory.hosts[1:]))

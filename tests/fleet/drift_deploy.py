@@ -1,4 +1,4 @@
-"""A deploy of two operations for the test of drift: one file is wanted, and one is there anyway."""
+"""A deploy of two operations for the test of drift: one file may be missing, the other always exists."""
 
 from __future__ import annotations
 

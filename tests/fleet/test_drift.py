@@ -1,4 +1,4 @@
-"""Drift on both layers: pyinfra looks over real SSH and changes nothing; Flux's answers are a stand-in's."""
+"""Drift of hosts, which pyinfra compares over real SSH, and of Flux, whose answers come from a stand-in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "wanted"
 
 
-def test_both_layers_as_wanted_and_not(
+def test_both_layers_with_and_without_drift(
     wanted: Path, inventory: Inventory, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert drift([inventory], DEPLOY, as_json=True) == 3
@@ -57,7 +57,7 @@ def test_both_layers_as_wanted_and_not(
     assert "failed to checkout" in capsys.readouterr().out
 
 
-def test_no_hand_off_asked_for_is_no_drift(wanted: Path, inventory: Inventory) -> None:
+def test_a_cluster_without_hand_off_has_no_drift(wanted: Path, inventory: Inventory) -> None:
     wanted.touch()
     assert drift([altered(inventory, flux_forge="none")], DEPLOY, as_json=True) == 0
 
@@ -74,7 +74,7 @@ def test_a_cluster_that_cannot_be_compared_does_not_hide_the_others(
     assert (harbour["cluster"], harbour["drift"], harbour["error"]) == ("harbour", False, "")
 
 
-def test_a_host_out_of_reach_is_one_line(wanted: Path, inventory: Inventory, server: Server) -> None:
+def test_an_unreachable_host_is_one_line(wanted: Path, inventory: Inventory, server: Server) -> None:
     (server.folder / "authorized_keys").write_text("")
     with pytest.raises(InputError, match="does not accept") as refusal:
         host_drift(inventory, DEPLOY)

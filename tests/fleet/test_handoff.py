@@ -25,7 +25,7 @@ LINTED: dict[str, LintReport] = {}
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has been linted is not linted again: Git's hash of the tree tells."""
+    """Lint a tree only once, by its Git hash, and poll often."""
 
     def once(copy: Path) -> LintReport:
         tree = git(copy, "rev-parse", "HEAD^{tree}")
@@ -66,7 +66,7 @@ def test_a_cluster_follows_its_repository_and_a_second_run_changes_nothing(
 def test_a_deploy_hands_over_and_changes_nothing_the_second_time(
     pushed: Path, inventory: Inventory, server: Server, tmp_path: Path
 ) -> None:
-    """The last phase of deploy/k3s.py, alone; what it says of a failure is one line."""
+    """deploy/flux.py runs the last phase of deploy/k3s.py. A failure is one line."""
     environment = {**os.environ, "SKERRY_HOME": str(tmp_path / "home")}
     command = [sys.executable, "-m", "skerry.runner.engine", "run", str(inventory.path), "deploy/flux.py"]
 
@@ -92,10 +92,10 @@ def test_a_deploy_hands_over_and_changes_nothing_the_second_time(
     assert server.state == state
 
 
-def test_a_git_server_with_another_host_key_than_ours_is_told(
+def test_a_host_key_that_contradicts_known_hosts_is_refused(
     pushed: Path, inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody sits between the cluster and its repository, and not between us and it."""
+    """An attacker is between the cluster and its repository, but not between this machine and it."""
     other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB1uLg6lYGc7vTPM6hgm5GzqCyCnVTIGmJRQg0M3yZBl"
     monkeypatch.setenv("SKERRY_FLUX_SCANNED", f"[127.0.0.1]:{server.port} {other}\n")
     with pytest.raises(RuntimeError, match="than the known_hosts files here hold"):
@@ -104,10 +104,10 @@ def test_a_git_server_with_another_host_key_than_ours_is_told(
         hand_over(inventory)
 
 
-def test_flux_trusts_the_host_keys_on_record_rather_than_the_one_it_was_shown(
+def test_flux_trusts_the_known_host_keys_instead_of_the_one_it_scanned(
     pushed: Path, inventory: Inventory, server: Server
 ) -> None:
-    """The record has an Ed25519 key, Flux was shown the server's ECDSA key: nobody has compared that one."""
+    """known_hosts has an Ed25519 key and Flux has scanned the ECDSA key, so that they cannot be compared."""
 
     def trusted() -> str:
         data = server.state["secret/flux-system/flux-system"]["data"]
@@ -120,7 +120,7 @@ def test_flux_trusts_the_host_keys_on_record_rather_than_the_one_it_was_shown(
     assert trusted() == server.known_hosts.read_text()
 
 
-def test_namespace_and_key_are_in_place_before_flux_is_called(
+def test_namespace_and_age_key_exist_before_flux_is_called(
     pushed: Path, inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SKERRY_FLUX_FAIL", "✗ remote: error: GH006: Protected branch update failed")
@@ -131,7 +131,7 @@ def test_namespace_and_key_are_in_place_before_flux_is_called(
     assert hand_over(inventory).changed
 
 
-def test_a_bootstrap_that_was_cut_off_after_its_push_goes_on(
+def test_a_bootstrap_that_was_interrupted_after_its_push_continues(
     pushed: Path, inventory: Inventory, server: Server
 ) -> None:
     hand_over(inventory)
@@ -217,14 +217,14 @@ def test_a_branch_that_does_not_exist(pushed: Path, inventory: Inventory, server
 
 def test_a_key_that_may_not_push(pushed: Path, inventory: Inventory, server: Server) -> None:
     authorized = server.folder / "authorized_keys"
-    # The cluster's own SSH must go on, so only what pushes is refused.
+    # The connection to the cluster uses the same key, so only pushing is refused.
     refusing = "case $SSH_ORIGINAL_COMMAND in git-receive*) echo read-only >&2; exit 1;; esac"
     forced = f'{refusing}; exec sh -c \\"$SSH_ORIGINAL_COMMAND\\"'
     authorized.write_text(f'command="{forced}" {authorized.read_text()}')
     refuse(inventory, server, "may not push to main")
 
 
-def test_a_folder_that_is_not_there(pushed: Path, inventory: Inventory, server: Server) -> None:
+def test_a_missing_folder(pushed: Path, inventory: Inventory, server: Server) -> None:
     refuse(
         altered(inventory, flux_path="clusters/bergen"),
         server,
@@ -248,7 +248,7 @@ def test_a_cluster_that_follows_another_folder(pushed: Path, inventory: Inventor
     assert len(server.bootstraps()) == 1
 
 
-def test_a_cluster_of_another_version_than_the_inventorys(
+def test_a_cluster_whose_version_differs_from_the_inventory(
     pushed: Path, inventory: Inventory, server: Server
 ) -> None:
     refuse(
@@ -258,7 +258,7 @@ def test_a_cluster_of_another_version_than_the_inventorys(
     )
 
 
-def test_a_flux_that_does_not_know_this_kubernetes(
+def test_a_flux_that_does_not_support_this_kubernetes(
     pushed: Path, inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SKERRY_FLUX_VERSION", "v2.7.0")
@@ -275,7 +275,7 @@ def test_a_key_of_another_repository(
     refuse(inventory, server, "the key of production is not in .sops.yaml")
 
 
-def test_what_lint_finds_is_not_handed_over(
+def test_a_repository_with_lint_errors_is_not_handed_over(
     pushed: Path, inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (pushed / "apps" / "base" / "nginx" / "secret.yaml").write_text(SECRET)
@@ -288,7 +288,7 @@ def test_what_lint_finds_is_not_handed_over(
     )
 
 
-def test_what_does_not_become_ready_is_told_in_plain_words(
+def test_an_object_that_does_not_become_ready_is_reported_with_a_remedy(
     pushed: Path, inventory: Inventory, server: Server
 ) -> None:
     hand_over(inventory)
@@ -305,10 +305,10 @@ def test_what_does_not_become_ready_is_told_in_plain_words(
     assert flux.status(inventory, as_json=True) == 3
 
 
-def test_controllers_that_do_not_run_are_told_rather_than_what_flux_makes_of_it(
+def test_controllers_that_do_not_run_are_reported_as_the_cause(
     pushed: Path, inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One flux_timeout_seconds for Flux's wait and ours."""
+    """flux_timeout_seconds limits the wait of flux and ours together."""
     monkeypatch.setenv("SKERRY_FLUX_UNHEALTHY", "yes")
     with pytest.raises(RuntimeError) as failure:
         hand_over(altered(inventory, flux_timeout_seconds=1))
@@ -318,7 +318,7 @@ def test_controllers_that_do_not_run_are_told_rather_than_what_flux_makes_of_it(
     assert "deadline" not in str(failure.value)
 
 
-def test_what_is_suspended_is_told_at_once(pushed: Path, inventory: Inventory, server: Server) -> None:
+def test_a_suspended_object_ends_the_wait(pushed: Path, inventory: Inventory, server: Server) -> None:
     hand_over(inventory)
     flux.switch(inventory, suspended=True)
     with pytest.raises(
@@ -327,7 +327,7 @@ def test_what_is_suspended_is_told_at_once(pushed: Path, inventory: Inventory, s
         hand_over(altered(inventory, flux_timeout_seconds=600))
 
 
-def test_what_lags_is_asked_to_look_at_once_and_what_follows_is_left_alone(
+def test_only_objects_that_lag_are_asked_to_reconcile(
     pushed: Path, inventory: Inventory, server: Server
 ) -> None:
     hand_over(inventory)
@@ -348,7 +348,7 @@ def test_what_lags_is_asked_to_look_at_once_and_what_follows_is_left_alone(
     assert asked == {"kustomization/flux-system/apps"}
 
 
-def test_brackets_in_what_flux_says_are_no_markup(
+def test_brackets_in_messages_of_flux_are_not_markup(
     pushed: Path, inventory: Inventory, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """kustomize-controller names a Secret 'Secret.v1.[noGrp]/nginx'."""
@@ -386,17 +386,19 @@ def test_suspend_resume_and_uninstall(
     assert hand_over(inventory, adopt=True).changed
 
 
-def test_a_removal_that_does_not_end_is_told(
+def test_a_removal_that_does_not_end_is_an_error(
     pushed: Path, inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """flux uninstall asks for the removal of its namespace, says it finished, and exits 0."""
+    """flux uninstall requests the removal of its namespace, prints that it has finished, and exits with 0."""
     hand_over(inventory)
     monkeypatch.setenv("SKERRY_FLUX_TERMINATING", "yes")
     with pytest.raises(RuntimeError, match=r"kubectl wait: .*timed out"):
         flux.uninstall(inventory, yes=True)
 
 
-def test_a_new_deploy_key_needs_the_old_one_gone(pushed: Path, inventory: Inventory, server: Server) -> None:
+def test_rotating_the_deploy_key_deletes_the_old_one_first(
+    pushed: Path, inventory: Inventory, server: Server
+) -> None:
     hand_over(inventory)
     flux.rotate_deploy_key(inventory)
     assert len(server.bootstraps()) == 2
@@ -418,9 +420,7 @@ def test_another_key_in_the_settings_reaches_the_cluster(
     assert not hand_over(renewed).changed
 
 
-def test_the_clone_of_preflight_leaves_no_plaintext_behind(
-    pushed: Path, inventory: Inventory, tmp_path: Path
-) -> None:
+def test_the_preflights_clone_leaves_no_plaintext(pushed: Path, inventory: Inventory, tmp_path: Path) -> None:
     hand_over(inventory)
     secrets.check(pushed)
     found = [
@@ -429,10 +429,10 @@ def test_the_clone_of_preflight_leaves_no_plaintext_behind(
     assert found == []
 
 
-def test_invoke_up_asks_for_what_the_hand_off_needs_before_it_touches_a_host(
+def test_invoke_up_checks_the_hand_offs_prerequisites_before_it_touches_a_host(
     inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And gives it to the engine's process by its environment."""
+    """The runner's process gets the token in its environment."""
     given: list[dict[str, str]] = []
 
     def deploy(
@@ -446,7 +446,7 @@ def test_invoke_up_asks_for_what_the_hand_off_needs_before_it_touches_a_host(
         assert up.up("harbour.py", script, check=False) == (0, [])
         return given.pop()
 
-    monkeypatch.setattr(up, "deploy", deploy)  # the deploy has tests of its own
+    monkeypatch.setattr(up, "deploy", deploy)
     keyless = altered(inventory, flux_private_key="/nowhere")
     forge = altered(inventory, flux_forge="github", flux_repository="skerry/fleet")
     assert (

@@ -1,4 +1,4 @@
-"""The lint on whole repositories, rendered by the real kustomize: right on each trap, each leak and the scaffold."""
+"""Lint whole repositories, rendered by the real kustomize: one for each trap and leak, and the scaffold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from skerry.fleet.lint.run import lint
 from skerry.model.errors import InputError
 from tests.fleet.conftest import IDENTITY, PLAINTEXT, PROJECT, SECRET
 
-REPOSITORIES = Path(__file__).parent / "repositories"  # each lies over the one named clean
+# Each is copied over the one named clean.
+REPOSITORIES = Path(__file__).parent / "repositories"
 APPS, CLUSTER = "apps/production", "clusters/production"
 TRAPS = {
     "circle": [
@@ -71,7 +72,7 @@ def repository(name: str, place: Path) -> Path:
     return place
 
 
-def test_there_is_a_fixture_for_each_and_nothing_else() -> None:
+def test_every_trap_and_leak_has_a_fixture() -> None:
     named = {"clean", *(f"trap-{name}" for name in TRAPS), *(f"leak-{name}" for name in LEAKS)}
     assert {path.name for path in REPOSITORIES.iterdir()} == named
 
@@ -81,7 +82,7 @@ def test_the_clean_repository_is_clean(tmp_path: Path) -> None:
     assert (report.findings, report.unknown, report.overlays) == ([], [], 2)
 
 
-def test_the_scaffold_is_clean_and_says_what_it_cannot_validate(fleet: Path) -> None:
+def test_the_scaffold_is_clean_and_kinds_without_schema_are_named(fleet: Path) -> None:
     report = lint(fleet)
     assert report.findings == []
     assert report.overlays == 4
@@ -89,7 +90,7 @@ def test_the_scaffold_is_clean_and_says_what_it_cannot_validate(fleet: Path) -> 
 
 
 @pytest.mark.parametrize("name", TRAPS)
-def test_each_trap_is_found_and_nothing_but_it(name: str, tmp_path: Path) -> None:
+def test_each_trap_gives_exactly_its_findings(name: str, tmp_path: Path) -> None:
     report = lint(repository(f"trap-{name}", tmp_path))
     found = [(finding.rule, str(finding)) for finding in report.findings]
     assert [
@@ -98,7 +99,7 @@ def test_each_trap_is_found_and_nothing_but_it(name: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", LEAKS)
-def test_each_bypass_of_the_regex_hooks_is_caught(name: str, tmp_path: Path) -> None:
+def test_each_leak_that_regex_hooks_miss_is_found(name: str, tmp_path: Path) -> None:
     [finding] = lint(repository(f"leak-{name}", tmp_path)).findings
     assert finding.rule == "leak"
     assert str(finding).startswith(LEAKS[name])
@@ -135,7 +136,7 @@ def test_a_plaintext_file_behind_a_generator_is_found_and_an_encrypted_one_is_no
     ]
 
 
-def test_what_only_rendering_shows_is_found(tmp_path: Path) -> None:
+def test_a_leak_that_only_rendering_shows_is_found(tmp_path: Path) -> None:
     root = repository("clean", tmp_path)
     (root / APPS / "patch.yaml").write_text("- {op: add, path: /stringData/token, value: plain}\n")
     text = (root / APPS / "kustomization.yaml").read_text()
@@ -162,7 +163,8 @@ def test_a_crd_in_the_repository_is_its_schema(tmp_path: Path) -> None:
         "kind": "CustomResourceDefinition",
         "metadata": {"name": "boats.example.org"},
     }
-    (root / "schemas").mkdir()  # applied by nobody, known to the lint
+    # Nothing applies this folder, but the lint reads it.
+    (root / "schemas").mkdir()
     (root / "schemas" / "crd.json").write_text(json.dumps({**crd, "spec": spec}))
     (root / "infrastructure" / "boat.yaml").write_text(
         "apiVersion: example.org/v1\nkind: Boat\nmetadata:\n  name: skiff\nspec:\n  size: small\n"
@@ -222,7 +224,8 @@ def test_a_thousand_manifests_take_seconds(tmp_path: Path) -> None:
     report = lint(root)
     assert report.findings == []
     assert report.manifests > 1000
-    assert report.seconds < 30  # 3 to 4 on two idle cores; the machine may be busy
+    # 3 to 4 s on two idle cores. The machine may be busy.
+    assert report.seconds < 30
 
 
 def test_it_runs_as_a_program_from_anywhere(tmp_path: Path) -> None:

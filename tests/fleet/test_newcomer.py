@@ -1,4 +1,4 @@
-"""The README's transcript, command by command: an empty folder to a pushed, encrypted, lint-clean repository."""
+"""Run the README's commands, from an empty folder to a pushed repository with an encrypted Secret and no findings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real sops and age, end to end."""
+"""Keys and encrypted files, with the real sops and age."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def plaintext(fleet: Path, cluster: str) -> str:
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[set[str]]:
-    """What the command lines of all processes said, and which files held plaintext, while the test ran."""
+    """The command lines of all processes during the test, and the files that held plaintext."""
     seen: set[str] = set()
     done = threading.Event()
 
@@ -61,7 +61,7 @@ def test_keys_are_private_outside_the_repository_and_made_once(fleet: Path, tmp_
         "staging.agekey": 0o600,
     }
     before = {file: file.read_text() for file in folder.iterdir()}
-    made = keys.init(fleet)  # the recovery key is offline: its public part is in .sops.yaml
+    made = keys.init(fleet)
     assert (made.created, made.changed) == ([], False)
     assert {file: file.read_text() for file in folder.iterdir()} == before
 
@@ -72,7 +72,7 @@ def test_keys_inside_a_git_work_tree_are_refused(fleet: Path, monkeypatch: pytes
         keys.init(fleet)
 
 
-def test_a_recovery_key_that_is_offline_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recovery_key_that_is_already_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKERRY_KEYS", str(tmp_path / "keys"))
     scaffold.init(tmp_path / "new", "1.36", "2.9.4", "")
     [public] = sops.public_keys(sops.new_key())
@@ -205,7 +205,7 @@ def test_a_lost_key_is_not_silently_replaced(fleet: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "keys" / "fleet" / "production.agekey").exists()
 
 
-def test_a_new_cluster_gets_its_own_key_and_shared_files_say_they_need_rotation(fleet: Path) -> None:
+def test_a_new_cluster_gets_its_own_key_and_shared_files_need_rotation(fleet: Path) -> None:
     shared = fleet / "infrastructure" / "configs" / "token.sops.yaml"
     secrets.encrypt(shared, SECRET)
     scaffold.add_cluster(fleet, "oslo", "production")

@@ -1,4 +1,4 @@
-"""The scaffold: what it writes, what it leaves alone, what it refuses."""
+"""The files that the scaffold writes and keeps, and the input that it refuses."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_init_again_keeps_an_edited_hook_and_shows_the_new_line(root: Path) -> N
     assert '+exec .venv/bin/python -m skerry.fleet.lint --staged "$repository"\n' in outcome.diff
 
 
-def test_every_flux_kustomization_has_what_keeps_it_going(root: Path) -> None:
+def test_every_flux_kustomization_retries_waits_prunes_and_decrypts(root: Path) -> None:
     documents = [
         each
         for file in sorted((root / "clusters").rglob("*.yaml"))
@@ -102,7 +102,7 @@ def test_adding_keeps_comments_and_order_of_an_edited_list(root: Path) -> None:
     )
 
 
-def test_a_list_in_a_form_that_cannot_be_edited_is_refused_and_nothing_written(root: Path) -> None:
+def test_a_list_that_cannot_be_edited_is_refused_before_anything_is_written(root: Path) -> None:
     file = root / "apps/production/kustomization.yaml"
     file.write_text("kind: Kustomization\nresources: [nginx]\n")
     with pytest.raises(InputError, match="does not edit; add 'shop' to resources"):
@@ -110,7 +110,7 @@ def test_a_list_in_a_form_that_cannot_be_edited_is_refused_and_nothing_written(r
     assert not (root / "apps/base/shop").exists()
 
 
-def test_a_killed_run_is_finished_by_the_next(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_run_completes_one_that_was_killed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*arguments: object) -> None:
         raise KeyboardInterrupt
 
@@ -151,13 +151,13 @@ def test_taken_names_and_folders_are_refused(root: Path, tmp_path: Path) -> None
         scaffold.init(tmp_path / "full", "1.36", "2.9.4", "")
 
 
-def test_a_damaged_record_is_one_line(root: Path) -> None:
+def test_damaged_metadata_is_one_line(root: Path) -> None:
     (root / metadata.FILE).write_text("name: x\n")
     with pytest.raises(InputError, match="is damaged; restore it from Git"):
         again(root)
 
 
-def test_a_cluster_pulls_its_upgrades_by_the_inventorys_settings(root: Path) -> None:
+def test_upgrade_plans_have_the_inventorys_values(root: Path) -> None:
     wish = metadata.Upgrades("v1.36.3+k3s1", 2, 600, "Sun 22:30")
     scaffold.add_upgrades(root, "production", wish)
     folder = root / "upgrades" / "production"
@@ -179,7 +179,7 @@ def test_a_cluster_pulls_its_upgrades_by_the_inventorys_settings(root: Path) -> 
     assert "v1.36.4+k3s1" in (folder / "plans.yaml").read_text()
 
 
-def test_the_controller_takes_the_plans_and_the_lint_says_what_it_would_not_take(root: Path) -> None:
+def test_the_lint_accepts_the_plans_and_refuses_what_the_controller_would_refuse(root: Path) -> None:
     scaffold.add_upgrades(root, "production", metadata.Upgrades("v1.36.3+k3s1", 2, 600, "Sun 22:30"))
     plans = root / "upgrades" / "production" / "plans.yaml"
     catalogue = Catalogue("1.36", "2.9.4", [])
@@ -190,7 +190,7 @@ def test_the_controller_takes_the_plans_and_the_lint_says_what_it_would_not_take
             assert not validator.is_valid({**plan, "spec": {**plan["spec"], **wrong}})
 
 
-def test_upgrades_are_for_a_cluster_of_the_repository_and_need_a_window(root: Path) -> None:
+def test_upgrades_need_a_known_cluster_and_a_window(root: Path) -> None:
     wish = metadata.Upgrades("v1.36.3+k3s1", 1, 600, "")
     with pytest.raises(InputError, match="has no cluster 'oslo'; choose production or staging"):
         scaffold.add_upgrades(root, "oslo", wish)
@@ -198,7 +198,7 @@ def test_upgrades_are_for_a_cluster_of_the_repository_and_need_a_window(root: Pa
         upgrades.check(wish)
 
 
-def test_a_scaffold_from_before_knows_no_upgrades(root: Path) -> None:
+def test_metadata_without_upgrades_is_read(root: Path) -> None:
     file = root / metadata.FILE
     file.write_text(file.read_text().replace("upgrades: {}\n", ""))
     assert metadata.load(root).upgrades == {}

@@ -1,4 +1,4 @@
-"""Plaintext secrets by structure: what hides one, and what is none."""
+"""Texts with one plaintext secret each, and texts without."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from skerry.model.errors import InputError
 ENC = "ENC[AES256_GCM,data:q83v,iv:q83v,tag:q83v,type:str]"
 HEAD = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n"
 KUSTOMIZATION = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
-# Put together here, so that this file holds no key by its own rules.
+# Concatenated, so that this file is not a leak by its own rules.
 AGE_KEY = "AGE-SECRET-KEY-" + "1" + "Q" * 58
 PEM = "-----BEGIN OPENSSH " + "PRIVATE KEY-----\nb3Bl"
 
@@ -72,11 +72,11 @@ def test_private_keys_are_found_in_any_text_file() -> None:
     assert problems(f"\n{AGE_KEY}\n", "notes.txt") == ["2: holds a private key in plaintext"]
 
 
-def test_a_key_that_stands_twice_is_refused_for_it_could_hide_one() -> None:
+def test_a_duplicate_key_is_refused_because_it_could_hide_a_secret() -> None:
     with pytest.raises(InputError, match=r"a.yaml:5: .*'stringData' is duplicated"):
         parse("a.yaml", f"{HEAD}stringData: {{p: plain}}\nstringData: {{p: '{ENC}'}}\n")
 
 
-def test_documents_know_the_line_they_begin_on() -> None:
+def test_documents_know_their_first_line() -> None:
     text = "# first\nkind: A\n---\n# second\nkind: B\n---\n---\nkind: C\n"
     assert [(each.kind, each.line) for each in parse("a.yaml", text)] == [("A", 2), ("B", 4), ("C", 8)]

@@ -1,4 +1,4 @@
-"""What a patch's target selects, as kustomize does it."""
+"""What the target of a patch selects, as in kustomize."""
 
 from __future__ import annotations
 
