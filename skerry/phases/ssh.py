@@ -13,7 +13,7 @@ from skerry.facts.hardening import HardeningState
 from skerry.model.files import File
 from skerry.model.hardening.guard import GUARD_FILES
 from skerry.model.hardening.sshd import DROP_IN, RESTART
-from skerry.model.hardening.system import SUDO
+from skerry.model.hardening.system_files import SUDO
 from skerry.model.host_paths import GUARD
 from skerry.operations import Commands, operation, refuse
 from skerry.operations.files import write

@@ -1,4 +1,4 @@
-"""Every control there is, for one host."""
+"""All controls of a host, and the waivers in its settings."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ IDS = frozenset(
     for area, count in {"SSH": 12, "FW": 5, "KRN": 12, "SYS": 15, "K3S": 8}.items()
     for number in range(1, count + 1)
 )
-OLDEST_OPENSSH = (8, 2)  # Ubuntu 20.04's
+# The version in Ubuntu 20.04.
+OLDEST_OPENSSH = (8, 2)
 
 
 def controls(host_context: HostContext, openssh: tuple[int, int] = OLDEST_OPENSSH) -> list[Control]:
-    """All controls, also those that are waived."""
+    """All controls, including waived ones."""
     return [
         *sshd.controls(host_context.settings.sshd_root_login, openssh),
         *firewall.controls(host_context.settings),
@@ -30,15 +31,16 @@ def controls(host_context: HostContext, openssh: tuple[int, int] = OLDEST_OPENSS
 
 
 def waivers(settings: Settings) -> dict[str, Waiver]:
-    """The settings' exceptions, by control."""
+    """The waivers in harden_exceptions, by control."""
     return {
-        id: Waiver(each["reason"], date.fromisoformat(each["until"]))
-        for id, each in settings.harden_exceptions.items()
+        id: Waiver(waiver["reason"], date.fromisoformat(waiver["until"]))
+        for id, waiver in settings.harden_exceptions.items()
     }
 
 
-def active(found: list[Control], waived: Mapping[str, object]) -> list[Control]:
-    """The controls that are not waived. A waiver that has expired still holds: no run changes a host by the date
-    alone, the audit fails instead.
+def active(controls: list[Control], waived: Mapping[str, object]) -> list[Control]:
+    """The controls that are not waived.
+
+    An expired waiver still holds here, so that no deploy changes a host because of the date. The audit fails instead.
     """
-    return [control for control in found if control.id not in waived]
+    return [control for control in controls if control.id not in waived]

@@ -1,7 +1,7 @@
-"""The firewall: a table of our own beside kube-proxy's, flannel's and everybody else's.
+"""The firewall: the nftables table "inet skerry", beside the tables of kube-proxy and flannel.
 
-Ports after https://docs.k3s.io/installation/requirements#networking. nftables accepts a packet only if every table
-does, so that ours takes nothing away from the others' verdicts, and theirs cannot open what ours closes.
+Ports after https://docs.k3s.io/installation/requirements#networking. nftables accepts a packet only if all tables do.
+So this table does not override the others, and they cannot accept what it drops.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ ExecStop=/bin/sh -c 'nft delete table inet skerry; rm -f /run/skerry-firewall'
 WantedBy=sysinit.target
 """,
 )
-CLUSTER_PORTS = {  # what members of the cluster say to each other, by role
+# The ports that hosts of the cluster use among themselves, by role.
+CLUSTER_PORTS = {
     "server": ("tcp dport { 2379-2381, 6443, 10250, 5001 }", "udp dport { 8472, 51820, 51821 }"),
     "agent": ("tcp dport { 10250, 5001 }", "udp dport { 8472, 51820, 51821 }"),
 }
@@ -52,29 +53,29 @@ CLUSTER_PORTS = {  # what members of the cluster say to each other, by role
 
 @dataclass(frozen=True)
 class Ports:
-    """The TCP ports at which sshd listens, as found on the host: they are opened whatever the settings say."""
+    """The TCP ports on which the host's sshd listens. They are always opened."""
 
     ssh: tuple[int, ...]
 
 
 def controls(settings: Settings) -> list[Control]:
-    """The controls of the firewall."""
+    """The firewall's controls."""
     loaded = Check("firewall", "table inet skerry", "as written")
     rules = Check("file", FIREWALL_RULES, "as composed")
     return [
-        _control("FW-01", "What is not asked for does not come in", "3.5.2", "3.5.2",
-                 "replies, pods and what kube-proxy redirects come in; nothing going out is filtered",
+        _control("FW-01", "Incoming packets are dropped unless a rule allows them", "3.5.2", "3.5.2",
+                 "replies, pods and what kube-proxy redirects are allowed; outgoing packets are not filtered",
                  loaded, rules, Check("unit", UNIT.removesuffix(".service"), "active"),
                  Check("package", "nftables", "installed")),
         _control("FW-02", "SSH and the API server are open to the networks in the settings", "3.5.2", "3.5.1.6",
-                 "other members and pods always reach the API server", loaded, rules),
-        _control("FW-03", "etcd, kubelet, flannel and metrics are open to members and pods alone", "3.5.2", "3.5.1.6",
-                 "etcd's metrics (2381) listen on every address once exposed", loaded, rules),
-        _control("FW-04", "Nothing is routed through the host but pods' packets", "3.2.2", "3.2.2, 3.5.1.7",
-                 "instead of ip_forward = 0, which ends pod networking: pods, services and NodePorts are let through",
+                 "the cluster's hosts and pods always reach the API server", loaded, rules),
+        _control("FW-03", "Only the cluster's hosts and pods reach etcd, kubelet, flannel and metrics", "3.5.2",
+                 "3.5.1.6", "etcd's metrics (port 2381) listen on every address once exposed", loaded, rules),
+        _control("FW-04", "The host forwards only packets of pods", "3.2.2", "3.2.2, 3.5.1.7",
+                 "replaces ip_forward = 0, which breaks pod networking; pods, services and NodePorts are allowed",
                  loaded, rules),
         _control("FW-05", "No other firewall flushes or blocks the cluster's rules", "3.5.1", "3.5.2.2",
-                 "nftables.service and firewalld flush kube-proxy's rules (rke2#10469); ufw drops what is routed",
+                 "nftables.service and firewalld flush kube-proxy's rules (rke2#10469); ufw drops forwarded packets",
                  *(Check("unit", name, "off") for name in ("ufw", "firewalld", "nftables"))),
     ]  # fmt: skip
 
@@ -97,9 +98,9 @@ def _control(
 def compose(
     settings: Settings, role: Role, members: Sequence[str], ports: Ports, active: frozenset[str]
 ) -> File:
-    """The rules. `members`: networks of the cluster's other hosts; `active`: ids of controls that are not waived.
+    """The rules. `members`: networks of the cluster's other hosts. `active`: ids of the controls that are not waived.
 
-    One transaction: the old table goes and the new one comes, or nothing happens.
+    nft replaces the old table in one transaction, or changes nothing.
     """
     everywhere = ["0.0.0.0/0", "::/0"]
     ssh = settings.firewall_ssh_from if "FW-02" in active else everywhere
@@ -122,10 +123,10 @@ def compose(
         "    ip6 saddr fe80::/10 udp dport 546 accept comment \"DHCPv6\"",
         *_from(ssh, f"tcp dport {_set(map(str, ports.ssh))} ct state new", "SSH"),
         *(_from(api, "tcp dport 6443", "API server") if role == "server" else []),
-        *[rule for each in CLUSTER_PORTS[role] for rule in _from(inside, each, "members")],
+        *[rule for ports in CLUSTER_PORTS[role] for rule in _from(inside, ports, "members")],
         *(_from(inside, f"tcp dport {RELAY_PORT}", "artifact_relay") if settings.artifact_relay else []),
         pods,
-        *[rule for each in settings.firewall_open for rule in _from(everywhere, _opening(each), "firewall_open")],
+        *[rule for text in settings.firewall_open for rule in _from(everywhere, _opening(text), "firewall_open")],
         "    limit rate 6/minute burst 10 packets log prefix \"skerry: in: \" level info",
         "  }",
         *(_forward(settings, members) if "FW-04" in active else []),
@@ -136,7 +137,7 @@ def compose(
 
 
 def _forward(settings: Settings, members: Sequence[str]) -> list[str]:
-    """From pods to anywhere, and to pods what kube-proxy has redirected or another member sent."""
+    """Forward packets of pods, those that kube-proxy has redirected, and those of other hosts to pods."""
     pods = settings.k3s_cluster_cidr
     return [
         "  chain forward {",
@@ -151,9 +152,9 @@ def _forward(settings: Settings, members: Sequence[str]) -> list[str]:
 
 
 def _anti_spoofing(settings: Settings) -> list[str]:
-    """A pod's address counts only where the way back to it leads: nobody outside can pass for a pod.
+    """Anti-spoofing: drop pod source addresses that arrive on an interface without a route back to them.
 
-    Before routing, because kernels before 5.13 look up the way back nowhere else.
+    In prerouting, because kernels before 5.13 can look up that route nowhere else.
     """
     return [
         "  chain impostors {",
@@ -174,8 +175,10 @@ def _from(networks: Sequence[str], match: str, comment: str) -> list[str]:
 
 
 def _sources(networks: Sequence[str]) -> list[str]:
-    """One match for each family that `networks` hold."""
-    families = [[net for net in networks if ipaddress.ip_network(net).version == each] for each in (4, 6)]
+    """A match of source addresses for each IP version in `networks`."""
+    families = [
+        [text for text in networks if ipaddress.ip_network(text).version == version] for version in (4, 6)
+    ]
     return [_source(each) for each in families if each]
 
 
@@ -194,6 +197,6 @@ def _set(values: object) -> str:
 
 
 def _opening(text: str) -> str:
-    """From "tcp/443" or "udp/60000-61000"."""
+    """The match for "tcp/443" or "udp/60000-61000"."""
     protocol, _, port = text.partition("/")
     return f"{protocol} dport {port}"

@@ -1,8 +1,8 @@
 """K3s's CIS profile, after https://docs.k3s.io/security/hardening-guide: arguments, files and controls.
 
-The guide has three states: to 1.24 with pod security policies, from 1.25 with pod security admission, from 1.29
-with service account tokens that end when they say. What it leaves to the reader is here, too: the limits of
-EventRateLimit, a pod's process limit (CIS Kubernetes 4.2.13) and the certificates' modes (1.1.20).
+The guide has three variants: pod security policies up to 1.24, pod security admission from 1.25, and service account
+tokens that expire on time from 1.29. This module also decides what the guide leaves open: the limits of EventRateLimit,
+the process limit of a pod (CIS Kubernetes 4.2.13) and the modes of certificates (1.1.20).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from skerry.model.settings.settings import Settings
 
 ADMISSION, AUDIT, AUDIT_LOG = f"{SERVER}/psa.yaml", f"{SERVER}/audit.yaml", f"{SERVER}/logs/audit.log"
 POLICIES = f"{SERVER}/manifests/skerry-cis.yaml"
-FOLDERS = (SERVER, f"{SERVER}/logs", f"{SERVER}/manifests")  # mode 700, before K3s first starts
+# These get mode 700 before K3s starts for the first time.
+FOLDERS = (SERVER, f"{SERVER}/logs", f"{SERVER}/manifests")
 FIRST_POD_SECURITY, FIRST_TOKEN_EXPIRY = (1, 25), (1, 29)
 POD_MAX_PIDS = 4096
 TLS_CIPHERS = ",".join(
@@ -29,7 +30,7 @@ API, KUBELET, MANAGER = "kube-apiserver-arg", "kubelet-arg", "kube-controller-ma
 
 
 def controls(settings: Settings, role: Role) -> list[Control]:
-    """K3s's controls. With k3s_profile = "plain" they ask for nothing but what the other settings say."""
+    """K3s's controls. With k3s_profile = "plain" they check only what other settings ask for."""
     cis, server = settings.k3s_profile == "cis", role == "server"
     modern = _kubernetes(settings) >= FIRST_POD_SECURITY
     plugins = (
@@ -46,12 +47,10 @@ def controls(settings: Settings, role: Role) -> list[Control]:
                "pod-max-pids": str(POD_MAX_PIDS)}  # fmt: skip
     if not modern:
         kubelet["make-iptables-util-chains"] = "true"
-    collected = {
-        "terminated-pod-gc-threshold": "100" if _kubernetes(settings) >= FIRST_TOKEN_EXPIRY else "10"
-    }
+    manager = {"terminated-pod-gc-threshold": "100" if _kubernetes(settings) >= FIRST_TOKEN_EXPIRY else "10"}
 
     def written(*files: File) -> tuple[Check, ...]:
-        return tuple(Check("file", each.path, each.state) for each in files) if cis and server else ()
+        return tuple(Check("file", file.path, file.state) for file in files) if cis and server else ()
 
     def arguments(flag: str, values: dict[str, str], here: bool = server) -> tuple[Check, ...]:
         return (
@@ -65,25 +64,25 @@ def controls(settings: Settings, role: Role) -> list[Control]:
 
     return [
         _control("K3S-01", "Secrets are encrypted in the datastore", "1.2.27, 1.2.28", "32(1)(a) encryption",
-                 "K3s makes and keeps the key", key("secrets-encryption", server)),
-        _control("K3S-02", "The kubelet insists on the kernel's settings", "4.2.6", "32(1)(b) integrity",
+                 "K3s creates and keeps the key", key("secrets-encryption", server)),
+        _control("K3S-02", "The kubelet requires its kernel settings", "4.2.6", "32(1)(b) integrity",
                  "the kernel phase sets them first", key("protect-kernel-defaults", cis)),
-        _control("K3S-03", "The API server records who did what", "1.2.18-1.2.21", "32(1)(d) testing and evaluation",
-                 "metadata alone, at most 10 files of 100 MB, 30 days", arguments(API, api["K3S-03"]),
+        _control("K3S-03", "The API server writes an audit log", "1.2.18-1.2.21", "32(1)(d) testing and evaluation",
+                 "metadata only, at most 10 files of 100 MB, 30 days", arguments(API, api["K3S-03"]),
                  written(audit_file())),
-        _control("K3S-04", "Pods are held to the restricted standard, events to a rate", "1.2.9, 5.2",
-                 "32(1)(b) integrity", "kube-system is exempt; a namespace's own labels say otherwise",
+        _control("K3S-04", "Pods must meet the restricted standard, and events are rate-limited", "1.2.9, 5.2",
+                 "32(1)(b) integrity", "kube-system is exempt; labels of a namespace override the standard",
                  arguments(API, api["K3S-04"]), written(admission_file(settings))),
-        _control("K3S-05", "Namespaces let in their own traffic alone", "5.3.2", "32(1)(b) confidentiality",
-                 "DNS, metrics, Traefik and service load balancers stay open", written(policies_file(settings))),
-        _control("K3S-06", "The kubelet ends idle streams, limits processes and speaks modern TLS",
+        _control("K3S-05", "Namespaces accept only their own traffic", "5.3.2", "32(1)(b) confidentiality",
+                 "DNS, metrics, Traefik and service load balancers stay reachable", written(policies_file(settings))),
+        _control("K3S-06", "The kubelet ends idle streams, limits processes and uses modern TLS",
                  "4.2.5, 4.2.12, 4.2.13", "32(1)(b) availability and resilience",
-                 "the guide's values; 4096 processes for each pod", arguments(KUBELET, kubelet, True)),
-        _control("K3S-07", "Certificates and keys are root's alone", "1.1.20, 1.1.21", "32(1)(b) confidentiality",
-                 "K3s is root; its unit sets the modes again after each start", written(modes_file())),
-        _control("K3S-08", "Ended pods and tokens do not stay for ever", "1.3.1, 1.2.30",
+                 "the guide's values; 4096 processes per pod", arguments(KUBELET, kubelet, True)),
+        _control("K3S-07", "Only root can read certificates and keys", "1.1.20, 1.1.21", "32(1)(b) confidentiality",
+                 "K3s runs as root; its unit sets the modes again after each start", written(modes_file())),
+        _control("K3S-08", "Terminated pods are removed, and tokens expire", "1.3.1, 1.2.30",
                  "32(1)(b) availability and resilience", "the guide's values",
-                 arguments(MANAGER, collected), arguments(API, api["K3S-08"])),
+                 arguments(MANAGER, manager), arguments(API, api["K3S-08"])),
     ]  # fmt: skip
 
 
@@ -104,7 +103,7 @@ def _kubernetes(settings: Settings) -> tuple[int, int]:
 
 
 def keys(settings: Settings, role: Role) -> dict[str, object]:
-    """What the profile's controls that are not waived add to config.yaml; lists are appended to ours."""
+    """The keys that the profile's active controls add to config.yaml. Lists are appended to those of other settings."""
     added: dict[str, object] = {}
     for control in _active(settings, role):
         for check in control.checks:
@@ -118,12 +117,12 @@ def keys(settings: Settings, role: Role) -> dict[str, object]:
 
 
 def files(settings: Settings, role: Role) -> list[File]:
-    """What the profile's controls that are not waived put on a host."""
-    wanted = {
+    """The files that the profile's active controls put on a host."""
+    paths = {
         check.key for control in _active(settings, role) for check in control.checks if check.kind == "file"
     }
-    every = (audit_file(), admission_file(settings), policies_file(settings), modes_file())
-    return [file for file in every if file.path in wanted]
+    candidates = (audit_file(), admission_file(settings), policies_file(settings), modes_file())
+    return [file for file in candidates if file.path in paths]
 
 
 def _active(settings: Settings, role: Role) -> list[Control]:
@@ -133,7 +132,7 @@ def _active(settings: Settings, role: Role) -> list[Control]:
 
 
 def audit_file() -> File:
-    """The API server's audit policy: who did what to what, without contents."""
+    """The API server's audit policy, which records requests without their contents."""
     return File(AUDIT, templates.text("hardening/audit.yaml"), "600")
 
 
@@ -145,7 +144,7 @@ def admission_file(settings: Settings) -> File:
 
 
 def policies_file(settings: Settings) -> File:
-    """What K3s applies to the cluster: network policies, to 1.24 also the pod security policies."""
+    """The manifests that K3s applies: network policies, and up to 1.24 pod security policies."""
     text = templates.text("hardening/network-policies.yaml")
     if _kubernetes(settings) < FIRST_POD_SECURITY:
         text += templates.text("hardening/pod-security-policies.yaml")
@@ -153,7 +152,7 @@ def policies_file(settings: Settings) -> File:
 
 
 def modes_file() -> File:
-    """K3s writes its certificates with mode 644 at each start."""
+    """The unit's drop-in that restricts certificates, because K3s writes them with mode 644 at each start."""
     return File(
         "/etc/systemd/system/k3s.service.d/skerry-cis.conf", templates.text("hardening/k3s-modes.conf")
     )

@@ -1,7 +1,7 @@
 """SSH: the controls, and sshd's drop-in composed from them.
 
-Algorithms after https://www.ssh-audit.com/hardening_guides.html and the release notes of OpenSSH
-(https://www.openssh.com/releasenotes.html), which say from which version on each is known.
+Algorithms after https://www.ssh-audit.com/hardening_guides.html, the versions that introduced them after the release
+notes of OpenSSH (https://www.openssh.com/releasenotes.html).
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from skerry.model.hardening.control import Check, Control, GdprArticle
 
 DROP_IN = "/etc/ssh/sshd_config.d/00-skerry.conf"
 BANNER = "/etc/issue.net"
-WEAK_KEYS = ("dsa", "ecdsa")  # NIST curves and DSA; see the guides above
+# DSA and NIST curves: see the guides above.
+WEAK_KEYS = ("dsa", "ecdsa")
 RSA_BITS = 3072
 
-# Not reloaded: that returns while the old sshd still takes connections for a moment, and one of them could prove a
-# change that locks everybody out. A restart returns when the new one is ready, and ends no session (KillMode=process).
+# A reload would return while the old sshd still accepts connections for a moment, and such a connection could confirm a
+# change that locks us out. A restart returns when the new sshd is ready, and ends no sessions (KillMode=process).
 RESTART = (
     "systemctl reset-failed ssh.service; systemctl try-restart ssh.service || "
     "{ journalctl --unit ssh.service --lines 5 --output cat >&2; false; }"
 )
 
-# Each with the OpenSSH version that brought it, best first. No SHA-1, no NIST curves, no CBC, no encrypt-and-MAC.
+# Best first, each with the OpenSSH version that introduced it. No SHA-1, NIST curves, CBC or encrypt-and-MAC.
 KEX = (
     ("mlkem768x25519-sha256", (9, 9)),
     ("sntrup761x25519-sha512", (9, 9)),
@@ -42,10 +43,8 @@ CIPHERS = (
     "aes128-gcm@openssh.com",
     "aes128-ctr",
 )
-STRICT_KEX = (
-    9,
-    6,
-)  # before it, chacha20-poly1305 can be truncated (CVE-2023-48795); distributions backport it
+# Before this version, chacha20-poly1305 can be truncated (CVE-2023-48795), unless the distribution has a backport.
+STRICT_KEX = (9, 6)
 MACS = ("hmac-sha2-512-etm@openssh.com", "hmac-sha2-256-etm@openssh.com", "umac-128-etm@openssh.com")
 HOST_KEY_ALGORITHMS = ("ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256")
 USER_KEY_ALGORITHMS = (
@@ -63,12 +62,12 @@ USER_KEY_ALGORITHMS = (
     "rsa-sha2-256-cert-v01@openssh.com",
 )
 
-_SAFE = "K3s does not use SSH"
+_COMPATIBLE = "K3s does not use SSH"
 
 
 @dataclass(frozen=True)
 class HostKey:
-    """A host key of sshd: its type as in the file's name, such as "ed25519", and its length."""
+    """A host key of sshd: its type as in the file's name, such as "ed25519", and its length in bits."""
 
     path: str
     type: str
@@ -80,7 +79,10 @@ class HostKey:
 
 
 def controls(root_login: str, openssh: tuple[int, int]) -> list[Control]:
-    """The controls of sshd, for its version. `root_login`: "prohibit-password" or "no"."""
+    """sshd's controls for its version. `root_login`: "prohibit-password" or "no".
+
+    The drop-in contains the titles: a changed title rewrites it on every host and restarts sshd.
+    """
     accepted = "pubkeyacceptedalgorithms" if openssh >= (8, 5) else "pubkeyacceptedkeytypes"
     no_password = "without-password|prohibit-password|no" if root_login == "prohibit-password" else "no"
     kex = [name for name, since in KEX if since <= openssh]
@@ -115,14 +117,19 @@ def controls(root_login: str, openssh: tuple[int, int]) -> list[Control]:
         _control("SSH-10", "Host and user keys are of modern types", "", "", {
             "hostkeyalgorithms": ",".join(HOST_KEY_ALGORITHMS), accepted: ",".join(USER_KEY_ALGORITHMS),
         }),
-        Control("SSH-11", "Weak host keys are gone", "ssh-audit", "", "", "32(1)(b) integrity", _SAFE,
+        Control("SSH-11", "Weak host keys are gone", "ssh-audit", "", "", "32(1)(b) integrity", _COMPATIBLE,
             (Check("hostkeys", "weak", "none"),)),
         _control("SSH-12", "A banner warns before login", "5.2.18", "5.2.17", {"banner": BANNER}),
     ]  # fmt: skip
 
 
 def _control(
-    id: str, title: str, ubuntu: str, debian: str, options: Mapping[str, str], k3s_compatibility: str = _SAFE
+    id: str,
+    title: str,
+    ubuntu: str,
+    debian: str,
+    options: Mapping[str, str],
+    k3s_compatibility: str = _COMPATIBLE,
 ) -> Control:
     gdpr_article: GdprArticle = (
         "32(1)(a) encryption" if id in ("SSH-07", "SSH-08", "SSH-09") else "32(1)(b) confidentiality"
@@ -133,12 +140,12 @@ def _control(
     )
 
 
-# As sshd_config(5) spells them where `sshd -T` shows another value or name.
+# Values in the form of sshd_config(5), where `sshd -T` shows another one.
 _WRITTEN = {"permitrootlogin": {"without-password|prohibit-password|no": "prohibit-password"}}
 
 
 def drop_in(active: Sequence[Control], host_keys: Sequence[HostKey], extra: Mapping[str, str]) -> File:
-    """sshd's drop-in from the controls that are not waived. sshd takes the first value it meets, hence 00-."""
+    """sshd's drop-in from the active controls. Its name begins with 00 because sshd uses the first value it reads."""
     lines = ["# Written by Skerry. sshd takes the first value it meets: what comes later does not count."]
     for control in active:
         options = [check for check in control.checks if check.kind == "sshd"]

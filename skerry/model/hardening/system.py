@@ -1,112 +1,29 @@
-"""The system around the kernel: updates, logs, accounts, services, permissions."""
+"""System: controls of updates, logs, accounts, services and permissions."""
 
 from __future__ import annotations
 
 from skerry.model.files import File
 from skerry.model.hardening.control import Check, Control, GdprArticle
+from skerry.model.hardening.system_files import (
+    AUDIT_RULES,
+    AUDITD,
+    LOGROTATE,
+    SHM,
+    SUDO,
+    banner_files,
+    journal_file,
+)
 from skerry.model.hardening.updates import UPDATE_UNITS, reboot_files, update_files
 from skerry.model.settings.settings import Settings
 
-AUDIT_RULES = File(
-    "/etc/audit/rules.d/50-skerry.rules",
-    """# Written by Skerry. Few rules on purpose: hundreds drown a K3s host (konstruktoid/hardening#29).
-# Pods have no login user (auid), so that what runs in them is left out.
--D
--b 8192
--f 1
--r 500
--a never,exclude -F msgtype=CWD
--w /etc/passwd -p wa -k identity
--w /etc/group -p wa -k identity
--w /etc/shadow -p wa -k identity
--w /etc/gshadow -p wa -k identity
--w /etc/sudoers -p wa -k scope
--w /etc/sudoers.d -p wa -k scope
--w /etc/ssh -p wa -k sshd
--w /root/.ssh -p wa -k keys
--w /etc/rancher -p wa -k k3s
--w /usr/local/lib/k3s -p wa -k k3s
--w /etc/systemd/system -p wa -k units
--w /etc/localtime -p wa -k time
--w /etc/apparmor.d -p wa -k mac
--w /var/log/wtmp -p wa -k logins
--w /var/log/btmp -p wa -k logins
--a always,exit -F arch=b64 -S adjtimex -S settimeofday -S clock_settime -F auid>=1000 -F auid!=unset -k time
--a always,exit -F arch=b64 -S sethostname -S setdomainname -F auid>=1000 -F auid!=unset -k network
--a always,exit -F arch=b64 -S init_module -S finit_module -S delete_module -F auid!=unset -k modules
--a always,exit -F arch=b64 -S execve -F euid=0 -F auid>=1000 -F auid!=unset -k root-commands
--a always,exit -F arch=b64 -S mount -S umount2 -F auid>=1000 -F auid!=unset -k mounts
-""",
-    "640",
-)
-AUDITD = File(
-    "/etc/audit/auditd.conf",
-    """# Written by Skerry. At most 400 MiB; a full disk never stops the host.
-local_events = yes
-write_logs = yes
-log_file = /var/log/audit/audit.log
-log_group = adm
-log_format = ENRICHED
-flush = INCREMENTAL_ASYNC
-freq = 50
-max_log_file = 40
-num_logs = 10
-max_log_file_action = ROTATE
-priority_boost = 4
-name_format = HOSTNAME
-space_left = 500
-space_left_action = SYSLOG
-action_mail_acct = root
-admin_space_left = 200
-admin_space_left_action = SUSPEND
-disk_full_action = SUSPEND
-disk_error_action = SUSPEND
-""",
-    "640",
-)
-LOGROTATE = File(
-    "/etc/logrotate.conf",
-    """# Written by Skerry. Daily, for four weeks. Ubuntu's /var/log is writable for a group, hence "su".
-su root adm
-daily
-rotate 28
-create
-compress
-delaycompress
-include /etc/logrotate.d
-""",
-)
-SUDO = File(
-    "/etc/sudoers.d/00-skerry",
-    '# Written by Skerry.\nDefaults use_pty\nDefaults logfile="/var/log/sudo.log"\n',
-    "440",
-)
-
-SHM = File(
-    "/etc/systemd/system/skerry-shm.service",
-    """# Written by Skerry. systemd mounts /dev/shm itself, without noexec.
-[Unit]
-Description=Skerry: shared memory runs no programs
-DefaultDependencies=no
-Before=sysinit.target
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/bin/mount -o remount,nodev,noexec,nosuid /dev/shm
-
-[Install]
-WantedBy=sysinit.target
-""",
-)
-
-# What a K3s node does not need; each opens ports or acts on hardware and files that it does not have.
+# Services that a K3s node does not need. Each opens ports, or handles hardware or files that a node does not have.
 SERVICES = (
     "apport", "autofs", "avahi-daemon", "bluetooth", "cups", "cups-browsed", "dovecot", "isc-dhcp-server",
     "ModemManager", "named", "nis", "rpcbind", "rsync", "slapd", "smbd", "snmpd", "squid", "vsftpd", "whoopsie",
     "xinetd",
 )  # fmt: skip
-CLIENTS = ("nis", "rsh-client", "rsh-redone-client", "talk", "telnet", "tftp")  # passwords in the open
+# Clients that send passwords unencrypted.
+CLIENTS = ("nis", "rsh-client", "rsh-redone-client", "talk", "telnet", "tftp")
 PACKAGES = ("apparmor", "auditd", "nftables", "unattended-upgrades")
 
 _ACCOUNTS = {
@@ -117,32 +34,20 @@ _ACCOUNTS = {
 }  # fmt: skip
 _CRON = {
     "/etc/crontab": "600 root root|absent",
-    **{f"/etc/cron.{each}": "700 root root|absent" for each in ("d", "hourly", "daily", "weekly", "monthly")},
+    **{f"/etc/cron.{name}": "700 root root|absent" for name in ("d", "hourly", "daily", "weekly", "monthly")},
 }
 _SECRETS = {
     "/root": "700 root root", "/etc/ssh/sshd_config": "600 root root",
     "/boot/grub/grub.cfg": "600 root root|absent", "/boot/System.map-*": "600 root root|absent",
-    **{f"/etc/ssh/ssh_host_{each}_key": "600 root root|absent" for each in ("ed25519", "rsa")},
+    **{f"/etc/ssh/ssh_host_{type}_key": "600 root root|absent" for type in ("ed25519", "rsa")},
 }  # fmt: skip
 
 
-def banner_files(text: str) -> list[File]:
-    """What people see before and after they log in: no version of the system."""
-    return [File(path, f"{text}\n") for path in ("/etc/issue", "/etc/issue.net", "/etc/motd")]
-
-
-def journal_file(max_mib: int) -> File:
-    """journald keeps logs across reboots, and not without end."""
-    lines = ("Storage=persistent", f"SystemMaxUse={max_mib}M", "SystemKeepFree=1G", "Compress=yes")
-    content = "\n".join(["# Written by Skerry.", "[Journal]", *lines, ""])
-    return File("/etc/systemd/journald.conf.d/skerry.conf", content)
-
-
-def files(settings: Settings, place: int) -> list[File]:
-    """Every file of these controls. `place`: the host's position in the inventory, which staggers reboots."""
+def files(settings: Settings, index: int) -> list[File]:
+    """All files of these controls. `index`: the host's position in the inventory, which staggers reboots."""
     return [
         *update_files(),
-        *reboot_files(settings, place),
+        *reboot_files(settings, index),
         AUDIT_RULES,
         AUDITD,
         SHM,
@@ -152,47 +57,49 @@ def files(settings: Settings, place: int) -> list[File]:
     ]
 
 
-def controls(settings: Settings, place: int) -> list[Control]:
-    """The controls of the system."""
-    window = reboot_files(settings, place)
+def controls(settings: Settings, index: int) -> list[Control]:
+    """The system's controls."""
+    window = reboot_files(settings, index)
     return [
-        _control("SYS-01", "Security updates install themselves", "1.9", "1.9", "32(1)(b) integrity",
-                 "K3s is no package: it is left alone", _package("unattended-upgrades"), _files(update_files()),
-                 _units(UPDATE_UNITS, "active")),
-        _control("SYS-02", "A host that needs a reboot gets it in its window, drained", "", "",
-                 "32(1)(b) availability and resilience", "the node is drained first, and no other is down meanwhile",
+        _control("SYS-01", "Security updates are installed automatically", "1.9", "1.9", "32(1)(b) integrity",
+                 "K3s is not a package, so updates do not touch it", _package("unattended-upgrades"),
+                 _files(update_files()), _units(UPDATE_UNITS, "active")),
+        _control("SYS-02", "A host that needs a reboot is drained and rebooted in its window", "", "",
+                 "32(1)(b) availability and resilience", "the node is drained first, and no other node is down",
                  _files(window), _units(("skerry-reboot.timer",) if window else (), "active")),
-        _control("SYS-03", "What changes accounts, rights, SSH and K3s is recorded", "4.1.1-4.1.16", "4.1.1-4.1.3",
-                 "32(1)(d) testing and evaluation", "24 rules, none of which sees the processes in pods",
+        _control("SYS-03", "Changes to accounts, rights, SSH and K3s are recorded", "4.1.1-4.1.16", "4.1.1-4.1.3",
+                 "32(1)(d) testing and evaluation", "24 rules that ignore the processes in pods",
                  _package("auditd"), _files([AUDIT_RULES, AUDITD]), _units(("auditd",), "active")),
-        _control("SYS-04", "Logs outlive a reboot and have a limit", "4.2.2", "4.2.1.3, 4.2.1.4, 4.2.1.6",
-                 "32(1)(d) testing and evaluation", "pods' logs are the kubelet's, with limits of their own",
+        _control("SYS-04", "Logs survive reboots and are limited in size", "4.2.2", "4.2.1.3, 4.2.1.4, 4.2.1.6",
+                 "32(1)(d) testing and evaluation", "the kubelet keeps pods' logs, with limits of its own",
                  _files([journal_file(settings.journal_max_mib)])),
-        _control("SYS-05", "AppArmor confines", "1.7.1.1", "1.6.1.1, 1.6.1.2", "32(1)(b) integrity",
-                 "containerd needs its parser where the kernel has AppArmor on, and gives pods a profile",
+        _control("SYS-05", "AppArmor is active", "1.7.1.1", "1.6.1.1, 1.6.1.2", "32(1)(b) integrity",
+                 "containerd needs its parser if the kernel has AppArmor enabled, and gives pods a profile",
                  _package("apparmor"), _units(("apparmor",), "active")),
-        _control("SYS-06", "A banner names no version and warns", "1.8.1", "1.7.1-1.7.3",
+        _control("SYS-06", "A banner warns before login and reveals no version", "1.8.1", "1.7.1-1.7.3",
                  "32(1)(b) confidentiality", "text only", _files(banner_files(settings.login_banner))),
-        _control("SYS-07", "Account files are not open to change or reading", "6.1.2-6.1.9", "6.1.1-6.1.8",
+        _control("SYS-07", "Account files are protected from reading and changes", "6.1.2-6.1.9", "6.1.1-6.1.8",
                  "32(1)(b) confidentiality", "K3s does not read them", _modes(_ACCOUNTS)),
-        _control("SYS-08", "Timetables run and are root's alone", "5.1.1-5.1.7", "5.1.1-5.1.7", "32(1)(b) integrity",
-                 "K3s uses no cron", _package("cron"), _units(("cron",), "active"), _modes(_CRON)),
-        _control("SYS-09", "Keys, root's home, boot menu and kernel symbols are root's alone", "1.5.2, 5.2.1, 5.2.2",
-                 "1.4.2, 5.2.1, 5.2.2", "32(1)(b) confidentiality", "the kubelet is root", _modes(_SECRETS)),
-        _control("SYS-10", "People's new files are closed to others", "5.4.4", "5.5.4", "32(1)(b) confidentiality",
-                 "logins only: K3s's unit keeps systemd's 0022, without which pods cannot read their files (k8s#96342)",
+        _control("SYS-08", "cron runs, and only root can change its tables", "5.1.1-5.1.7", "5.1.1-5.1.7",
+                 "32(1)(b) integrity", "K3s uses no cron", _package("cron"), _units(("cron",), "active"),
+                 _modes(_CRON)),
+        _control("SYS-09", "Only root can read keys, its home, boot menu and kernel symbols", "1.5.2, 5.2.1, 5.2.2",
+                 "1.4.2, 5.2.1, 5.2.2", "32(1)(b) confidentiality", "the kubelet runs as root", _modes(_SECRETS)),
+        _control("SYS-10", "Users' new files are closed to others", "5.4.4", "5.5.4", "32(1)(b) confidentiality",
+                 "logins only; K3s's unit keeps systemd's 0022, without which pods cannot read their files (k8s#96342)",
                  (Check("line", "/etc/login.defs UMASK", "027"),)),
-        _control("SYS-11", "sudo is logged and has a terminal of its own", "1.3.2, 1.3.3", "5.3.2, 5.3.3",
-                 "32(1)(d) testing and evaluation", "sudo without a password stays: runs need it", _files([SUDO])),
-        _control("SYS-12", "Needless services are off", "2.1, 2.2", "2.2, 2.4", "32(1)(b) confidentiality",
-                 "pods bring what they need; waive it where volumes are NFS v3 (rpcbind)", _units(SERVICES, "off")),
-        _control("SYS-13", "No clients that send passwords in the open", "2.3", "2.3", "32(1)(b) confidentiality",
-                 "kubectl and K3s speak TLS", tuple(Check("package", each, "absent") for each in CLIENTS)),
-        _control("SYS-14", "Shared memory runs no programs", "1.1.7-1.1.9", "1.1.8", "32(1)(b) integrity",
+        _control("SYS-11", "sudo is logged and runs in its own terminal", "1.3.2, 1.3.3", "5.3.2, 5.3.3",
+                 "32(1)(d) testing and evaluation", "sudo without a password stays, because deploys need it",
+                 _files([SUDO])),
+        _control("SYS-12", "Unneeded services are off", "2.1, 2.2", "2.2, 2.4", "32(1)(b) confidentiality",
+                 "pods bring their own services; waive it if volumes are NFS v3 (rpcbind)", _units(SERVICES, "off")),
+        _control("SYS-13", "No clients that send passwords unencrypted", "2.3", "2.3", "32(1)(b) confidentiality",
+                 "kubectl and K3s use TLS", tuple(Check("package", name, "absent") for name in CLIENTS)),
+        _control("SYS-14", "Programs cannot run from shared memory", "1.1.7-1.1.9", "1.1.8", "32(1)(b) integrity",
                  "pods have a /dev/shm of their own; /tmp and /var stay executable (k3s#7372)",
                  _shm(), _files([SHM]), _units(("skerry-shm",), "active")),
-        _control("SYS-15", "Logs are text files, too, and rotate", "4.2.1.1, 4.2.1.2, 4.3", "4.2.2",
-                 "32(1)(d) testing and evaluation", "K3s's own lines; what pods print stays with the kubelet",
+        _control("SYS-15", "Logs are also written to text files, which rotate", "4.2.1.1, 4.2.1.2, 4.3", "4.2.2",
+                 "32(1)(d) testing and evaluation", "K3s's own log only; the kubelet keeps pods' logs",
                  _package("rsyslog"), _package("logrotate"), _files([LOGROTATE]),
                  _units(("rsyslog", "logrotate.timer"), "active")),
     ]  # fmt: skip
@@ -229,4 +136,4 @@ def _modes(modes: dict[str, str]) -> tuple[Check, ...]:
 
 
 def _shm() -> tuple[Check, ...]:
-    return (Check("mount", "/dev/shm", "nodev,noexec,nosuid"),)  # noqa: S108  looked at, not written to
+    return (Check("mount", "/dev/shm", "nodev,noexec,nosuid"),)  # noqa: S108  read, not written

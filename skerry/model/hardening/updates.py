@@ -1,4 +1,4 @@
-"""Security updates that install themselves, and the reboot they may ask for."""
+"""Automatic security updates, and the reboots that they may need."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from skerry.model.host_paths import REBOOT_SCRIPT
 from skerry.model.settings.settings import Settings
 
 UPDATE_UNITS = ("apt-daily.timer", "apt-daily-upgrade.timer")
-STAGGER_MINUTES = 30  # between the windows of two hosts
+# Between the reboot windows of two hosts.
+STAGGER_MINUTES = 30
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 _UPGRADES = """// Written by Skerry. Security updates alone; the reboot is skerry-reboot.timer's, which drains first.
@@ -37,22 +38,22 @@ $nrconf{override_rc}{qr(^skerry)} = 0;
 
 
 def update_files() -> list[File]:
-    """apt.conf.d is read in order of names: ours comes after 50unattended-upgrades."""
+    """The configuration of unattended-upgrades and needrestart. apt reads its file after 50unattended-upgrades."""
     return [
         File("/etc/apt/apt.conf.d/52-skerry", _UPGRADES),
         File("/etc/needrestart/conf.d/skerry.conf", _NEEDRESTART),
     ]
 
 
-def reboot_files(settings: Settings, place: int) -> list[File]:
-    """The timer of the reboot window, its script, and the service that lets pods back; none without a window."""
+def reboot_files(settings: Settings, index: int) -> list[File]:
+    """The reboot window's timer and script, and the service that uncordons the node; none without a window."""
     if not settings.reboot_window:
         return []
     reboot = Template(templates.text("hardening/reboot.sh")).substitute(
         drain_seconds=settings.reboot_drain_seconds
     )
     timer = Template(templates.text("hardening/skerry-reboot.timer")).substitute(
-        window=window(settings.reboot_window, place)
+        window=window(settings.reboot_window, index)
     )
     units = [
         File(f"/etc/systemd/system/{name}", templates.text(f"hardening/{name}"))
@@ -65,14 +66,14 @@ def reboot_files(settings: Settings, place: int) -> list[File]:
     ]
 
 
-def window(text: str, place: int) -> str:
-    """systemd's calendar expression for "Sun 03:00", `place` steps of STAGGER_MINUTES later.
+def window(text: str, index: int) -> str:
+    """systemd's calendar expression for a window such as "Sun 03:00", `index` steps of STAGGER_MINUTES later.
 
     >>> window("Sun 23:50", 1)
     'Mon *-*-* 00:20:00'
     """
     day, clock = text.split()
     hours, minutes = map(int, clock.split(":"))
-    later, minute = divmod(hours * 60 + minutes + place * STAGGER_MINUTES, 24 * 60)
+    later, minute = divmod(hours * 60 + minutes + index * STAGGER_MINUTES, 24 * 60)
     name = "*-*-*" if day == "daily" else f"{DAYS[(DAYS.index(day) + later) % 7]} *-*-*"
     return f"{name} {minute // 60:02}:{minute % 60:02}:00"

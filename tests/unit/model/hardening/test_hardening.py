@@ -343,11 +343,11 @@ def test_every_check_is_looked_at(host_context: HostContext) -> None:
 def test_residence_says_what_leaves_the_country(make_settings: MakeSettings) -> None:
     settings = make_settings(region="no-oslo-1", country="NO", ntp_servers=["ntp.example.no"])
     answers = {each.question: each for each in residence(settings, [Disk("/db", "nfs4", "x:/y")], {})}
-    assert not answers["region and country, as the inventory says"].attention
-    assert answers["/db lies on"].answer.startswith("NETWORK")
-    assert answers["/db lies on"].attention
-    assert answers["artifacts come from"].attention
-    assert answers["the clock asks"].answer == "ntp.example.no"
+    assert not answers["region and country in the inventory"].attention
+    assert answers["/db is on"].answer.startswith("NETWORK")
+    assert answers["/db is on"].attention
+    assert answers["source of artifacts"].attention
+    assert answers["time servers"].answer == "ntp.example.no"
     assert answers["Secrets in the datastore"].attention
 
 
