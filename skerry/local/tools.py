@@ -21,7 +21,14 @@ from skerry.local.console import report
 from skerry.local.files import digest
 from skerry.local.paths import PROJECT, TOOLS
 from skerry.model.artifact_lock import LOCK_FILE, Lock, published_checksum
-from skerry.model.artifacts import PINNED, Artifact, checksum_locations, locations, pinned_artifact
+from skerry.model.artifacts import (
+    ARCHITECTURES,
+    PINNED,
+    Artifact,
+    checksum_locations,
+    locations,
+    pinned_artifact,
+)
 from skerry.model.errors import InputError
 
 # The Debian packages of programs that may be installed by apt.
@@ -61,7 +68,7 @@ def flux_version() -> str:
 
 def _from_folder(name: str) -> Path | None:
     """The program from the pinned release in the air-gap folder, None if it is not there. Raises InputError."""
-    arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), "")
+    arch = ARCHITECTURES.get(platform.machine(), "")
     if sys.platform != "linux" or not arch:
         return None
     artifact = pinned_artifact(name, arch)

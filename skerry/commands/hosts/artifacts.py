@@ -26,15 +26,15 @@ BLOCK = 1 << 20
 
 
 def artifacts(settings: Settings, arch: str) -> list[Artifact]:
-    """The artifacts that the settings call for: K3s, and with Flux the tools for the hand-off."""
+    """The artifacts that the settings need: K3s, and if they ask for Flux, the tools of the hand-off."""
     tools = [] if settings.flux_forge == "none" else [pinned_artifact(name, arch) for name in PINNED]
     return [*k3s_artifacts(settings.k3s_version, arch, images=True), *tools]
 
 
 def fetch_all(settings: Settings, arch: str) -> None:
-    """Download what the settings call for into the air-gap folder; a file gets its name once its checksum is right.
+    """Download what the settings need into the air-gap folder.
 
-    Raises InputError for a wrong checksum (the file is deleted), RuntimeError if a download fails.
+    Raises InputError if a file has another checksum, and deletes it; RuntimeError if a download fails.
     """
     for artifact in artifacts(settings, arch):
         sha256 = checksum(artifact, settings)
@@ -51,7 +51,7 @@ def fetch_all(settings: Settings, arch: str) -> None:
 
 
 def _download(url: str, path: Path, sha256: str) -> None:
-    """Raises InputError for another checksum, RuntimeError if the download fails or cannot be written."""
+    """Download into a temporary file, which is renamed once its checksum is right. Raises as `fetch_all`."""
     part = path.with_name(f".{path.name}.part")
     try:
         with (
@@ -74,8 +74,8 @@ def _download(url: str, path: Path, sha256: str) -> None:
 
 
 def lock_all(settings: Settings) -> None:
-    """Record the checksums of everything the settings call for, for both architectures."""
-    for arch in ARCHITECTURES:
+    """Record the checksums of what the settings need, for both architectures, in the lock."""
+    for arch in ARCHITECTURES.values():
         for artifact in artifacts(settings, arch):
             print(f"{artifact.filename} {artifact.version} {arch}: {checksum(artifact, settings)}")
     print(f"Next: commit {settings.artifact_lock}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from skerry.commands.hosts.artifacts import fetch_all
+from skerry.commands.hosts.artifacts import fetch_all, lock_all
 from skerry.local.artifacts import checksum, sources
 from skerry.local.http_client import Unreachable
 from skerry.model.artifacts import k3s_artifacts
@@ -121,6 +121,18 @@ def test_fetching_fills_the_folder_so_that_it_can_be_pushed(
     assert {name: Path(source.location).read_bytes() for name, source in pushed.items()} == FILES
     fetch_all(make(artifact_mirror=mirror[0]), "amd64")
     assert capsys.readouterr().out.count("in place") == len(FILES)
+
+
+def test_locking_records_the_checksums_of_both_architectures(
+    make: MakeSettings, mirror: tuple[str, Path], tmp_path: Path
+) -> None:
+    for arch in ("amd64", "arm64"):
+        names = (artifact.filename for artifact in k3s_artifacts(VERSION, arch, images=True))
+        sums = "".join(f"{'a' * 64}  {name}\n" for name in names)
+        (mirror[1] / f"sha256sum-{arch}.txt").write_text(sums)
+    lock_all(make(artifact_mirror=mirror[0]))
+    text = (tmp_path / "lock.yaml").read_text()
+    assert [text.count(name) for name in ("k3s-airgap-images-amd64", "k3s-airgap-images-arm64")] == [1, 1]
 
 
 def test_fetching_a_tampered_file_leaves_nothing(
