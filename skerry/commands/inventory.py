@@ -25,13 +25,17 @@ def load(path: str, **override: Any) -> Inventory:
     runner = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     if runner.returncode != 0:
         raise InputError(runner.stderr.strip() or f"{path}: cannot be read")
-    output = json.loads(runner.stdout)
+    return from_data(Path(path).stem, Path(path), json.loads(runner.stdout))
+
+
+def from_data(name: str, path: Path, data: dict[str, Any]) -> Inventory:
+    """The inventory from its groups and each host's data. Raises InputError for a mistake in the data."""
     hosts = tuple(
-        Host(name, role, _settings(name, output["hosts"][name]), output["hosts"][name])
+        Host(host, role, _settings(host, data["hosts"][host]), data["hosts"][host])
         for group, role in ROLES.items()
-        for name in output["groups"][group]
+        for host in data["groups"][group]
     )
-    return Inventory(Path(path).stem, Path(path), hosts)
+    return Inventory(name, path, hosts)
 
 
 def _settings(host: str, data: dict[str, Any]) -> Settings:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,57 +13,53 @@ from pyinfra.api.command import FunctionCommand
 
 from skerry.facts.batch import BatchedFact
 from skerry.facts.flux import Flux, FluxState
+from skerry.local import tools
+from skerry.local.paths import PROJECT
 from skerry.model.errors import InputError
 from skerry.model.flux_target import Target
 from skerry.operations import Commands, operation
 from skerry.phases.host_spec import host_specs, this_host_spec
-from skerry.remote import inventory as inventories
-from skerry.remote.inventory import Inventory
+
+HAND_OVER = (sys.executable, "-m", "skerry.commands.fleet.handoff")
 
 
 @deploy("Flux")
 def flux() -> None:
-    """Where `flux_forge` asks for it, the cluster follows its repository, as by `invoke flux-bootstrap`.
+    """The cluster follows its repository if flux_forge asks for it, as after `invoke flux-bootstrap`.
 
-    The first server tells; what is done is done from this machine, with the forge's token of its environment.
+    The first server's facts decide. The hand-off itself runs on this machine, with the forge's token from the
+    environment.
     """
-    if this_host_spec().settings.flux_forge != "none" and host.name == next(iter(host_specs())):
-        _hand_over(name="Hand the cluster over", found=BatchedFact(Flux))
+    settings = this_host_spec().settings
+    if settings.flux_forge != "none" and host.name == next(iter(host_specs())):
+        # Only the location is compared, so it does not matter how to reach it.
+        target = Target.from_settings(settings, known_hosts=Path())
+        _hand_over(name="Hand the cluster over", location=target.location, fact=BatchedFact(Flux))
 
 
 @operation
-def _hand_over(found: BatchedFact[FluxState]) -> Commands:
-    # Imported here, because it takes 0.1 s.
-    from skerry.local import tools
-
-    here = this_inventory()
-    first = here.first_server
-    asked = Target.from_settings(first.settings, first.known_hosts)
+def _hand_over(location: tuple[str, str, str], fact: BatchedFact[FluxState]) -> Commands:
     try:
         version = tools.flux_version()
     except (InputError, RuntimeError):
-        version = ""  # the hand-off says why there is none
-    if found.current() == FluxState(version, asked.location):
+        # The hand-off says what is wrong with flux on this machine.
+        version = ""
+    if fact.current() == FluxState(version, location):
         host.noop("the cluster follows its repository")
     else:
-        yield FunctionCommand(_follow, (here,), {})
+        yield FunctionCommand(_run_hand_over, (), {})
 
 
-def _follow(state: State, host: Host, here: Inventory) -> bool:
-    from skerry.commands.fleet import handoff
-
-    try:
-        handoff.follow(here, log=lambda line: print(f"    {line}", file=sys.stderr))
-    except (InputError, RuntimeError) as error:
-        print(f"{host.name}: {error}", file=sys.stderr)
-        return False
-    return True
+def _run_hand_over(state: State, host: Host) -> bool:
+    """Run the hand-off, which prints its progress and errors on standard error."""
+    text = json.dumps(inventory_data(), default=str)
+    return subprocess.run(HAND_OVER, cwd=PROJECT, input=text, text=True, check=False).returncode == 0
 
 
-def this_inventory() -> Inventory:
-    """The inventory of this run, as the tasks see one; its file is not known here."""
-    hosts = tuple(
-        inventories.Host(name, each.role, each.settings, inventory.get_host(name).data.dict())
-        for name, each in host_specs().items()
-    )
-    return Inventory(hosts[0].name, Path(), hosts)
+def inventory_data() -> dict[str, object]:
+    """This run's inventory as the hand-off reads it. Its file is not known here: the first server gives the name."""
+    groups: dict[str, list[str]] = {"servers": [], "agents": []}
+    for name, spec in host_specs().items():
+        groups[f"{spec.role}s"].append(name)
+    hosts = {name: inventory.get_host(name).data.dict() for name in host_specs()}
+    return {"name": next(iter(host_specs())), "groups": groups, "hosts": hosts}

@@ -1,23 +1,32 @@
-"""Hand a cluster over to Flux: check everything before the first push, bootstrap, wait until it follows."""
+"""Hand a cluster over to Flux: check everything before the first push, bootstrap, wait until it follows.
+
+Run as a process, `python -m skerry.commands.fleet.handoff`, it hands over the cluster whose inventory comes as JSON on
+standard input (`inventory_data` in skerry/phases/flux.py). Deploys do so.
+"""
 
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from skerry.commands.fleet.fleet_remote import check_repository, clone, head
 from skerry.commands.fleet.flux_keys import drop_deploy_key, has_key, install_key, pin_host_key
 from skerry.commands.fleet.flux_wait import wait
 from skerry.commands.fleet.preflight import check_cluster, check_location
+from skerry.commands.inventory import from_data
 from skerry.fleet import bootstrap, conditions, forges
 from skerry.local import tools
 from skerry.local.cluster_lock import cluster_lock
+from skerry.local.exit_codes import DONE, FAILED
 from skerry.model.errors import InputError
 from skerry.model.flux_target import TOKENS, Target
 from skerry.remote.inventory import Inventory
@@ -130,3 +139,22 @@ def _bootstrap(command: list[str], target: Target, token: str, log: Log) -> bool
         remedy = "let its owner push to that branch" if protected else conditions.remedy(last)
         raise RuntimeError(f"flux bootstrap failed: {last}; {remedy}. Run it again to continue")
     return not process.returncode
+
+
+def main() -> int:
+    """Hand over the cluster on standard input. The deploy that started this process holds the cluster's lock."""
+    data = json.load(sys.stdin)
+    inventory = from_data(data["name"], Path(), data)
+    # Standard input is used up; the user may still be prompted for the token.
+    with suppress(OSError):
+        os.dup2(os.open("/dev/tty", os.O_RDONLY), sys.stdin.fileno())
+    try:
+        follow(inventory, log=lambda line: print(f"    {line}", file=sys.stderr, flush=True))
+    except (InputError, RuntimeError) as error:
+        print(f"{inventory.first_server.name}: {error}", file=sys.stderr)
+        return FAILED
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
