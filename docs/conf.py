@@ -27,6 +27,7 @@ release = reference.version()
 
 extensions = ["myst_parser"]
 exclude_patterns = ["_build", "reference/generated"]
+myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 # A reference that leads nowhere is a warning, and `invoke docs` turns warnings into errors (-n -W).
 nitpicky = True
@@ -38,6 +39,7 @@ html_static_path = ["_static"]
 html_css_files = ["skerry.css"]
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"
 html_theme_options = {

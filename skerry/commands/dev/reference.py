@@ -137,10 +137,7 @@ def catalogue() -> list[Control]:
 
 
 def _control(control: Control) -> str:
-    sections = [
-        ("CIS Ubuntu Linux 20.04 LTS 1.0.0", control.ubuntu),
-        ("CIS Debian Linux 11 1.0.0", control.debian),
-    ]
+    sections = [("CIS Ubuntu 20.04", control.ubuntu), ("CIS Debian 11", control.debian)]
     cited = [control.source, *(f"{benchmark}: {numbers}" for benchmark, numbers in sections if numbers)]
     checks = [_checks(kind, list(group)) for kind, group in groupby(control.checks, lambda check: check.kind)]
     return "\n".join([
@@ -149,7 +146,7 @@ def _control(control: Control) -> str:
         "",
         f"- Sources: {'; '.join(cited)}",
         f"- GDPR: article {control.gdpr_article}",
-        f"- K3s: {control.k3s_compatibility}",
+        f"- Why K3s works with it: {control.k3s_compatibility}",
         f"- Checks: {'; '.join(checks) or 'none with the default settings'}",
         "",
     ])  # fmt: skip
