@@ -17,9 +17,8 @@ from pathlib import Path
 import pytest
 
 from skerry import lab
-from tests.documents import Command, commands, listings
+from tests.documents import PROJECT, Command, commands, listings
 from tests.lab.conftest import WriteInventory
-from tests.lab.runs import PROJECT
 
 TUTORIAL = PROJECT / "docs" / "tutorial"
 LEFT_OUT = {

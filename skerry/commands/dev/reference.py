@@ -28,10 +28,11 @@ Row: TypeAlias = tuple[str, ...]
 # Order and titles of the chapters of the task page; the keys are the modules of skerry/tasks.
 TOPICS = {
     "hosts": "Hosts",
-    "cluster": "Cluster",
+    "cluster": "Clusters",
     "disk": "Disks",
     "fleet": "Fleet and Flux",
-    "dev": "Lab and development",
+    "lab": "Lab",
+    "dev": "First try and development",
 }
 # Order and titles of the chapters of the control page; the keys begin a control's id.
 AREAS = {"SSH": "SSH", "FW": "Firewall", "KRN": "Kernel", "SYS": "System", "K3S": "K3s"}
@@ -82,9 +83,8 @@ def tasks_page() -> str:
 
 
 def _topic(task: Task) -> str:
-    """The chapter of a task: the module it is defined in."""
-    module = task.body.__module__.rpartition(".")[2]
-    return module if module in TOPICS else "dev"
+    """The module of skerry/tasks that defines a task."""
+    return str(task.body.__module__).rpartition(".")[2]
 
 
 def _task(name: str, task: Task) -> str:
