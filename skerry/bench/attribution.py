@@ -1,18 +1,19 @@
-"""What a host counted while it was measured: whether the disk or the CPU was in the way."""
+"""What the host counters during a measurement, which tells a slow disk from a busy CPU, and fio's figures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from skerry.bench.verdict import Phase, stolen
+from skerry.bench.measurement import MeasuredPhase, stolen
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """Shares of a phase's time, None where the kernel does not tell.
+    """Shares of a phase's time, and the device's work; None where the kernel does not count it.
 
-    `cpu_pressure`, `io_pressure`: some task waited for it (PSI). `flush_ms`: the mean of the device's own flushes.
+    `cpu_pressure`, `io_pressure`: some task waited for the CPU or for I/O (PSI). `flush_ms`: mean time of a flush by
+    the device.
     """
 
     phase: str
@@ -25,21 +26,22 @@ class Attribution:
     written_mib: float | None
 
 
-def attribute(phase: Phase) -> Attribution:
-    """From a phase's counters."""
-    counted: dict[str, int] = phase["counters"]
-    nanoseconds = counted["monotonic_ns"]
-    flushes = counted.get("disk_flushes")
-    sectors = counted.get("disk_write_sectors")
+def attribute(phase: MeasuredPhase) -> Attribution:
+    """Computed from a phase's counters."""
+    counters: dict[str, int] = phase["counters"]
+    nanoseconds = counters["monotonic_ns"]
+    flushes = counters.get("disk_flushes")
+    sectors = counters.get("disk_write_sectors")
     return Attribution(
         phase["name"],
-        _share(counted.get("psi_cpu_some_us"), 1000, nanoseconds),
-        _share(counted.get("psi_io_some_us"), 1000, nanoseconds),
+        _share(counters.get("psi_cpu_some_us"), 1000, nanoseconds),
+        _share(counters.get("psi_io_some_us"), 1000, nanoseconds),
         stolen(phase),
-        _share(counted.get("disk_busy_ms"), 10**6, nanoseconds),
+        _share(counters.get("disk_busy_ms"), 10**6, nanoseconds),
         flushes,
-        counted["disk_flush_ms"] / flushes if flushes else None,
-        sectors / 2048 if sectors is not None else None,  # 512 bytes each, whatever the device's own
+        counters["disk_flush_ms"] / flushes if flushes else None,
+        # The kernel counts sectors of 512 bytes for every device.
+        sectors / 2048 if sectors is not None else None,
     )
 
 
@@ -48,34 +50,34 @@ def _share(value: int | None, unit: int, whole: int) -> float | None:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """The published fio recipe: its own p99, and what a request at a random moment would have met."""
+class FioRecipe:
+    """The published fio recipe: its p99, and the share of random moments at which a request would wait over 10 ms."""
 
     syncs: int
     p99_ms: float
     over_10_ms: float
 
 
-def recipe(phase: Phase) -> Recipe | None:
-    """None where fio has not run.
+def recipe(phase: MeasuredPhase) -> FioRecipe | None:
+    """The figures of a phase with the fio recipe; None if fio did not run.
 
-    fio sends the next request when the last has come back, so that a stall of a second counts once. A request
-    that arrives at a random moment waits over x with probability Σ max(0, Dᵢ - x) / Σ Dᵢ.
+    fio sends a request after the last one has returned, so a stall of a second counts once. A request that arrives
+    at a random moment waits over x with probability Σ max(0, Dᵢ - x) / Σ Dᵢ.
     """
     fio: dict[str, Any] = phase.get("fio") or {}
     if "jobs" not in fio:
         return None
-    found = fio["jobs"][0]["sync"]["lat_ns"]
+    latency = fio["jobs"][0]["sync"]["lat_ns"]
     limit = 10 * 10**6
-    times = {int(time): count for time, count in found["bins"].items()}
+    times = {int(time): count for time, count in latency["bins"].items()}
     waiting = sum(max(0, time - limit) * count for time, count in times.items())
     whole = sum(time * count for time, count in times.items())
-    return Recipe(
-        sum(times.values()), found["percentile"]["99.000000"] / 1e6, waiting / whole if whole else 0.0
+    return FioRecipe(
+        sum(times.values()), latency["percentile"]["99.000000"] / 1e6, waiting / whole if whole else 0.0
     )
 
 
-def iops(phase: Phase) -> dict[str, float]:
-    """Random 4 KiB reads and writes a second by depth: {"randread-qd1": 8300.0, …}."""
-    found = phase["fio"] if phase.get("kind") == "iops" else {}
-    return {name: each["iops"] for name, each in found.items() if "iops" in each}
+def iops(phase: MeasuredPhase) -> dict[str, float]:
+    """Random 4 KiB reads and writes per second by queue depth: {"randread-qd1": 8300.0, …}."""
+    jobs = phase["fio"] if phase.get("kind") == "iops" else {}
+    return {name: job["iops"] for name, job in jobs.items() if "iops" in job}

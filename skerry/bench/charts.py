@@ -9,8 +9,8 @@ from typing import Any
 
 from skerry.bench.criteria import ETCD, Criterion
 from skerry.bench.histogram import counts, exceedance
+from skerry.bench.measurement import MeasuredPhase, etcd_phases
 from skerry.bench.run import HostRun, Run
-from skerry.bench.verdict import loads
 
 CRITERIA = {criterion.series: criterion for criterion in ETCD}
 NAMES = {"sync": "WAL fsync", "commit": "backend commit"}
@@ -66,12 +66,12 @@ def host_chart(host: HostRun) -> ShareChart | None:
     return ShareChart(title, curves, CRITERIA["sync"]) if len(phases) > 1 else None
 
 
-Measured = list[tuple[HostRun, list[dict[str, Any]]]]
+Measured = list[tuple[HostRun, list[MeasuredPhase]]]
 """Hosts with the phases in which etcd's load ran, at least one each."""
 
 
-def _phases(host: HostRun) -> list[dict[str, Any]]:
-    return loads(host.result) if host.result else []
+def _phases(host: HostRun) -> list[MeasuredPhase]:
+    return etcd_phases(host.result) if host.result else []
 
 
 def _all_hosts(measured: Measured, series: str) -> ShareChart:
@@ -109,7 +109,7 @@ def _over_time(measured: Measured) -> TimeChart:
     return TimeChart("WAL fsync p99 over time", curves, CRITERIA["sync"], marks, longest / seconds, unit)
 
 
-def _begins(phases: list[dict[str, Any]]) -> list[tuple[float, dict[str, Any]]]:
+def _begins(phases: list[MeasuredPhase]) -> list[tuple[float, MeasuredPhase]]:
     """Each phase with the second at which it begins."""
     ends = itertools.accumulate(phase["seconds"] for phase in phases)
     return list(zip([0, *ends], phases, strict=False))

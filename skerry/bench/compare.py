@@ -1,22 +1,24 @@
-"""Two measurements of a host against each other: what has clearly become worse or better."""
+"""Measurements of a host added up, and compared: what has clearly become worse or better."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from skerry.bench.bounds import Share
-from skerry.bench.verdict import Result, loads, share_over
+from skerry.bench.measurement import MeasuredPhase, Measurement, etcd_phases, share_over
 
 SERIES = {"sync": "WAL fsync", "commit": "backend commit"}
-# Every limit of two series is compared, about thirty pairs of bounds at a time.
+# High, because each comparison of two runs compares about thirty pairs of bounds.
 CONFIDENCE = 0.999
 
 
 @dataclass(frozen=True)
 class Change:
-    """The shares of a series over the largest limit at which two measurements clearly differ."""
+    """The largest limit at which two measurements clearly differ in a series, with the shares over it."""
 
     phase: str
     series: str
@@ -36,26 +38,62 @@ class Change:
         )
 
 
-def compare(before: Result, after: Result) -> list[Change]:
-    """What differs by more than chance, in the phases that both have; [] for no clear difference."""
-    earlier = {phase["name"]: phase for phase in loads(before)}
+def compare(before: Measurement, after: Measurement) -> list[Change]:
+    """The differences beyond chance, in the phases that both measurements have."""
+    earlier = {phase["name"]: phase for phase in etcd_phases(before)}
     return [
         change
-        for phase in loads(after)
+        for phase in etcd_phases(after)
         if phase["name"] in earlier
-        for series in SERIES
-        if series in phase and series in earlier[phase["name"]]
-        for change in _differences(
-            phase["name"], series, earlier[phase["name"]][series], phase[series], after["limits_ms"]
-        )
+        for change in _changes(earlier[phase["name"]], phase, after["limits_ms"])
     ]
 
 
-def _differences(
-    phase: str, series: str, before: dict[str, Any], after: dict[str, Any], limits_ms: list[int]
-) -> Iterator[Change]:
-    for limit in reversed(limits_ms):
-        then, now = (share_over(each, limits_ms, limit, CONFIDENCE) for each in (before, after))
-        if now.lower > then.upper or then.lower > now.upper:
-            yield Change(phase, series, limit, then, now)
-            return
+def _changes(before: MeasuredPhase, after: MeasuredPhase, limits_ms: list[int]) -> Iterator[Change]:
+    for series in SERIES:
+        if series not in before or series not in after:
+            continue
+        for limit in reversed(limits_ms):
+            then, now = (share_over(phase[series], limits_ms, limit, CONFIDENCE) for phase in (before, after))
+            if now.lower > then.upper or then.lower > now.upper:
+                yield Change(after["name"], series, limit, then, now)
+                break
+
+
+def merge(measurements: list[Measurement]) -> Measurement:
+    """Several measurements as one, with the phases of the first."""
+    return reduce(add, measurements)
+
+
+def add(first: Measurement, second: Measurement) -> Measurement:
+    """The first measurement, with the second's rows, histograms and counters added to the phases that both have."""
+    others = {phase["name"]: phase for phase in etcd_phases(second)}
+    phases = [
+        _add_phases(phase, others[phase["name"]]) if phase["name"] in others else phase
+        for phase in first["phases"]
+    ]
+    return {**first, "phases": phases}
+
+
+def _add_phases(first: MeasuredPhase, second: MeasuredPhase) -> MeasuredPhase:
+    series = {
+        name: _add_series(value, second[name])
+        for name, value in first.items()
+        if isinstance(value, dict) and "rows" in value and name in second
+    }
+    counters = {name: value + second["counters"].get(name, 0) for name, value in first["counters"].items()}
+    totals = {name: first[name] + second[name] for name in ("seconds", "records")}
+    return {**first, **series, **totals, "counters": counters}
+
+
+def _add_series(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "n": first["n"] + second["n"],
+        "sum": first["sum"] + second["sum"],
+        "squares": first["squares"] + second["squares"],
+        "max": max(first["max"], second["max"]),
+        "bursts": [a + b for a, b in zip(first["bursts"], second["bursts"], strict=True)],
+        "histogram": dict(Counter(first["histogram"]) + Counter(second["histogram"])),
+        "rows": first["rows"] + second["rows"],
+        "row_seconds": first["row_seconds"],
+    }

@@ -1,4 +1,4 @@
-"""What etcd and K3s ask of a disk: thresholds as data, each with its source."""
+"""Thresholds for a disk under etcd or K3s, each with its source."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ ETCD = (
 )
 SQLITE = (Criterion("fsync p99 < 10 ms", "sync", 10, 0.01, K3S_PROFILING),)
 DATASTORES: dict[str, tuple[Criterion, ...]] = {"etcd": ETCD, "sqlite": SQLITE, "": ()}
-"""By datastore; "" for an agent, which has none: its disk only must not hang."""
+"""By datastore; "" for an agent, which has none and whose disk must only not hang."""
 
-# etcd logs "slow fdatasync" above this (server/storage/wal, warnSyncDuration), and by default elects anew after it.
+# etcd logs "slow fdatasync" above this (server/storage/wal, warnSyncDuration). It is also the default election timeout.
 HANG_MS, HANG_SOURCE = 1000, "https://etcd.io/docs/v3.5/tuning/"
 
-# `etcdctl check perf`: a run fails below 90 % of the rate, at one answer over 0.5 s, or a deviation over 0.1 s.
+# `etcdctl check perf` fails below 90 % of the rate, with one answer over 0.5 s, or with a deviation over 0.1 s.
 PERF_RATE, PERF_SLOWEST_SECONDS, PERF_DEVIATION_SECONDS = 0.9, 0.5, 0.1
 
-# A flush cannot be so fast (our own cut-off; the fastest seen on a disk with a protected cache is above it).
+# No flush is faster (our own cut-off; the fastest seen on a disk with a protected cache took longer).
 FASTEST_FLUSH_NS = 20_000
 MEMORY_FILESYSTEMS = {"tmpfs", "ramfs"}
 LAYERED_FILESYSTEMS = {"overlay", "aufs"}
 
-# Starved of CPU (our own cut-offs): 1 % of the timer wake-ups come so late, or the hypervisor takes so much.
+# Signs of a starved CPU (our own cut-offs): 1 % of the timer wake-ups are so late, or the hypervisor takes so much.
 LATE_WAKE_MS, LATE_WAKE_SHARE, STEAL_SHARE = 4, 0.01, 0.10
 
-# Said, but no verdict: etcd's heartbeat interval, and K3s's figure for etcd taken as a median (our reading).
+# For notes only: etcd's heartbeat interval, and K3s's figure for etcd, which we take as a median.
 STALL_MS = 100
 K3S_MEDIAN_MS = 5

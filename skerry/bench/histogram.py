@@ -1,4 +1,4 @@
-"""The engine's histograms, read back as percentiles and curves. Times are in nanoseconds."""
+"""Percentiles and curves from the engine's histograms. Times are in nanoseconds."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ Counts = Mapping[int, int]
 
 
 def counts(histogram: Mapping[str, int]) -> Counts:
-    """From JSON, where keys are texts, in order of time."""
+    """The counts of a histogram from JSON, whose keys are strings, in order of time."""
     return {int(index): histogram[index] for index in sorted(histogram, key=int)}
 
 
 def upper_edge(index: int) -> int:
-    """The least time above a bucket."""
+    """The smallest time above a bucket."""
     if index < 255:
         return index + 1
     index += 1
@@ -24,16 +24,16 @@ def upper_edge(index: int) -> int:
 
 
 def percentile(histogram: Counts, percent: float) -> int:
-    """The time that `percent` of the observations do not exceed, 0.8 % too high at most; 0 for none."""
-    wanted = sum(histogram.values()) * percent / 100
+    """The time that `percent` of the observations do not exceed, at most 0.8 % too high; 0 without observations."""
+    target = sum(histogram.values()) * percent / 100
     for (index, _), reached in zip(histogram.items(), itertools.accumulate(histogram.values()), strict=True):
-        if reached >= wanted:
+        if reached >= target:
             return upper_edge(index)
     return 0
 
 
 def exceedance(histogram: Counts) -> list[tuple[int, float]]:
-    """(time, share of observations at or above it) at each bucket's lower edge: one less the distribution."""
+    """(time, share of observations at or above it) at the lower edge of each bucket."""
     total = sum(histogram.values())
     reached = itertools.accumulate(histogram.values(), initial=0)
     return [

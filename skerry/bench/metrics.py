@@ -1,4 +1,4 @@
-"""etcd's own histograms, as its Prometheus endpoint shows them."""
+"""etcd's own histograms, from its Prometheus endpoint."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ class Histogram:
         return self.sum_seconds / self.count if self.count else 0.0
 
     def share_over(self, seconds: float) -> float:
-        """The share of observations above one of the bounds. Raises KeyError for a value that is none."""
+        """The share of observations above one of the bounds. Raises KeyError for any other value."""
         return 1 - self.buckets[seconds] / self.count if self.count else 0.0
 
     def since(self, before: Histogram) -> Histogram:
-        """What has been observed since an earlier reading."""
+        """The observations since an earlier reading."""
         counts = {bound: count - before.buckets.get(bound, 0) for bound, count in self.buckets.items()}
         return Histogram(counts, self.sum_seconds - before.sum_seconds, self.count - before.count)
 
 
 def parse(text: str, names: Collection[str] = (WAL, COMMIT)) -> dict[str, Histogram]:
-    """The named histograms. Raises InputError when one is not there.
+    """The named histograms in a page of metrics. Raises InputError if one is missing.
 
     https://prometheus.io/docs/instrumenting/exposition_formats/
     """
-    found = {}
+    histograms = {}
     for name in names:
         buckets = re.findall(rf'^{name}_bucket\{{le="([0-9.e+-]+)"\}} (\S+)$', text, re.MULTILINE)
         total = re.search(rf"^{name}_sum (\S+)$", text, re.MULTILINE)
@@ -47,5 +47,5 @@ def parse(text: str, names: Collection[str] = (WAL, COMMIT)) -> dict[str, Histog
         if not (buckets and total and count):
             raise InputError(f"there is no histogram {name}; is this etcd's /metrics?")
         counts = {float(bound): int(float(value)) for bound, value in buckets}
-        found[name] = Histogram(counts, float(total[1]), int(float(count[1])))
-    return found
+        histograms[name] = Histogram(counts, float(total[1]), int(float(count[1])))
+    return histograms

@@ -10,8 +10,9 @@ from skerry import templates
 from skerry.bench.attribution import Attribution, attribute, iops, recipe
 from skerry.bench.charts import charts, host_chart
 from skerry.bench.figures import svg
+from skerry.bench.measurement import Measurement, etcd_phases
 from skerry.bench.run import HostRun, Run
-from skerry.bench.verdict import Result, Verdict, loads
+from skerry.bench.verdict import Verdict
 
 ENVIRONMENT = (
     "filesystem", "journal", "disk", "model", "write_cache", "scheduler", "virtualisation", "kernel", "cores", "path",
@@ -45,7 +46,7 @@ def page(run: Run) -> str:
 
 def _host(host: HostRun) -> dict[str, Any]:
     """The values of a host's row and section."""
-    judgement, result = host.judgement, host.result
+    judgement, measurement = host.judgement, host.result
     values: dict[str, Any] = {
         "name": host.host,
         "role": host.role,
@@ -53,9 +54,9 @@ def _host(host: HostRun) -> dict[str, Any]:
         "criteria": (),
         "chart": "",
     }
-    if judgement is None or result is None:
+    if judgement is None or measurement is None:
         return {**values, "why": "; ".join([host.error, *host.since])}
-    environment = result["environment"]
+    environment = measurement["environment"]
     return {
         **values,
         "verdict": judgement.verdict.value,
@@ -64,9 +65,9 @@ def _host(host: HostRun) -> dict[str, Any]:
             f"{name.replace('_', ' ')} {environment[name]}" for name in ENVIRONMENT if environment.get(name)
         ),
         "notes": judgement.notes,
-        "criteria": judgement.findings,
-        "counters": [(phase["name"], _figures(attribute(phase))) for phase in loads(result)],
-        "fio": list(_fio_lines(result)),
+        "criteria": judgement.results,
+        "counters": [(phase["name"], _figures(attribute(phase))) for phase in etcd_phases(measurement)],
+        "fio": list(_fio_lines(measurement)),
     }
 
 
@@ -80,9 +81,9 @@ def _figures(counted: Attribution) -> list[str]:
     ]
 
 
-def _fio_lines(result: Result) -> Iterator[str]:
+def _fio_lines(measurement: Measurement) -> Iterator[str]:
     """The fio recipe and random I/O, for comparison with published figures."""
-    for phase in result["phases"]:
+    for phase in measurement["phases"]:
         if measured := recipe(phase):
             late = 100 * measured.over_10_ms
             yield (

@@ -1,4 +1,4 @@
-"""A run over many hosts, as it is kept in a file and read again. The schema has a version."""
+"""A run of bench-disk over many hosts, and its file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from skerry.bench.verdict import Judgement, Result, judge
+from skerry.bench.measurement import Measurement
+from skerry.bench.verdict import Judgement, judge
 from skerry.model.errors import InputError
 
 SCHEMA = 1
@@ -17,16 +18,16 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class HostRun:
-    """One host of a run: the engine's result, or in `error` why there is none.
+    """One host of a run: its measurement, or in `error` why there is none.
 
-    `since`: what has clearly changed since the host's own past.
+    `since`: what has clearly changed since the host's earlier runs.
     """
 
     host: str
     role: str
     datastore: str
     dedicated: bool = False
-    result: Result | None = None
+    result: Measurement | None = None
     error: str = ""
     since: list[str] = field(default_factory=list)
 
@@ -37,7 +38,7 @@ class HostRun:
 
 @dataclass(frozen=True)
 class Run:
-    """All hosts of a run, worst first once `ranked`. `begun`: seconds since 1970."""
+    """All hosts of a run. `begun`: seconds since 1970."""
 
     inventory: str
     profile: str
@@ -55,10 +56,10 @@ class Run:
         return datetime.fromtimestamp(self.begun, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
     def ranked(self) -> Run:
-        """Those without a result first, then by verdict and by how near the bound is to what is allowed."""
+        """The run with the worst host first: those without a measurement, then by verdict and headroom."""
 
-        def rank(each: HostRun) -> tuple[bool, int, float]:
-            judgement = each.judgement
+        def rank(host: HostRun) -> tuple[bool, int, float]:
+            judgement = host.judgement
             return (judgement is None, *(judgement.rank if judgement else (0, 0.0)))
 
         return Run(
@@ -66,13 +67,13 @@ class Run:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """For machines: verdicts and findings beside the raw result, whose histogram counts can be added up."""
+        """The run for machines: verdicts beside the raw measurements, whose histogram counts can be added up."""
         return {
             "schema": SCHEMA,
             "inventory": self.inventory,
             "profile": self.profile,
             "begun": self.begun,
-            "hosts": [_host_json(each) for each in self.hosts],
+            "hosts": [_host_json(host) for host in self.hosts],
         }
 
 
@@ -81,23 +82,23 @@ def _host_json(host: HostRun) -> dict[str, Any]:
     if judgement := host.judgement:
         judged = {
             "verdict": judgement.verdict.value,
-            "findings": [{**asdict(each), "verdict": each.verdict.value} for each in judgement.findings],
+            "findings": [{**asdict(result), "verdict": result.verdict.value} for result in judgement.results],
             "notes": list(judgement.notes),
         }
     return {**asdict(host), **judged}
 
 
 def load(path: Path) -> Run:
-    """A run from its file. Raises InputError for anything else."""
+    """The run in a file. Raises InputError if the file cannot be read or holds something else."""
     try:
-        read = json.loads(path.read_text())
-        if read["schema"] != SCHEMA:
+        content = json.loads(path.read_text())
+        if content["schema"] != SCHEMA:
             raise InputError(
-                f"{path}: is of schema {read['schema']}, this version reads {SCHEMA}; measure again"
+                f"{path}: is of schema {content['schema']}, this version reads {SCHEMA}; measure again"
             )
         names = HostRun.__dataclass_fields__
-        hosts = tuple(HostRun(**{name: each[name] for name in names}) for each in read["hosts"])
-        return Run(read["inventory"], read["profile"], read["begun"], hosts)
+        hosts = tuple(HostRun(**{name: host[name] for name in names}) for host in content["hosts"])
+        return Run(content["inventory"], content["profile"], content["begun"], hosts)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; runs are kept in .skerry/bench/") from None
     except (ValueError, KeyError, TypeError) as error:

@@ -12,6 +12,9 @@ from skerry.model.host_paths import DISK_RECORD
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb2", "fuseblk", "9p", "v9fs", "ceph"}
 """File systems, by findmnt's names, that need a network or another process. A datastore must not be on one."""
 
+# Bounds of etcd's own histograms, so that a running etcd can be compared with the prediction.
+PREDICTED_LIMITS_MS = (1, 2, 4, 8, 16, 32)
+
 # SUSPECT: synced data may not survive a power loss.
 REFUSED = ("FAIL", "SUSPECT")
 
@@ -23,7 +26,7 @@ class DiskRecord:
     """The result of a measurement. `fsid` identifies the file system; `measured`: UTC, ISO 8601.
 
     `predicted`: for each of the series "sync" and "commit", the shares of operations that took longer than each of
-    bench.record.LIMITS_MS.
+    PREDICTED_LIMITS_MS.
     """
 
     verdict: str

@@ -56,15 +56,14 @@ def _measure(settings: Settings) -> Commands:
         yield StringCommand("true")
         return
     # Imported here: only a run that measures should spend the time.
-    from skerry.bench.profiles import phases, plan
-    from skerry.bench.record import describe
-    from skerry.bench.verdict import judge
+    from skerry.bench.profiles import measurement_plan, phases
+    from skerry.bench.verdict import disk_record, judge
 
-    event = host.get_fact(Disk, plan=json.dumps(plan(DATASTORE, phases(PROFILE))))
+    event = host.get_fact(Disk, plan=json.dumps(measurement_plan(DATASTORE, phases(PROFILE))))
     record = None
     if event["event"] == "result":
         judgement = judge(event["result"], settings.k3s_datastore, settings.disk_dedicated)
-        record = describe(event["result"], judgement, PROFILE)
+        record = disk_record(event["result"], judgement, PROFILE)
         yield write_command(record.file())
     decision = verdict_on(record, event.get("reason", ""), settings)
     if decision[0] == "refuse":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from skerry.bench import etcd_comparison
+from skerry.bench.etcd_comparison import sides
 from tests.bench.conftest import Measure
 
 SECONDS = 5
@@ -21,9 +21,9 @@ SECONDS = 5
 )
 def test_a_disk_is_as_slow_for_the_bench_as_for_etcd(tmp_path: Path) -> None:
     """etcd under its own load, and the bench beside nothing: the same order of magnitude."""
-    with etcd_comparison.running_etcd(tmp_path):
-        etcd = etcd_comparison.measure_etcd(SECONDS)
-    bench = etcd_comparison.measure_bench(tmp_path, SECONDS)
+    with sides.running_etcd(tmp_path):
+        etcd = sides.measure_etcd(SECONDS)
+    bench = sides.measure_bench(tmp_path, SECONDS)
     assert min(etcd.syncs, bench.syncs) > 10 * SECONDS  # on a slow disk many records share a sync
     assert 0.2 < bench.mean / etcd.mean < 5
     assert 0.2 < bench.commit_mean / etcd.commit_mean < 5

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from skerry.bench.histogram import counts, percentile
-from skerry.bench.verdict import Verdict, judge, share_over
+from skerry.bench.measurement import share_over
+from skerry.bench.verdict import Verdict, judge
 from tests.bench.conftest import ENGINE, Measure, command
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -59,7 +60,7 @@ def test_injected_delays_are_reported(measure: Measure, slow_disk: str, every: i
     typical = percentile(counts(phase["sync_less_cpu"]["histogram"]), 50)
     assert typical == pytest.approx(0.36e6, rel=0.3)  # 0.3 ms and what a timer is late by
     # A syscall that returns is all that this double is; whether a disk was reached is judged elsewhere.
-    share = [each for each in judge(found, "etcd").findings if each.criterion.startswith("WAL")]
+    share = [each for each in judge(found, "etcd").results if each.criterion.startswith("WAL")]
     assert share[0].verdict in (verdict, Verdict.CPU_BOUND)
 
 
@@ -78,7 +79,7 @@ def test_a_stall_is_charged_to_all_who_wait(measure: Measure, slow_disk: str) ->
 def test_memory_is_no_disk(measure: Measure) -> None:
     judgement = judge(measure(path=SHARED_MEMORY, seconds=3), "etcd")
     assert judgement.verdict is Verdict.SUSPECT
-    assert "tmpfs" in str(judgement.findings)
+    assert "tmpfs" in str(judgement.results)
 
 
 @contextmanager
@@ -99,7 +100,7 @@ def test_a_starved_cpu_is_not_taken_for_a_slow_disk(measure: Measure, slow_disk:
     """
     with cpu_hogs(2 * (os.cpu_count() or 1)):
         found = measure(environment={"LD_PRELOAD": slow_disk}, niceness=15, seconds=5)
-    shares = [each for each in judge(found, "etcd").findings if each.criterion.startswith("WAL")]
+    shares = [each for each in judge(found, "etcd").results if each.criterion.startswith("WAL")]
     assert shares[0].verdict is Verdict.CPU_BOUND, shares
 
 

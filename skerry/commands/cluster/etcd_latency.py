@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from skerry.bench.metrics import COMMIT, WAL, Histogram, parse
-from skerry.bench.record import LIMITS_MS
 from skerry.commands.cluster.control_plane import servers
 from skerry.local.console import report
 from skerry.local.exit_codes import DONE, FAILED, NOT_AS_WANTED
@@ -33,7 +32,10 @@ ALLOWED = 0.01
 
 @dataclass(frozen=True)
 class Latency:
-    """One series of one server. `observed`, `predicted`: shares over each of LIMITS_MS; `state`: that of p99."""
+    """One series of one server. `observed`, `predicted`: shares over each of disk.PREDICTED_LIMITS_MS.
+
+    `state`: that of p99.
+    """
 
     host: str
     series: str
@@ -67,7 +69,7 @@ def _latency(host: Host, url: str) -> list[Latency]:
             name,
             histograms[metric].count,
             histograms[metric].mean_seconds * 1000,
-            [histograms[metric].share_over(limit / 1000) for limit in LIMITS_MS],
+            [histograms[metric].share_over(limit / 1000) for limit in disk.PREDICTED_LIMITS_MS],
             record.predicted.get(series, []) if record else [],
             state(histograms[metric], below, above),
         )
@@ -95,7 +97,12 @@ def show(inventory: Inventory, url: str, as_json: bool) -> int:
     """Print a table, or JSON. Returns 1 if a server could not be read, 3 if an etcd is too slow, else 0."""
     latencies = latency(inventory, url)
     if as_json:
-        print(json.dumps({"limits_ms": LIMITS_MS, "series": [asdict(row) for row in latencies]}, indent=2))
+        print(
+            json.dumps(
+                {"limits_ms": disk.PREDICTED_LIMITS_MS, "series": [asdict(row) for row in latencies]},
+                indent=2,
+            )
+        )
     else:
         Console(highlight=False).print(table([row for row in latencies if not row.error]))
         for row in latencies:
@@ -108,7 +115,7 @@ def show(inventory: Inventory, url: str, as_json: bool) -> int:
 
 def table(latencies: list[Latency]) -> Table:
     """Per server and series: the observed shares, the predicted ones, and what p99 is; fits 80 columns."""
-    limits = [f"{limit} ms" for limit in LIMITS_MS]
+    limits = [f"{limit} ms" for limit in disk.PREDICTED_LIMITS_MS]
     table = new_table("% slower than", *limits, fold=["% slower than"])
     for row in latencies:
         table.add_row(f"{row.host}, {row.series}", *map(percent, row.observed))

@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.live import Live
 
 from skerry.bench.metrics import WAL, parse
-from skerry.bench.record import LIMITS_MS
 from skerry.commands.cluster import etcd_latency
 from skerry.commands.cluster.etcd_latency import percent
 from skerry.commands.cluster.host_status import DEGRADED, DOWN, LOOK, HostStatus
@@ -146,7 +145,9 @@ def _fsync(metrics: str, record: disk.DiskRecord | None) -> tuple[str, list[str]
     if not histogram.count:
         return "", []
     predicted = record.predicted.get(series, []) if record else []
-    prediction = f", predicted {percent(predicted[LIMITS_MS.index(below)])} %" if predicted else ""
+    prediction = (
+        f", predicted {percent(predicted[disk.PREDICTED_LIMITS_MS.index(below)])} %" if predicted else ""
+    )
     is_slow = etcd_latency.state(histogram, below, above) == "slow"
     problem = [f"etcd's WAL fsync p99 is over {above} ms; see `invoke etcd-latency`"] if is_slow else []
     return f"{percent(histogram.share_over(below / 1000))} % > {below} ms{prediction}", problem

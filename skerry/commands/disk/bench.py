@@ -1,37 +1,26 @@
-"""`invoke bench-disk`: hosts measured side by side, their verdicts in a table, a report, a history."""
+"""`invoke bench-disk`: measure hosts side by side, store their verdicts, and report."""
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.table import Table
-
-from skerry.bench.histogram import counts, percentile
-from skerry.bench.merging import add
-from skerry.bench.profiles import phases, plan
-from skerry.bench.record import describe
+from skerry.bench.compare import add
+from skerry.bench.measurement import Measurement
+from skerry.bench.profiles import measurement_plan, phases
 from skerry.bench.run import HostRun, Run
-from skerry.bench.verdict import Judgement, Result, Verdict, loads
-from skerry.commands.disk import history
-from skerry.commands.disk.measure import Stopped, keep_record, measure
-from skerry.commands.disk.report import write
-from skerry.local.exit_codes import INTERRUPTED
-from skerry.local.tables import new_table
+from skerry.bench.verdict import Judgement, Verdict, disk_record
+from skerry.commands.disk import history, report
+from skerry.commands.disk.measure import MeasurementStopped, keep_record, measure
+from skerry.commands.disk.progress import ProgressDisplay
+from skerry.local.exit_codes import DONE, FAILED, INTERRUPTED, NOT_AS_WANTED
 from skerry.model.errors import InputError
 from skerry.model.k3s.paths import DATASTORE
 from skerry.remote.inventory import Host, Inventory
-
-COLOURS = {"PASS": "green", "INCONCLUSIVE": "yellow", "CPU-BOUND": "yellow", "SUSPECT": "red", "FAIL": "red"}
 
 
 @dataclass(frozen=True)
@@ -49,190 +38,112 @@ class Options:
     agents: bool = False
 
 
-def chosen(inventory: Inventory, options: Options) -> list[Host]:
-    """The hosts to measure: the servers, with `agents` all, or those named. Raises InputError for an unknown one."""
-    if not options.hosts:
-        return [host for host in inventory.hosts if options.agents or host.role == "server"]
-    named, known = options.hosts.split(","), {host.name: host for host in inventory.hosts}
-    if unknown := [name for name in named if name not in known]:
-        raise InputError(
-            f"--hosts: {', '.join(unknown)} not in {inventory.path}; there are {', '.join(known)}"
-        )
-    return [known[name] for name in named]
+def bench_disk(inventory: Inventory, options: Options, as_json: bool) -> int:
+    """Measure, write the report, and print the table or JSON. Returns the exit code."""
+    run = bench(inventory, options)
+    report.show(run, as_json, report.write(run))
+    return exit_code(run)
 
 
 def bench(inventory: Inventory, options: Options, show: bool = True) -> Run:
-    """Measure the hosts, keep verdicts on them and the run here. Raises InputError before any host is touched."""
+    """Measure the hosts, and store the verdicts there and the run here.
+
+    Raises InputError for wrong options before any host is touched.
+    """
     if options.parallel < 1:
         raise InputError(f"--parallel is {options.parallel}; it must be at least 1")
     if options.path and not options.path.startswith("/"):
         raise InputError(f"--path is {options.path!r}; write an absolute path on the hosts")
-    hosts = chosen(inventory, options)
-    wanted = plan(
-        options.path or DATASTORE, phases(options.profile, options.minutes, options.fio), options.force
-    )
+    hosts = chosen_hosts(inventory, options)
+    chosen_phases = phases(options.profile, options.minutes, options.fio)
+    plan = measurement_plan(options.path or DATASTORE, chosen_phases, options.force)
     past = history.runs(inventory.name)
     begun = time.time()
-    with Board(hosts, wanted, show) as board:
-        measured = _all(hosts, wanted, options, board)
-    done = tuple(
-        replace(each, since=history.since(each.host, each.result, options.profile, past))
-        if each.result
-        else each
-        for each in measured
+    with ProgressDisplay(hosts, plan, show) as display:
+        measured = _measure_all(hosts, plan, options, display)
+    with_changes = tuple(
+        replace(host, since=history.since(host.host, host.result, options.profile, past))
+        if host.result
+        else host
+        for host in measured
     )
-    run = Run(inventory.name, options.profile, begun, done).ranked()
+    run = Run(inventory.name, options.profile, begun, with_changes).ranked()
     history.store(run)
     return run
 
 
-def _all(hosts: list[Host], wanted: dict[str, Any], options: Options, board: Board) -> list[HostRun]:
-    """Every host's measurement, so many at a time. Ctrl-C stops them all, and leaves nothing on the hosts."""
+def chosen_hosts(inventory: Inventory, options: Options) -> list[Host]:
+    """The hosts to measure: the servers, with `agents` all, or those named. Raises InputError for unknown ones."""
+    if not options.hosts:
+        return [host for host in inventory.hosts if options.agents or host.role == "server"]
+    names, hosts = options.hosts.split(","), {host.name: host for host in inventory.hosts}
+    if unknown := [name for name in names if name not in hosts]:
+        raise InputError(
+            f"--hosts: {', '.join(unknown)} not in {inventory.path}; there are {', '.join(hosts)}"
+        )
+    return [hosts[name] for name in names]
+
+
+def _measure_all(
+    hosts: list[Host], plan: dict[str, Any], options: Options, display: ProgressDisplay
+) -> list[HostRun]:
+    """Measure the hosts in parallel. Ctrl-C stops all of them and leaves nothing on the hosts."""
     stop = threading.Event()
     with ThreadPoolExecutor(options.parallel) as pool:
-        jobs = [pool.submit(_one, host, wanted, options, board, stop) for host in hosts]
+        jobs = [pool.submit(_measure_host, host, plan, options, display, stop) for host in hosts]
         try:
             while wait(jobs, timeout=0.5).not_done:
                 pass
         except KeyboardInterrupt:
             stop.set()
-            board.say("stopping; the hosts are left as they were")
+            display.log("stopping; the hosts are left as they were")
             wait(jobs)
             raise SystemExit(INTERRUPTED) from None
     return [job.result() for job in jobs]
 
 
-def _one(
-    host: Host, wanted: dict[str, Any], options: Options, board: Board, stop: threading.Event
+def _measure_host(
+    host: Host, plan: dict[str, Any], options: Options, display: ProgressDisplay, stop: threading.Event
 ) -> HostRun:
-    settings = host.settings
-    datastore = settings.k3s_datastore if host.role == "server" else ""
-    run = HostRun(host.name, host.role, datastore, settings.disk_dedicated)
+    """Measure a host, longer where the verdict is unclear, and store the verdict on it."""
+    datastore = host.settings.k3s_datastore if host.role == "server" else ""
+    run = HostRun(host.name, host.role, datastore, host.settings.disk_dedicated)
+    progress = partial(display.update, host.name)
     try:
         if stop.is_set():
-            raise Stopped
-        progress = partial(board.update, host.name)
-        result = measure(host, wanted, progress, stop, options.keep_fio)
-        run, judgement = _judged(run, result)
+            raise MeasurementStopped
+        measurement = measure(host, plan, progress, stop, options.keep_fio)
+        run, judgement = _judged(run, measurement)
         if unclear := judgement.unclear:
-            board.say(f"{host.name}: inconclusive, measuring on: {', '.join(sorted(unclear))}")
-            again = {**wanted, "phases": [phase for phase in wanted["phases"] if phase["name"] in unclear]}
-            result = add(result, measure(host, again, progress, stop, options.keep_fio))
-            run, judgement = _judged(run, result)
-        if not options.path:  # elsewhere than the datastore's place is no verdict on that
-            keep_record(host, describe(result, judgement, options.profile).file())
-        board.end(host.name, judgement.verdict.value)
+            display.log(f"{host.name}: inconclusive, measuring on: {', '.join(sorted(unclear))}")
+            again = {**plan, "phases": [phase for phase in plan["phases"] if phase["name"] in unclear]}
+            measurement = add(measurement, measure(host, again, progress, stop, options.keep_fio))
+            run, judgement = _judged(run, measurement)
+        # A measurement in another folder says nothing about the datastore's disk.
+        if not options.path:
+            keep_record(host, disk_record(measurement, judgement, options.profile).file())
+        display.end(host.name, judgement.verdict.value)
     except (InputError, RuntimeError, OSError, EOFError) as error:
-        why = str(error).removeprefix(f"{host.name}: ") or type(error).__name__
-        board.end(host.name, "failed")
-        return replace(run, error=why)
-    except Stopped:
+        display.end(host.name, "failed")
+        return replace(run, error=str(error).removeprefix(f"{host.name}: ") or type(error).__name__)
+    except (ValueError, LookupError, TypeError, ArithmeticError) as error:
+        display.end(host.name, "failed")
+        return replace(run, error=f"its output is not a measurement ({type(error).__name__}: {error})"[:300])
+    except MeasurementStopped:
         return replace(run, error="stopped")
     return run
 
 
-def _judged(run: HostRun, result: Result) -> tuple[HostRun, Judgement]:
-    run = replace(run, result=result)
+def _judged(run: HostRun, measurement: Measurement) -> tuple[HostRun, Judgement]:
+    run = replace(run, result=measurement)
     judgement = run.judgement
     assert judgement is not None
     return run, judgement
 
 
-class Board:
-    """Live progress, one line for each host; without a terminal one line for each host and phase."""
-
-    def __init__(self, hosts: list[Host], wanted: dict[str, Any], show: bool) -> None:
-        self._console = Console(stderr=True, highlight=False, quiet=not show)
-        self._total = sum(phase["seconds"] for phase in wanted["phases"])
-        self._progress = Progress(
-            TextColumn("{task.fields[host]}"), BarColumn(20), TextColumn("{task.description}"),
-            console=self._console, disable=not self._console.is_terminal,
-        )  # fmt: skip
-        self._tasks: dict[str, TaskID] = {
-            host.name: self._progress.add_task("waiting", total=self._total, host=host.name) for host in hosts
-        }
-        self._phases: dict[str, str] = {}
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Board:
-        self._stack.enter_context(self._progress)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
-
-    def update(self, host: str, line: dict[str, Any]) -> None:
-        """Show a line of the engine's."""
-        if "note" in line:
-            self.say(f"{host}: {line['note']}")
-            return
-        if self._phases.get(host) != line["phase"]:
-            self._phases[host] = line["phase"]
-            if not self._console.is_terminal:
-                self.say(f"{host}: {line['phase']}")
-        slow = f": {line['slow_syncs']} of {line['syncs']} syncs over 10 ms" if "syncs" in line else ""
-        self._progress.update(
-            self._tasks[host], completed=line["seconds"], description=f"{line['phase']}{slow}"
-        )
-
-    def end(self, host: str, word: str) -> None:
-        colour = COLOURS.get(word, "red")
-        self._progress.update(self._tasks[host], completed=self._total, description=f"[{colour}]{word}[/]")
-
-    def say(self, text: str) -> None:
-        self._console.print(text)
-
-
-def bench_disk(inventory: Inventory, options: Options, as_json: bool) -> int:
-    """Measure, write the report, and print the table or JSON. Returns the exit code."""
-    run = bench(inventory, options)
-    show(run, as_json, write(run))
-    return exit_code(run)
-
-
 def exit_code(run: Run) -> int:
-    """0 when every host passes; 1 when one could not be measured; 3 when one does not pass."""
-    if any(each.error for each in run.hosts):
-        return 1
-    return 0 if all(each.judgement and each.judgement.verdict is Verdict.PASS for each in run.hosts) else 3
-
-
-def table(run: Run) -> Table:
-    """The hosts, worst first."""
-    result = new_table("host", "role", "verdict", "WAL p99", "commit p99", "disk", fold=["host", "disk"])
-    for each in run.hosts:
-        if each.result is None or (judgement := each.judgement) is None:
-            result.add_row(each.host, each.role, "[red]failed[/]")
-            continue
-        verdict = judgement.verdict.value
-        cells = (_p99(each, "sync"), _p99(each, "commit"), _disk(each.result["environment"]))
-        result.add_row(each.host, each.role, f"[{COLOURS[verdict]}]{verdict}[/]", *cells)
-    return result
-
-
-def _p99(host: HostRun, series: str) -> str:
-    """The worst phase's, in ms."""
-    assert host.result is not None
-    found = [
-        percentile(counts(phase[series]["histogram"]), 99) for phase in loads(host.result) if series in phase
-    ]
-    return f"{max(found) / 1e6:.1f} ms" if found else ""
-
-
-def _disk(found: dict[str, Any]) -> str:
-    journal = f", journal {found['journal']}" if found["journal"] else ""
-    return f"{found['disk'] or found['mount']['source']} ({found['filesystem']}{journal})"
-
-
-def show(run: Run, as_json: bool, report: Path) -> None:
-    """The table for people, or JSON for machines, on standard output."""
-    if as_json:
-        print(json.dumps(run.as_json()))
-        return
-    console = Console(highlight=False)
-    console.print(table(run))
-    for each in run.hosts:
-        judgement = each.judgement
-        for line in (judgement.reason, *each.since, *judgement.notes) if judgement else (each.error,):
-            console.print(f"{each.host}: {line}")
-    console.print(f"Report: {report}")
+    """DONE if every host passes, FAILED if one could not be measured, NOT_AS_WANTED if one does not pass."""
+    if any(host.error for host in run.hosts):
+        return FAILED
+    passed = all(host.judgement and host.judgement.verdict is Verdict.PASS for host in run.hosts)
+    return DONE if passed else NOT_AS_WANTED

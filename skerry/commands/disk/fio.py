@@ -1,4 +1,4 @@
-"""fio on a host for as long as a measurement needs it."""
+"""Install fio on a host for the time of a measurement."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from skerry.model.preparation.apt import WITH_APT_LOCK_RETRY
 from skerry.remote import ssh
 from skerry.remote.inventory import Host
 
-"""The packages that came with fio, and go again: written before they are installed."""
-
+# The packages that fio brings are recorded before they are installed, so that `remove` finds them after a crash.
 _NEW = "apt-get -s install --no-install-recommends fio | sed -n 's/^Inst \\([^ ]*\\).*/\\1/p'"
 INSTALL = (
     f"mkdir -p {STATE}; {WITH_APT_LOCK_RETRY}"
@@ -28,7 +27,7 @@ REMOVE = (
 
 
 def install(connection: fabric.Connection, host: Host, progress: Callable[[dict[str, Any]], None]) -> str:
-    """fio is there. Returns why not, in one line; "" when it is."""
+    """Install fio unless the host has it. Returns the problem in one line, "" without one."""
     try:
         if ssh.run(connection, host, "command -v fio || true").strip():
             return ""
@@ -40,5 +39,5 @@ def install(connection: fabric.Connection, host: Host, progress: Callable[[dict[
 
 
 def remove(connection: fabric.Connection, host: Host) -> None:
-    """What `install` brought, now or in a run that was killed, is gone."""
+    """Remove the packages that `install` brought, now or in an earlier run that was killed."""
     ssh.run(connection, host, REMOVE)

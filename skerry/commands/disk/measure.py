@@ -1,4 +1,4 @@
-"""One host measured over SSH: the engine goes there through standard input, and leaves no file."""
+"""Measure one host over SSH. The engine is sent through standard input and leaves no file on the host."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ import shlex
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import fabric
 
+from skerry.bench import remote_engine
+from skerry.bench.measurement import Measurement
 from skerry.bench.profiles import needs_fio
 from skerry.commands.disk import fio
-from skerry.local.paths import PROJECT
 from skerry.model.errors import InputError
 from skerry.model.files import File, write_script
 from skerry.model.root_shell import as_root
 from skerry.remote import ssh
 from skerry.remote.inventory import Host
 
-ENGINE = PROJECT / "skerry" / "bench" / "remote_engine.py"
+ENGINE = Path(remote_engine.__file__)
 HEARTBEAT_SECONDS = 5
-SILENCE_SECONDS = 30  # the engine gives up when it hears nothing for so long, and so do we
+# The engine ends if it hears nothing for so long, and so does the measurement here.
+SILENCE_SECONDS = 30
+LONGEST_LINE = 64 << 20  # bytes; a day's measurement has a few MiB
 
-# Reads the engine from standard input and leaves the rest of it: the heartbeats by which it knows we are there.
+# Reads the engine from standard input, and no further: the heartbeats that follow are for the engine.
 LOADER = (
     "import os, sys\n"
     "size, code = int(sys.argv.pop(1)), b''\n"
@@ -38,34 +42,34 @@ LOADER = (
 Progress = Callable[[dict[str, Any]], None]
 
 
-class Stopped(Exception):
-    """The operator has stopped the run."""
+class MeasurementStopped(Exception):
+    """The operator stopped the run."""
 
 
 def measure(
     host: Host, plan: dict[str, Any], progress: Progress, stop: threading.Event, keep_fio: bool = False
-) -> dict[str, Any]:
-    """The engine's result on one host. fio is there while it is needed, and gone again if it was not there before.
+) -> Measurement:
+    """The measurement of one host. fio is installed for as long as it is needed, unless the host has it.
 
-    Raises InputError when the host cannot be reached or the engine refuses it, RuntimeError when a part fails,
-    Stopped when `stop` is set.
+    Raises InputError if the host cannot be reached or the engine refuses it, RuntimeError if a part fails,
+    MeasurementStopped if `stop` is set.
     """
     with ssh.connect(host) as connection:
-        wants_fio = any(needs_fio(phase) for phase in plan["phases"])
-        if wants_fio and (why := fio.install(connection, host, progress)):
+        uses_fio = any(needs_fio(phase) for phase in plan["phases"])
+        if uses_fio and (problem := fio.install(connection, host, progress)):
             plan = {**plan, "phases": [phase for phase in plan["phases"] if not needs_fio(phase)]}
-            progress({"note": f"without fio: {why}"})
+            progress({"note": f"without fio: {problem}"})
         try:
             return run_engine(connection, host, plan, progress, stop)
         finally:
-            if wants_fio and not keep_fio:
+            if uses_fio and not keep_fio:
                 fio.remove(connection, host)
 
 
 def run_engine(
     connection: fabric.Connection, host: Host, plan: dict[str, Any], progress: Progress, stop: threading.Event
-) -> dict[str, Any]:
-    """Send the engine, feed it heartbeats, pass on its progress, return its result."""
+) -> Measurement:
+    """Send the engine, keep it alive by heartbeats, and report its progress. Returns its result."""
     code = ENGINE.read_bytes()
     transport = connection.transport
     assert transport is not None
@@ -83,20 +87,21 @@ def run_engine(
 
 
 def _send(channel: Any, code: bytes) -> None:
-    with contextlib.suppress(OSError):  # it ended already; what it said tells why
+    # If the engine has ended already, its output tells why.
+    with contextlib.suppress(OSError):
         channel.sendall(code)
 
 
-def _listen(channel: Any, host: Host, progress: Progress, stop: threading.Event) -> dict[str, Any]:
-    text, errors, heard, beaten = b"", b"", time.monotonic(), 0.0
+def _listen(channel: Any, host: Host, progress: Progress, stop: threading.Event) -> Measurement:
+    text, errors, last_heard, last_heartbeat = b"", b"", time.monotonic(), 0.0
     while True:
         if stop.is_set():
-            raise Stopped
+            raise MeasurementStopped
         now = time.monotonic()
-        if now - heard > SILENCE_SECONDS:
+        if now - last_heard > SILENCE_SECONDS:
             raise RuntimeError(f"{host.name}: the connection was lost; the engine there ends by itself")
-        if now - beaten > HEARTBEAT_SECONDS:
-            beaten = now
+        if now - last_heartbeat > HEARTBEAT_SECONDS:
+            last_heartbeat = now
             _send(channel, b"\n")
         try:
             block = channel.recv(1 << 16)
@@ -106,12 +111,14 @@ def _listen(channel: Any, host: Host, progress: Progress, stop: threading.Event)
             errors += channel.recv_stderr(1 << 16)
         if not block:
             raise RuntimeError(f"{host.name}: {_why_it_ended(channel, errors)}")
-        heard, text = now, text + block
+        last_heard, text = now, text + block
         *lines, text = text.split(b"\n")
+        if len(text) > LONGEST_LINE:
+            raise RuntimeError(f"{host.name}: printed a line of over {LONGEST_LINE >> 20} MiB")
         for line in map(json.loads, lines):
             if line["event"] == "result":
-                found: dict[str, Any] = line["result"]
-                return found
+                result: Measurement = line["result"]
+                return result
             if line["event"] == "refused":
                 raise InputError(f"{host.name}: {line['reason']}")
             if line["event"] == "failed":
@@ -125,17 +132,14 @@ def _why_it_ended(channel: Any, errors: bytes) -> str:
             errors += block
     except TimeoutError:
         pass
-    said = errors.decode(errors="replace").strip().splitlines()
-    last = said[-1] if said else "the engine ended without a word; was it killed?"
-    return (
-        "python3 is missing; apt install python3-minimal"
-        if "python3: " in last and "not found" in last
-        else last
-    )
+    lines = errors.decode(errors="replace").strip().splitlines()
+    last = lines[-1] if lines else "the engine ended without a message; was it killed?"
+    missing = "python3: " in last and "not found" in last
+    return "python3 is missing; apt install python3-minimal" if missing else last
 
 
 def keep_record(host: Host, file: File) -> None:
-    """The verdict stands on the host, where the installation of K3s looks for it."""
+    """Write the verdict to the host, where the installation of K3s reads it."""
     with ssh.connect(host) as connection:
         script = f"printf %s {shlex.quote(file.content)} | {{ {write_script(file)}; }}"
         ssh.run(connection, host, script)

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 
 from skerry.bench.attribution import recipe
-from skerry.bench.compare import compare
+from skerry.bench.compare import compare, merge
 from skerry.bench.histogram import counts, exceedance, percentile, upper_edge
-from skerry.bench.merging import merge
+from skerry.bench.measurement import check_perf, starvation
 from skerry.bench.profiles import NEIGHBOURS, STANDARD, phases
-from skerry.bench.record import describe
 from skerry.bench.remote_engine import LIMITS_MS, MILLISECOND, Series, bucket
-from skerry.bench.verdict import Verdict, check_perf, judge, starvation
+from skerry.bench.verdict import Verdict, disk_record, judge
 from skerry.model.disk import DiskRecord, admit
 from skerry.model.errors import InputError
 
@@ -108,7 +107,7 @@ def test_a_measurement_gets_its_verdict(measured: dict[str, Any], verdict: Verdi
 
 
 def test_a_finding_names_number_bound_threshold_and_source() -> None:
-    finding = judge(result(sync=spread(0.05, 12)), "etcd").findings[0]
+    finding = judge(result(sync=spread(0.05, 12)), "etcd").results[0]
     assert finding.criterion == "WAL fsync p99 < 10 ms"
     assert finding.measured.startswith("5 % over 10 ms (95 % bounds 4.")
     assert finding.measured.endswith("at most 1%")
@@ -118,7 +117,7 @@ def test_a_finding_names_number_bound_threshold_and_source() -> None:
 def test_an_agent_has_no_datastore_and_sqlite_no_commits() -> None:
     slow = result(sync=spread(0.05, 12), commit=spread(0.1, 30, 330))
     assert judge(slow, "").verdict is Verdict.PASS
-    assert {each.criterion for each in judge(slow, "sqlite").findings} == {
+    assert {each.criterion for each in judge(slow, "sqlite").results} == {
         "fsync p99 < 10 ms", "no sync over 1 s", "as etcdctl check perf",
     }  # fmt: skip
 
@@ -164,7 +163,7 @@ def test_a_regression_is_told_from_noise() -> None:
 
 def test_the_record_on_the_host_decides_about_an_installation() -> None:
     def record(measured: dict[str, Any]) -> DiskRecord:
-        kept = describe(measured, judge(measured, "etcd"), "quick")
+        kept = disk_record(measured, judge(measured, "etcd"), "quick")
         read = DiskRecord.parse(kept.file().content)
         assert read == kept
         return kept
@@ -202,8 +201,8 @@ def test_a_disk_that_runs_out_of_credits_fails_for_its_worst_tenth() -> None:
     slow = [12.0 if n * 0.9 < number and number % 20 == 0 else 0.5 for number in range(n)]
     judgement = judge(result(sync=slow), "etcd")
     assert judgement.verdict is Verdict.FAIL
-    assert judgement.findings[0].criterion == "WAL fsync p99 < 10 ms, worst tenth"
-    assert "from minute 18 on" in judgement.findings[0].measured
+    assert judgement.results[0].criterion == "WAL fsync p99 < 10 ms, worst tenth"
+    assert "from minute 18 on" in judgement.results[0].measured
 
 
 def test_measuring_on_decides_what_was_unclear() -> None:

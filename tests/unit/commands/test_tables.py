@@ -14,19 +14,19 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from skerry.bench.record import LIMITS_MS
 from skerry.bench.run import HostRun
 from skerry.commands import stages
 from skerry.commands.cluster import etcd_latency, status_table
 from skerry.commands.cluster.etcd_latency import Latency
 from skerry.commands.cluster.host_status import LOOK, HostStatus
-from skerry.commands.disk import bench, history
+from skerry.commands.disk import history, report
 from skerry.commands.fleet import flux
 from skerry.commands.hosts import audit, drift
 from skerry.commands.hosts.audit import HostAudit
 from skerry.commands.stages import Stage
 from skerry.fleet.conditions import ObjectState
 from skerry.local.paths import PROJECT
+from skerry.model.disk import PREDICTED_LIMITS_MS
 from skerry.model.hardening import catalogue
 from skerry.model.hardening.control import judge
 from skerry.model.hardening.host_context import HostContext
@@ -93,13 +93,13 @@ def test_status() -> None:
 
 def test_etcd_latency() -> None:
     shares = [1.0, 0.1234, 0.00999, 0.0083, 0.00001, 0.0]
-    assert len(shares) == len(LIMITS_MS)
+    assert len(shares) == len(PREDICTED_LIMITS_MS)
     rows = [
         Latency(HOST, "backend commit", 1_234_567, 12.345, shares, shares, "fast"),
         Latency("c1", "WAL fsync", 12, 0.5, shares, [], "nothing observed"),
     ]
     text = render(etcd_latency.table(rows))
-    headings = [f"{limit} ms" for limit in LIMITS_MS]
+    headings = [f"{limit} ms" for limit in PREDICTED_LIMITS_MS]
     check(text, "% slower than", *headings, "100", "0.83", "<0.01", "not predicted", "p99: nothing observed")
 
 
@@ -112,7 +112,7 @@ def test_bench_disk() -> None:
         )
         for host in a_run().hosts
     ]
-    text = render(bench.table(replace(a_run(), hosts=tuple(hosts))))
+    text = render(report.table(replace(a_run(), hosts=tuple(hosts))))
     check(
         text, "host", "role", "verdict", "WAL p99", "commit p99", "disk", "server", "PASS", "failed", " ms "
     )
