@@ -1,4 +1,4 @@
-"""The cgroup hierarchy a host runs and will boot."""
+"""Whether a host runs cgroup v2, and whether it will after its next boot."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from skerry.model.fact_output import sections
 
 @dataclass(frozen=True)
 class CgroupState:
-    """`v2`: the unified hierarchy runs now. `in_menu`: GRUB's menu asks for it at the next boot."""
+    """`v2`: the unified hierarchy is mounted. `in_menu`: GRUB's menu selects it at the next boot."""
 
     v2: bool
     files: dict[str, str]
@@ -26,9 +26,9 @@ class Cgroup(ScriptFact[CgroupState]):
         return self.run(file)
 
     def process(self, output: list[str]) -> CgroupState:
-        found = sections(output)
+        section = sections(output)
         return CgroupState(
-            v2=found["type"] == ["cgroup2fs"],
-            files=file_states(found["files"]),
-            in_menu=found["in_menu"] == ["yes"],
+            v2=section["type"] == ["cgroup2fs"],
+            files=file_states(section["files"]),
+            in_menu=section["in_menu"] == ["yes"],
         )

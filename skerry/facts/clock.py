@@ -11,9 +11,10 @@ from skerry.model.preparation.host_facts import CONTAINERS
 
 @dataclass(frozen=True)
 class ClockState:
-    """`running`: digest of the configuration the service was started with, "" while it does not run.
+    """A time service and the kernel's clock.
 
-    `keeps_time`: False in a container, whose clock is the machine's.
+    `running`: checksum of the configuration with which the running service was started, "" if it does not run.
+    `keeps_time`: False in a container, which uses its machine's clock.
     """
 
     files: dict[str, str]
@@ -25,7 +26,7 @@ class ClockState:
 
 
 class Clock(ScriptFact[ClockState]):
-    """The time service `unit`, our configuration `files`, and whether the kernel's clock is synchronised."""
+    """The state of the time service `unit`, of our configuration `files` and of the kernel's clock."""
 
     script = "clock"
 
@@ -33,12 +34,12 @@ class Clock(ScriptFact[ClockState]):
         return self.run(unit, *files)
 
     def process(self, output: list[str]) -> ClockState:
-        found = sections(output)
+        section = sections(output)
         return ClockState(
-            files=file_states(found["files"]),
-            active="ActiveState=active" in found["unit"],
-            running="".join(found["running"]),
-            enabled="UnitFileState=enabled" in found["unit"],
-            synchronised=found["synchronised"] == ["yes"],
-            keeps_time=not CONTAINERS & set(found["virtualisation"]),
+            files=file_states(section["files"]),
+            active="ActiveState=active" in section["unit"],
+            running="".join(section["running"]),
+            enabled="UnitFileState=enabled" in section["unit"],
+            synchronised=section["synchronised"] == ["yes"],
+            keeps_time=not CONTAINERS & set(section["virtualisation"]),
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from pyinfra.api.facts import FactBase
 
+# Read as text: skerry.bench stays unimported until a disk is measured.
 ENGINE = Path(__file__).parents[1] / "bench" / "remote_engine.py"
 MISSING = json.dumps(
     {"event": "refused", "reason": "python3 is missing on the host; apt install python3-minimal"}
@@ -16,9 +17,9 @@ MISSING = json.dumps(
 
 
 class Disk(FactBase[dict[str, Any]]):
-    """The last line that the bench's engine prints for a plan: its result, or why there is none.
+    """The last event of the bench's engine for a plan: its result, or the reason why there is none.
 
-    The engine comes with the command and leaves no file.
+    The engine is sent with the command and leaves no file on the host.
     """
 
     def command(self, plan: str) -> str:
@@ -28,7 +29,7 @@ class Disk(FactBase[dict[str, Any]]):
         )
 
     def process(self, output: list[str]) -> dict[str, Any]:
-        last: dict[str, Any] = (
+        event: dict[str, Any] = (
             json.loads(output[-1]) if output else {"event": "failed", "reason": "no answer"}
         )
-        return last
+        return event

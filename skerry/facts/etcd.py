@@ -1,4 +1,4 @@
-"""What a server's etcd says of itself and its cluster."""
+"""A server's report on its etcd member and cluster."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from skerry.model.k3s.etcd import EtcdReport, parse
 
 
 class Etcd(ScriptFact["EtcdReport | None"]):
-    """The member, its health, the list of members, the API server and the node; None where no etcd runs."""
+    """The member, its health, the list of members, the API server and the node; None if no etcd runs."""
 
     script = "etcd"
 

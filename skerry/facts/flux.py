@@ -1,4 +1,4 @@
-"""What the cluster follows."""
+"""The Git repository that the cluster follows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from skerry.model.flux import followed_location, installed_version
 
 @dataclass(frozen=True)
 class FluxState:
-    """Flux's version, and the repository, branch and folder it follows; empty where there is none."""
+    """Flux's version, and the repository, branch and folder that it follows; empty without Flux."""
 
     version: str = ""
     follows: tuple[str, str, str] = ("", "", "")
 
 
 class Flux(ScriptFact[FluxState]):
-    """Read from Flux's own objects with the first server's kubectl."""
+    """Flux's own objects, read with the first server's kubectl."""
 
     script = "flux"
 
@@ -27,7 +27,8 @@ class Flux(ScriptFact[FluxState]):
         return self.run()
 
     def process(self, output: list[str]) -> FluxState:
-        space, source, root = (json.loads("\n".join(lines) or "{}") for lines in sections(output).values())
-        if not (space and source and root):
+        objects = [json.loads("\n".join(lines) or "{}") for lines in sections(output).values()]
+        if not all(objects):
             return FluxState()
-        return FluxState(installed_version(space), followed_location(source, root))
+        namespace, source, kustomization = objects
+        return FluxState(installed_version(namespace), followed_location(source, kustomization))

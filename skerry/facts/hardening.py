@@ -1,4 +1,4 @@
-"""Everything the hardening phases and the audit decide from, in one read."""
+"""Everything on which the hardening phases and the audit base their decisions."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ class Account:
 
 @dataclass(frozen=True)
 class HardeningState:
-    """A host as found. `found`: the checks' values; `backed_up`: places whose former state is on record, "file PATH".
+    """The values that hardening checks, and what it must know to change them.
 
-    `armed`: the name of a change that waits for its proof, "" without one.
+    `values`: by kind and key. `files`: `File.state` by path. `backed_up`: places whose original is backed up, as
+    "file PATH". `armed`: name of a change that is not confirmed yet, "" if none. `include`: sshd_config begins with
+    its Include line. `inapplicable`: kinds of checks and single checks that this host cannot have, with the reason.
     """
 
-    found: dict[Place, str]
+    values: dict[Place, str]
     files: dict[str, str]
     backed_up: frozenset[str]
     armed: str
@@ -46,7 +48,7 @@ class HardeningState:
 
 
 class Hardening(ScriptFact[HardeningState]):
-    """The state of every one of `places`, "kind key"."""
+    """The values of `places`, each "kind key"."""
 
     script = "hardening"
 
@@ -58,46 +60,39 @@ class Hardening(ScriptFact[HardeningState]):
 
 
 def parse(output: Iterable[str]) -> HardeningState:
-    """The state from the script's lines. Raises KeyError when they were cut short."""
-    raw = sections(output)
-    files = file_states(raw["files"])
-    host_keys = tuple(_host_key(line) for line in raw["hostkeys"])
-    found: dict[Place, str] = {("file", path): state for path, state in files.items()}
-    found |= {("sshd", key): value for key, _, value in (line.partition(" ") for line in raw["sshd"])}
+    """The state from the script's output. Raises KeyError if the output is incomplete."""
+    section = sections(output)
+    files = file_states(section["files"])
+    host_keys = tuple(_host_key(line) for line in section["hostkeys"])
     weak = sorted({key.type for key in host_keys if not key.strong})
-    found["hostkeys", "weak"] = ",".join(weak) or "none"
-    for kind, section in (
-        ("sysctl", "sysctls"),
-        ("module", "modules"),
-        ("mode", "modes"),
-        ("mount", "mounts"),
-    ):
-        found |= {
-            (kind, key): value.strip() for key, _, value in (line.partition(" ") for line in raw[section])
-        }
-    found |= {("package", line.split()[0]): "installed" for line in raw["packages"]}
-    found |= {("line", key): value for key, _, value in (line.rpartition(" ") for line in raw["lines"])}
-    found |= _units(raw["units"], ufw=bool(raw["ufw"]))
-    found["firewall", "table inet skerry"] = "".join(raw["firewall"])
-    found |= _k3s(raw["k3s"])
-    own_kernel = not CONTAINERS & set(raw["virtualisation"])
+    own_kernel = not CONTAINERS & set(section["virtualisation"])
+    values: dict[Place, str] = {("file", path): state for path, state in files.items()}
+    for kind in ("sshd", "sysctl", "module", "mode", "mount"):
+        lines = section[kind if kind == "sshd" else f"{kind}s"]
+        values |= {(kind, key): value.strip() for key, _, value in (line.partition(" ") for line in lines)}
+    values["hostkeys", "weak"] = ",".join(weak) or "none"
+    values |= {("package", line.split()[0]): "installed" for line in section["packages"]}
+    values |= {("line", key): value for key, _, value in (line.rpartition(" ") for line in section["lines"])}
+    values |= _units(section["units"], ufw=bool(section["ufw"]))
+    values["firewall", "table inet skerry"] = "".join(section["firewall"])
+    values |= _k3s(section["k3s"])
     return HardeningState(
-        found=found,
+        values=values,
         files=files,
-        backed_up=frozenset(raw["kept"]),
-        armed="".join(raw["armed"]),
-        openssh=_openssh("".join(raw["openssh"][:1])),
-        include=raw["include"] == ["include /etc/ssh/sshd_config.d/*.conf"],
+        backed_up=frozenset(section["kept"]),
+        armed="".join(section["armed"]),
+        openssh=_openssh("".join(section["openssh"][:1])),
+        include=section["include"] == ["include /etc/ssh/sshd_config.d/*.conf"],
         host_keys=host_keys,
-        ssh_ports=tuple(sorted(int(port) for port in raw["sshports"])),
-        accounts={name: _account(rest) for name, *rest in (line.split(" ", 3) for line in raw["users"])},
-        inapplicable=_inapplicable(raw, own_kernel),
+        ssh_ports=tuple(sorted(int(port) for port in section["sshports"])),
+        accounts=dict(_account(line) for line in section["users"]),
+        inapplicable=_inapplicable(own_kernel, has_k3s=bool(section["k3s"])),
         own_kernel=own_kernel,
     )
 
 
 def _openssh(text: str) -> tuple[int, int]:
-    """From "OpenSSH_8.2"; (0, 0) for a host without."""
+    """(8, 2) from "OpenSSH_8.2"; (0, 0) for a host without OpenSSH."""
     match = re.match(r"OpenSSH_([0-9]+)\.([0-9]+)", text)
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
@@ -107,56 +102,57 @@ def _host_key(line: str) -> HostKey:
     return HostKey(path, type, int(bits))
 
 
-def _account(fields: list[str]) -> Account:
-    return Account(int(fields[0]), int(fields[1]), fields[2])
+def _account(line: str) -> tuple[str, Account]:
+    """From "name uid gid home"."""
+    name, uid, gid, home = line.split(" ", 3)
+    return name, Account(int(uid), int(gid), home)
 
 
 def _units(lines: Iterable[str], ufw: bool) -> dict[Place, str]:
-    """ "active": runs and starts at boot; "off": neither; "stopped" or "started" for what is only half of it."""
-    found: dict[Place, str] = {}
+    """The state of each unit, from blocks of "Property=value" lines."""
+    values: dict[Place, str] = {}
     for block in "\n".join(lines).split("\n\n"):
         unit = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if "Id" not in unit:
-            continue
-        runs = unit.get("ActiveState") in ("active", "activating", "reloading")
-        starts = unit.get("UnitFileState") in ("enabled", "enabled-runtime", "static", "indirect", "alias")
-        if unit["Id"] == "ufw.service":  # enabled and active on every Ubuntu, also when it filters nothing
-            runs = starts = ufw
-        names = {
-            (True, True): "active",
-            (False, False): "off",
-            (True, False): "started",
-            (False, True): "stopped",
-        }
-        if unit.get("UnitFileState") == "static" and not runs:
-            runs = starts = False
-        found["unit", unit["Id"].removesuffix(".service")] = names[runs, starts]
-    return found
+        if "Id" in unit:
+            values["unit", unit["Id"].removesuffix(".service")] = _unit_state(unit, ufw)
+    return values
+
+
+def _unit_state(unit: dict[str, str], ufw: bool) -> str:
+    """ "active" (runs, and starts at boot), "off" (neither), "started" (runs only), "stopped" (only starts at boot)."""
+    if unit["Id"] == "ufw.service":
+        # systemd shows it as enabled and active on every Ubuntu, even if it filters nothing.
+        return "active" if ufw else "off"
+    runs = unit.get("ActiveState") in ("active", "activating", "reloading")
+    enablement = unit.get("UnitFileState")
+    if enablement == "static":
+        return "active" if runs else "off"
+    starts = enablement in ("enabled", "enabled-runtime", "indirect", "alias")
+    if runs:
+        return "active" if starts else "started"
+    return "stopped" if starts else "off"
 
 
 def _k3s(lines: list[str]) -> dict[Place, str]:
-    """The keys of config.yaml; a component's argument is "kubelet-arg max-pods"."""
+    """The keys of config.yaml. The key of a component's argument is "kubelet-arg max-pods"."""
     config: Any = yaml.safe_load("\n".join(lines)) or {}
-    found: dict[Place, str] = {}
+    values: dict[Place, str] = {}
     for key, value in config.items():
         if isinstance(value, list):
-            found |= {
-                ("k3s", f"{key} {str(each).partition('=')[0]}"): str(each).partition("=")[2] for each in value
-            }
+            arguments = [str(argument).partition("=") for argument in value]
+            values |= {("k3s", f"{key} {name}"): setting for name, _, setting in arguments}
         else:
-            found["k3s", key] = str(value).lower()
-    return found
+            values["k3s", key] = str(value).lower()
+    return values
 
 
-def _inapplicable(raw: dict[str, list[str]], own_kernel: bool) -> dict[Kind | Place, str]:
+def _inapplicable(own_kernel: bool, has_k3s: bool) -> dict[Kind | Place, str]:
     reasons: dict[Kind | Place, str] = {}
     if not own_kernel:
-        why = "a container's kernel is the machine's"
-        for kind in ("sysctl", "module", "mount"):
-            reasons[kind] = why
-        for name in ("auditd", "apparmor", "skerry-shm"):
-            reasons["unit", name] = why
-        reasons["package", "auditd"] = why  # its package cannot even be installed without the kernel's part
-    if not raw["k3s"]:
+        # auditd's package cannot even be installed without the kernel's part.
+        places: list[Kind | Place] = ["sysctl", "module", "mount", ("package", "auditd")]
+        places += [("unit", name) for name in ("auditd", "apparmor", "skerry-shm")]
+        reasons |= dict.fromkeys(places, "a container's kernel is the machine's")
+    if not has_k3s:
         reasons["k3s"] = "K3s is not installed"
     return reasons

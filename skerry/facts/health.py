@@ -1,4 +1,4 @@
-"""How a host fares beside Kubernetes and etcd."""
+"""The health of a host, apart from Kubernetes and etcd."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from skerry.model.k3s.health import Health, parse
 
 
 class HostHealth(ScriptFact[Health]):
-    """Certificates, snapshots, free disk, a pending reboot or restore, and etcd's latencies."""
+    """Certificates, free disk space, a pending reboot or restore, etcd's latencies, and the newest of `snapshots`."""
 
     script = "health"
 

@@ -10,7 +10,7 @@ from skerry.model.fact_output import sections
 
 @dataclass(frozen=True)
 class InstalledState:
-    """`volumes`: local volumes that hold data. `node`: the node's name while its server runs, else ""."""
+    """`volumes`: local volumes that hold data. `node`: the node's name if K3s runs as a server, else ""."""
 
     files: dict[str, str]
     uninstaller: bool
@@ -20,7 +20,7 @@ class InstalledState:
 
 
 class Installed(ScriptFact[InstalledState]):
-    """K3s, its local volumes, our configuration `files`, and the packages we brought."""
+    """K3s, its local volumes, our configuration `files`, and the packages that we installed."""
 
     script = "installed"
 
@@ -28,11 +28,11 @@ class Installed(ScriptFact[InstalledState]):
         return self.run(*files)
 
     def process(self, output: list[str]) -> InstalledState:
-        found = sections(output)
+        section = sections(output)
         return InstalledState(
-            files=file_states(found["files"]),
-            uninstaller=bool(found["uninstaller"]),
-            volumes=tuple(found["volumes"]),
-            node="".join(found["node"]),
-            packages=tuple(found["packages"]),
+            files=file_states(section["files"]),
+            uninstaller=bool(section["uninstaller"]),
+            volumes=tuple(section["volumes"]),
+            node="".join(section["node"]),
+            packages=tuple(section["packages"]),
         )

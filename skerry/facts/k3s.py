@@ -1,4 +1,4 @@
-"""Everything the K3s phase decides from, in one read."""
+"""Everything on which the K3s phase bases its decisions."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from skerry.model.k3s.paths import checksum_file
 
 @dataclass(frozen=True)
 class K3sState:
-    """K3s on a host. `binary`, `images`: their checksums, "" where there are none. `running`: digest of the
-    configuration its process was started with, "" if unknown.
+    """K3s on a host.
 
-    `started`: when that was, in seconds since 1970; 0 if unknown. `loaded`: paths unchanged since, or gone before.
-    `node`: the Kubernetes Node object as the API server gives it, {} while there is none.
-    `tokens`: sha256 of each token the host has ("server", "agent") and, on a server, of those others need to join it
-    ("join-server", "join-agent"). `cluster`: the hash of the server CA that its datastore was made with.
-    `drained`: the node, where an upgrade has cordoned it. `restore`: the archive whose datastore lies here to be
-    restored, "" for none.
+    `binary`, `images`: their checksums, "" if missing. `elsewhere`: which of kubectl, crictl and ctr the host has.
+    `tokens`: sha256 of each token that the host has ("server", "agent") and, on a server, of those that other hosts
+    need to join it ("join-server", "join-agent"). `cluster`: hash of the server CA with which the datastore was made.
+
+    `running`: digest with which the running process was started, "" if unknown. `started`: when, in seconds since
+    1970, 0 if unknown. `loaded`: files that were not modified, and paths that did not exist, since it started.
+
+    `node`: the Node object of the Kubernetes API, {} if there is none. `drained`: the node, if Skerry has cordoned it.
+    `restore`: the archive whose datastore waits on this host to be restored, "" for none.
     """
 
     binary: str
@@ -44,13 +46,13 @@ class K3sState:
 
     @property
     def ready(self) -> bool:
-        """Whether the running process has reported its node Ready; what its predecessor said does not count."""
+        """Whether the running process, not an earlier one, has reported the node Ready."""
         conditions = self.node.get("status", {}).get("conditions", [])
         return any(
-            each["type"] == "Ready"
-            and each["status"] == "True"
-            and _seconds(each["lastHeartbeatTime"]) > self.started
-            for each in conditions
+            condition["type"] == "Ready"
+            and condition["status"] == "True"
+            and _seconds(condition["lastHeartbeatTime"]) > self.started
+            for condition in conditions
         )
 
 
@@ -59,7 +61,7 @@ def _seconds(time: str) -> int:
 
 
 class K3s(ScriptFact[K3sState]):
-    """The installed `binary` and archive of `images` ("": none), links, `files`, the unit, its process, the node."""
+    """The `binary`, the archive of `images` ("": none), links, `files`, the unit, its process and the node."""
 
     script = "k3s"
 
@@ -67,24 +69,24 @@ class K3s(ScriptFact[K3sState]):
         return self.run(unit, binary, checksum_file(binary), images, checksum_file(images), role, *files)
 
     def process(self, output: list[str]) -> K3sState:
-        found = sections(output)
-        active, enabled, reload_needed = (*found["unit"], "", "", "")[:3]
-        node = "\n".join(found["node"])
+        section = sections(output)
+        active, enabled, reload_needed = (*section["unit"], "", "", "")[:3]
+        node = "\n".join(section["node"])
         return K3sState(
-            binary="".join(found["binary"]),
-            links=dict(line.split(" ", 1) for line in found["links"]),
-            elsewhere=frozenset(found["elsewhere"]),
-            files=file_states(found["files"]),
-            tokens=dict(line.split(" ", 1) for line in found["tokens"]),
+            binary="".join(section["binary"]),
+            links=dict(line.split(" ", 1) for line in section["links"]),
+            elsewhere=frozenset(section["elsewhere"]),
+            files=file_states(section["files"]),
+            tokens=dict(line.split(" ", 1) for line in section["tokens"]),
             active=active,
             enabled=enabled == "enabled",
             reload_needed=reload_needed == "yes",
-            running="".join(found["running"]),
-            started=int("".join(found["started"]) or 0),
+            running="".join(section["running"]),
+            started=int("".join(section["started"]) or 0),
             node=json.loads(node) if node.startswith("{") else {},
-            loaded=frozenset(found["loaded"]),
-            cluster="".join(found["cluster"]),
-            drained="".join(found["drained"]),
-            restore="".join(found["restore"]),
-            images="".join(found["images"]),
+            loaded=frozenset(section["loaded"]),
+            cluster="".join(section["cluster"]),
+            drained="".join(section["drained"]),
+            restore="".join(section["restore"]),
+            images="".join(section["images"]),
         )

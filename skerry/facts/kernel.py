@@ -1,4 +1,4 @@
-"""Kernel modules and sysctls as they are."""
+"""Kernel modules and sysctls of a host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skerry.model.preparation.host_facts import CONTAINERS
 
 @dataclass(frozen=True)
 class KernelState:
-    """`sysctls`: the values of keys that exist. `own_kernel`: False in a container."""
+    """`sysctls`: the values of the keys that exist. `own_kernel`: False in a container."""
 
     files: dict[str, str]
     missing_modules: tuple[str, ...]
@@ -20,7 +20,7 @@ class KernelState:
 
 
 class Kernel(ScriptFact[KernelState]):
-    """Which `modules` are not loaded, what the sysctl `keys` are, and our configuration `files`."""
+    """Which `modules` are not loaded, the values of the sysctl `keys`, and our configuration `files`."""
 
     script = "kernel"
 
@@ -28,10 +28,10 @@ class Kernel(ScriptFact[KernelState]):
         return self.run(" ".join(modules), " ".join(keys), *files)
 
     def process(self, output: list[str]) -> KernelState:
-        found = sections(output)
+        section = sections(output)
         return KernelState(
-            files=file_states(found["files"]),
-            missing_modules=tuple(found["missing_modules"]),
-            sysctls=dict(line.split(" ", 1) for line in found["sysctls"]),
-            own_kernel=not CONTAINERS & set(found["virtualisation"]),
+            files=file_states(section["files"]),
+            missing_modules=tuple(section["missing_modules"]),
+            sysctls=dict(line.split(" ", 1) for line in section["sysctls"]),
+            own_kernel=not CONTAINERS & set(section["virtualisation"]),
         )

@@ -10,14 +10,14 @@ from skerry.model.fact_output import sections
 
 @dataclass(frozen=True)
 class PackageState:
-    """`missing`: wanted and not fully installed. `interrupted`: dpkg was killed in the middle of something."""
+    """`missing`: not installed, or not completely. `interrupted`: dpkg was killed while it changed packages."""
 
     missing: tuple[str, ...]
     interrupted: bool
 
 
 class Packages(ScriptFact[PackageState]):
-    """The state of the named packages; unlike pyinfra's `deb.DebPackages`, also of a half-done dpkg."""
+    """The state of `packages` and, unlike pyinfra's `deb.DebPackages`, of a dpkg that was interrupted."""
 
     script = "packages"
 
@@ -25,5 +25,5 @@ class Packages(ScriptFact[PackageState]):
         return self.run(*packages)
 
     def process(self, output: list[str]) -> PackageState:
-        found = sections(output)
-        return PackageState(tuple(found["missing"]), bool(found["interrupted"]))
+        section = sections(output)
+        return PackageState(tuple(section["missing"]), bool(section["interrupted"]))

@@ -1,4 +1,4 @@
-"""The fact behind preflight."""
+"""What preflight checks on a host."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from skerry.model.preparation.host_facts import HostFacts, parse
 
 
 class PreflightFacts(ScriptFact[HostFacts]):
-    """What preflight checks of a host. `reach`: a URL the host must be able to fetch, `unless` it has a file."""
+    """A host's system. `reach`: a URL that the host must be able to fetch `unless` it has a file."""
 
     script = "preflight"
 

@@ -1,4 +1,4 @@
-"""Facts that are a shell script of their own: everything a phase needs, read in one remote execution."""
+"""Facts that are a shell script each: all that a phase needs, read in one remote execution."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ COMMON = (FOLDER / "common.sh").read_text()
 
 
 class ScriptFact(FactBase[T]):
-    """Runs `<script>.sh` beside this file, after `common.sh`, with positional arguments; subclasses parse its lines."""
+    """Runs `common.sh` and then `<script>.sh` of this folder. Subclasses parse the output."""
 
     abstract = True
     script: str
 
     def run(self, *arguments: str) -> str:
-        """The remote command. Arguments are quoted; none of them may be a secret (they may stand in argv)."""
-        # "true", because a last test that says no is no failure.
+        """The remote command, with positional arguments. None may be a secret: they may stand in argv."""
+        # "true": a script may end with a test that is false, which is no failure.
         return f"{COMMON}\nset -- {shlex.join(arguments)}\n{_text(self.script)}\ntrue"
 
 
@@ -34,5 +34,5 @@ def _text(script: str) -> str:
 
 
 def file_states(lines: Iterable[str]) -> dict[str, str]:
-    """States by path, from lines of `file_states` in common.sh: "/etc/fstab 644 root root <sha256>"."""
+    """`File.state` by path, from the lines of `file_states` in common.sh: "/etc/fstab 644 root root <sha256>"."""
     return dict(line.split(" ", 1) for line in lines)

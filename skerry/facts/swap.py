@@ -1,4 +1,4 @@
-"""Every way a host gets swap."""
+"""Every source of swap on a host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skerry.model.preparation.host_facts import CONTAINERS
 
 @dataclass(frozen=True)
 class SwapState:
-    """`active`: devices and files in use now; the rest would bring swap back at the next boot."""
+    """`active`: devices and files in use. The other fields would turn swap on at the next boot."""
 
     active: tuple[str, ...]
     fstab: tuple[str, ...]
@@ -24,7 +24,7 @@ class SwapState:
 
 
 class Swap(ScriptFact[SwapState]):
-    """Swap in use, in fstab, in units and by zram-generator. A container's swap is the machine's: none."""
+    """Swap in use, in fstab, in units and by zram-generator. A container has none: its swap is the machine's."""
 
     script = "swap"
 
@@ -32,11 +32,11 @@ class Swap(ScriptFact[SwapState]):
         return self.run()
 
     def process(self, output: list[str]) -> SwapState:
-        found = sections(output)
-        contained = bool(CONTAINERS & set(found["virtualisation"]))
+        section = sections(output)
+        in_container = bool(CONTAINERS & set(section["virtualisation"]))
         return SwapState(
-            active=() if contained else tuple(found["active"]),
-            fstab=tuple(found["fstab"]),
-            units=tuple(found["units"]),
-            zram_generator=bool(found["zram_generator"]),
+            active=() if in_container else tuple(section["active"]),
+            fstab=tuple(section["fstab"]),
+            units=tuple(section["units"]),
+            zram_generator=bool(section["zram_generator"]),
         )

@@ -48,7 +48,7 @@ def firewall() -> None:
 @operation
 def _install(fact: BatchedFact[HardeningState]) -> Commands:
     plan = plan_for(fact.at_start())
-    if "FW-01" not in plan.active_ids or ("package", "nftables") in plan.state.found:
+    if "FW-01" not in plan.active_ids or ("package", "nftables") in plan.state.values:
         host.noop("nftables is installed")
         return
     yield from backup_originals(plan.state, ["install nftables"])
@@ -66,8 +66,8 @@ def _load(fact: BatchedFact[HardeningState]) -> Commands:
     files = [
         file for file in (plan.rules, SERVICE) if state.armed or state.files.get(file.path) != file.state
     ]
-    loaded = state.found["firewall", "table inet skerry"] == "as written"
-    enabled = state.found.get(("unit", UNIT.removesuffix(".service"))) == "active"
+    loaded = state.values["firewall", "table inet skerry"] == "as written"
+    enabled = state.values.get(("unit", UNIT.removesuffix(".service"))) == "active"
     conflicting = [check.key for check in plan.wrong if check.kind == "unit" and check.key in TAKE_OVER]
     if loaded and enabled and not (files or conflicting):
         host.noop("the firewall is loaded")

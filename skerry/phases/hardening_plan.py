@@ -62,9 +62,9 @@ class Plan:
         return frozenset(control.id for control in self.active)
 
     @cached_property
-    def found(self) -> dict[Place, str]:
+    def values(self) -> dict[Place, str]:
         """The checks' values. The firewall's rules are compared here, because they depend on the host's SSH ports."""
-        values = dict(self.state.found)
+        values = dict(self.state.values)
         if state := values.get(("file", FIREWALL_RULES)):
             values["file", FIREWALL_RULES] = "as composed" if state == self.rules.state else "differs"
         return values
@@ -76,7 +76,7 @@ class Plan:
             check
             for control in self.active
             for check in control.checks
-            if check.applies(self.state.inapplicable) and not check.holds(self.found.get(check.place))
+            if check.applies(self.state.inapplicable) and not check.holds(self.values.get(check.place))
         ]
 
     @cached_property

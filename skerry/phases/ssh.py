@@ -47,7 +47,7 @@ def ssh() -> None:
 @operation
 def _enable_guard(fact: BatchedFact[HardeningState]) -> Commands:
     """Enable the guard's unit, which at boot rolls back a change that was never confirmed."""
-    if fact.at_start().found.get(("unit", "skerry-guard")) in ("active", "stopped"):
+    if fact.at_start().values.get(("unit", "skerry-guard")) in ("active", "stopped"):
         host.noop("the guard starts at boot")
         return
     yield StringCommand("systemctl daemon-reload && systemctl enable --quiet skerry-guard.service")
@@ -84,7 +84,7 @@ def _harden(fact: BatchedFact[HardeningState]) -> Commands:
         )
         yield from guarded("ssh", files, absent, CHECK, RESTART, settings.rollback_seconds, REMEDY)
     elif overridden := [check for check in plan.wrong if check.kind == "sshd"]:
-        values = ", ".join(f"{check.key} {state.found.get(check.place)}" for check in overridden)
+        values = ", ".join(f"{check.key} {state.values.get(check.place)}" for check in overridden)
         yield refuse(f"sshd says {values} although {DROP_IN} says otherwise; a file read before it sets that")
     else:
         host.noop("sshd, keys and sudo are as wanted")

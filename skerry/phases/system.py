@@ -113,8 +113,8 @@ def set_line_script(path: str, key: str, value: str) -> str:
 def _set_kernel(fact: BatchedFact[HardeningState]) -> Commands:
     """Set sysctls and unload modules. Some sysctls, kexec_load_disabled for one, cannot be reset before a reboot."""
     state = fact.current()
-    wrong = [check for check in _wrong(state, "sysctl") if check.place in state.found]
-    loaded = [check.key for check in _wrong(state, "module") if state.found.get(check.place) == "loaded"]
+    wrong = [check for check in _wrong(state, "sysctl") if check.place in state.values]
+    loaded = [check.key for check in _wrong(state, "module") if state.values.get(check.place) == "loaded"]
     if wrong:
         yield from backup_originals(state, [f"sysctl {check.key}" for check in wrong])
         pairs = shlex.join(f"{check.key}={check.wanted.split('|')[0]}" for check in wrong)
@@ -130,7 +130,7 @@ def _set_kernel(fact: BatchedFact[HardeningState]) -> Commands:
 @operation
 def _close(fact: BatchedFact[HardeningState]) -> Commands:
     state = fact.current()
-    wrong = [check for check in _wrong(state, "mode") if check.place in state.found]
+    wrong = [check for check in _wrong(state, "mode") if check.place in state.values]
     if not wrong:
         host.noop("all permissions are as wanted")
         return

@@ -56,7 +56,7 @@ def _files(recording: Recording, with_k3s: bool, folder: Path) -> Iterator[Task]
 def _checks(plan: Plan) -> Iterator[Task]:
     """Modes, services and single lines that the controls require."""
     for check in _applying(plan):
-        found = plan.found.get(check.place)
+        found = plan.values.get(check.place)
         if check.kind == "mode" and found:
             mode, owner, group = found.split()
             yield {"file": {"path": check.key, "mode": f"0{mode}", "owner": owner, "group": group}}

@@ -86,8 +86,8 @@ def _audit(inventory: Inventory, host: Host, today: date) -> HostAudit:
         return HostAudit(host.name, [], [], str(error).removeprefix(f"{host.name}: "))
     plan = Plan(host_context, fact.process(output))
     waivers = catalogue.waivers(host.settings)
-    findings = judge(plan.controls, plan.found, waivers, today, plan.state.inapplicable)
-    encryption = plan.found.get(("k3s", "secrets-encryption"), "")
+    findings = judge(plan.controls, plan.values, waivers, today, plan.state.inapplicable)
+    encryption = plan.values.get(("k3s", "secrets-encryption"), "")
     return HostAudit(host.name, findings, _residence(host, output, encryption))
 
 

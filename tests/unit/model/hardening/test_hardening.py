@@ -324,11 +324,11 @@ def test_the_fact_is_read_into_places(host_context: HostContext) -> None:
         ("line", "/etc/login.defs UMASK"): "022", ("firewall", "table inet skerry"): "differs",
         ("k3s", "secrets-encryption"): "true", ("k3s", "kubelet-arg max-pods"): "110",
     }  # fmt: skip
-    assert expected.items() <= state.found.items()
+    assert expected.items() <= state.values.items()
     assert (state.openssh, state.include, state.ssh_ports, state.own_kernel) == ((8, 2), True, (22,), True)
     assert state.accounts["ada"].home == "/home/ada"
     plan = Plan(host_context, state)
-    assert plan.found["file", FIREWALL_RULES] == "differs"
+    assert plan.values["file", FIREWALL_RULES] == "differs"
     assert ("line", "/etc/login.defs UMASK") in [check.place for check in plan.wrong]
 
 
