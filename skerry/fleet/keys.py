@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 from dataclasses import dataclass, field
@@ -12,20 +11,16 @@ from typing import Any
 from skerry.fleet import metadata, sops, sops_config
 from skerry.fleet.metadata import FleetMetadata
 from skerry.local.files import replace
+from skerry.local.paths import keys_folder
 from skerry.model.errors import InputError
 
 RECOVERY = "recovery"
 RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}")
 
 
-def base() -> Path:
-    """The folder of all private keys: $SKERRY_KEYS, else ~/.config/skerry/keys."""
-    return Path(os.environ.get("SKERRY_KEYS") or Path.home() / ".config" / "skerry" / "keys").absolute()
-
-
 def folder(root: Path, fleet: FleetMetadata) -> Path:
     """The folder of a repository's private keys. Raises InputError if it is inside a Git work tree."""
-    own = base() / fleet.name
+    own = keys_folder() / fleet.name
     for parent in (own, *own.parents):
         if (parent / ".git").exists() or parent == root.resolve():
             raise InputError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +12,8 @@ from pathlib import Path
 
 from skerry.lab.host import HostRecord, LabError
 from skerry.local import files
-from skerry.local.paths import PROJECT
+from skerry.local.paths import lab_folder
 
-_DEFAULT = PROJECT / ".lab"
 # flock() locks an open file, not a thread: the threads of one process need a lock of their own.
 _thread_lock = threading.RLock()
 _lock_depth = 0
@@ -99,7 +97,7 @@ class LabFolder:
 
 def current_lab() -> LabFolder:
     """The lab of this environment: the folder SKERRY_LAB, else `.lab` in the project."""
-    root = Path(os.environ.get("SKERRY_LAB") or _DEFAULT).absolute()
+    root = lab_folder()
     if any(char in str(root) for char in ":,\\\n"):
         raise LabError(f"SKERRY_LAB={root}: mounts cannot take ':', ',' or '\\' in a path; choose another")
     return LabFolder(root)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from skerry.local.exit_codes import FAILED
-from skerry.local.paths import SKERRY
+from skerry.local.paths import LOCKS
 
 
 @contextmanager
@@ -18,9 +18,8 @@ def cluster_lock(inventory: Path) -> Iterator[None]:
 
     The kernel releases the lock when this process ends, in whatever way.
     """
-    folder = SKERRY / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / inventory.stem).open("w") as file:
+    LOCKS.mkdir(parents=True, exist_ok=True)
+    with (LOCKS / inventory.stem).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

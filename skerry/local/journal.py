@@ -19,7 +19,7 @@ from rich.console import Console
 
 from skerry.local.cluster_lock import cluster_lock
 from skerry.local.exit_codes import INTERRUPTED
-from skerry.local.paths import SKERRY
+from skerry.local.paths import RUNS
 from skerry.runner.keepalive import lost
 
 SECRET = ("password", "token", "secret", "passphrase")
@@ -39,7 +39,7 @@ class Journal:
         """The journal of a new run. Ends the process when it `changes` a cluster that another run is changing."""
         with cluster_lock(inventory_path) if changes else nullcontext():
             started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
-            folder = SKERRY / "runs" / started
+            folder = RUNS / started
             folder.mkdir(parents=True, mode=0o700)
             with (folder / "journal.jsonl").open("w", buffering=1) as file:
                 journal = cls(file)
@@ -57,14 +57,14 @@ class Journal:
 
 def _point_to(started: str) -> None:
     """Make `latest` the run's folder, in one rename: killed in between, it is the one before."""
-    new = SKERRY / "runs" / f".{started}"
+    new = RUNS / f".{started}"
     new.symlink_to(started)
-    new.replace(SKERRY / "runs" / "latest")
+    new.replace(RUNS / "latest")
 
 
 def read(inventory: Path, since: float) -> list[dict[str, Any]]:
     """The lines of the newest run with this inventory that began at `since` (Unix time) or later; else none."""
-    for file in sorted((SKERRY / "runs").glob("2*/journal.jsonl"), reverse=True):
+    for file in sorted(RUNS.glob("2*/journal.jsonl"), reverse=True):
         lines = [json.loads(line) for line in file.read_text().splitlines()]
         if not lines or lines[0]["time"] < since:
             break

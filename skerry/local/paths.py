@@ -11,6 +11,17 @@ PROJECT = Path(__file__).parents[2]
 SKERRY = Path(os.environ.get("SKERRY_HOME", PROJECT / ".skerry"))
 """The folder of everything that Skerry keeps on this machine."""
 
+
+def keys_folder() -> Path:
+    """The folder of private keys, outside of any checkout."""
+    return Path(os.environ.get("SKERRY_KEYS") or Path.home() / ".config" / "skerry" / "keys").absolute()
+
+
+def lab_folder() -> Path:
+    """The folder of the lab's hosts and images."""
+    return Path(os.environ.get("SKERRY_LAB") or PROJECT / ".lab").absolute()
+
+
 AUDITS = SKERRY / "audits"
 """The audit pages, one HTML file each."""
 

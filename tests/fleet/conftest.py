@@ -281,8 +281,8 @@ def harbour(machine: Server, tmp_path_factory: pytest.TempPathFactory) -> Invent
 @pytest.fixture
 def inventory(harbour: Inventory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inventory:
     """That cluster, with locks and journals in the test's own folder."""
-    for module in (journal, cluster_lock):
-        monkeypatch.setattr(module, "SKERRY", tmp_path / "home")
+    monkeypatch.setattr(journal, "RUNS", tmp_path / "home" / "runs")
+    monkeypatch.setattr(cluster_lock, "LOCKS", tmp_path / "home" / "locks")
     return harbour
 
 

@@ -17,7 +17,7 @@ from skerry.commands.cluster import archive
 from skerry.commands.cluster.control_plane import ready_server, servers, shell
 from skerry.fleet import keys, sops
 from skerry.local.console import report
-from skerry.local.paths import BACKUPS
+from skerry.local.paths import BACKUPS, keys_folder
 from skerry.model.errors import InputError
 from skerry.model.fact_output import sections
 from skerry.model.k3s.backup import DATASTORE, MANIFEST, Manifest, archive_name
@@ -59,7 +59,7 @@ def folder(cluster: str) -> Path:
 
 def key_file(cluster: str) -> Path:
     """The private key on this machine that opens a cluster's archives."""
-    return keys.base() / "backup" / f"{cluster}.agekey"
+    return keys_folder() / "backup" / f"{cluster}.agekey"
 
 
 def backup(inventory: Inventory) -> Backup:

@@ -52,29 +52,34 @@ def ready_server(hosts: Sequence[Host]) -> Host:
     """
     ready: list[Host] = []
 
-    def problem() -> str:
-        reached, answer = False, "there is no other server"
-        for host in hosts:
-            try:
-                shell(host, f"timeout 15 {KUBECTL} get --raw /readyz")
-            except InputError as error:
-                answer = str(error)
-            except RuntimeError as error:
-                reached, answer = True, str(error)
-            else:
-                ready.append(host)
-                return ""
-        if not reached:
-            raise InputError(answer)
-        return answer
+    def check() -> str:
+        try:
+            ready.append(_first_ready(hosts))
+        except RuntimeError as error:  # an election may be under way
+            return str(error)
+        return ""
 
     try:
-        why = remaining_problem(problem, ELECTION_SECONDS)
+        problem = remaining_problem(check, ELECTION_SECONDS)
     except InputError as error:
-        why = str(error)
-    if why:
-        raise InputError(f"no API server answers ({why}); nothing was changed")
+        problem = str(error)
+    if problem:
+        raise InputError(f"no API server answers ({problem}); nothing was changed")
     return ready[0]
+
+
+def _first_ready(hosts: Sequence[Host]) -> Host:
+    """The first server whose API is ready. Raises RuntimeError if none is, InputError if none can be reached."""
+    reached, last_error = False, "there is no other server"
+    for host in hosts:
+        try:
+            shell(host, f"timeout 15 {KUBECTL} get --raw /readyz")
+            return host
+        except InputError as error:
+            last_error = str(error)
+        except RuntimeError as error:
+            reached, last_error = True, str(error)
+    raise RuntimeError(last_error) if reached else InputError(last_error)
 
 
 def kubectl(server: Host, *arguments: str) -> str:

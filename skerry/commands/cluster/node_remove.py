@@ -58,6 +58,11 @@ def remove(inventory_path: str, name: str, delete_volumes: bool, yes: bool) -> i
         reason = "not reached" if host else "not in the inventory"
         report(f"{node}: its host was not cleared: {reason}; do not let it rejoin")
         return DONE
+    return _clear_host(inventory_path, name, delete_volumes)
+
+
+def _clear_host(inventory_path: str, name: str, delete_volumes: bool) -> int:
+    """Uninstall K3s from the host, and print the stages. Returns the exit code."""
     data: dict[str, object] = {"uninstall_delete_volumes": True} if delete_volumes else {}
     code, stages = deploy(inventory_path, "deploy/uninstall.py", data, only=name)
     failed = f"invoke uninstall, or remove K3s from {name} by hand"

@@ -9,29 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, replace
-from datetime import datetime
 
 from rich.console import Console
 from rich.live import Live
 
-from skerry.bench.metrics import WAL, parse
-from skerry.commands.cluster import etcd_latency
-from skerry.commands.cluster.etcd_latency import percent
-from skerry.commands.cluster.host_status import DEGRADED, DOWN, LOOK, HostStatus
+from skerry.commands.cluster.host_status import DEGRADED, LOOK, HostStatus, read
 from skerry.commands.cluster.status_table import UNBOUNDED, table
 from skerry.commands.hosts.drift import host_drift
-from skerry.facts.etcd import Etcd
-from skerry.facts.health import HostHealth
-from skerry.facts.k3s import K3s, K3sState
 from skerry.local.exit_codes import DONE, NOT_AS_WANTED
-from skerry.model import disk
 from skerry.model.errors import InputError
-from skerry.model.k3s.etcd import EtcdReport, EtcdReports, member_problem
-from skerry.model.k3s.health import problems
-from skerry.model.k3s.paths import SNAPSHOTS, binary, unit
-from skerry.model.quantity import parse_memory
-from skerry.remote import ssh
-from skerry.remote.inventory import Host, Inventory
+from skerry.model.k3s.etcd import EtcdReports, member_problem
+from skerry.remote.inventory import Inventory
 
 CONCURRENCY = 20
 
@@ -47,7 +35,7 @@ def status(inventories: Sequence[Inventory], compare: bool = True) -> list[HostS
 def _cluster(inventory: Inventory, compare: bool) -> list[HostStatus]:
     with ThreadPoolExecutor(CONCURRENCY) as pool:
         comparison = pool.submit(_drift, inventory) if compare else None
-        hosts = list(pool.map(lambda host: _host(inventory, host), inventory.hosts))
+        hosts = list(pool.map(lambda host: read(inventory.name, host), inventory.hosts))
         drift = comparison.result() if comparison else {}
     reports = {status.host: report for status, report in hosts if status.role == "server"}
     return [_with_drift(_with_etcd(status, reports), drift) for status, _ in hosts]
@@ -77,91 +65,6 @@ def _with_etcd(status: HostStatus, reports: EtcdReports) -> HostStatus:
     etcd = f"{role} of {len(report.members)}" if report.healthy else "not healthy"
     problem = member_problem(status.host, reports)
     return replace(status.having(DEGRADED, *([problem] if problem else [])), etcd=etcd)
-
-
-def _host(inventory: Inventory, host: Host) -> tuple[HostStatus, EtcdReport | None]:
-    """One host's status, and a server's report on etcd."""
-    report, blank = None, HostStatus(inventory.name, host.name, host.role)
-    fact, path = K3s(), binary(host.settings.k3s_version)
-    snapshots = str(host.settings.k3s_config_extra.get("etcd-snapshot-dir", SNAPSHOTS))
-    try:
-        with ssh.connect(host) as connection:
-            k3s_output = ssh.run(connection, host, fact.command(unit(host.role), path, "", host.role, []))
-            if host.role == "server":
-                report = Etcd().process(ssh.run(connection, host, Etcd().command()).splitlines())
-            health_output = ssh.run(connection, host, HostHealth().command(snapshots))
-            record = disk.DiskRecord.parse(ssh.run(connection, host, etcd_latency.READ_DISK_RECORD))
-    except (InputError, RuntimeError) as error:
-        return blank.having(DOWN, str(error).removeprefix(f"{host.name}: ")), None
-    state, health = fact.process(k3s_output.splitlines()), HostHealth().process(health_output.splitlines())
-    severity, k3s_problems = _k3s_problems(host, state)
-    host_problems = problems(health, host.settings, host.role, _created(state, health.now))
-    fsync, slow = _fsync(health.metrics, record)
-    status = blank.having(severity, *k3s_problems).having(LOOK, *host_problems).having(LOOK, *slow)
-    k3s, cpu, memory = _node_figures(state)
-    days, hours = health.certificate_days, health.snapshot_hours
-    figures = replace(
-        status,
-        k3s=k3s,
-        cpu=cpu,
-        memory=memory,
-        fsync=fsync,
-        certificates="" if days is None else f"{days} d",
-        snapshot="" if hours is None else f"{hours} h",
-        disk=f"{health.free_bytes / 2**30:.0f} GiB free",
-        reboot="pending" if health.reboot else "",
-    )
-    return figures, report
-
-
-def _created(state: K3sState, now: int) -> int:
-    """The creation time of the Node object in seconds since 1970; `now` if there is none."""
-    created = state.node.get("metadata", {}).get("creationTimestamp", "")
-    return int(datetime.fromisoformat(created.replace("Z", "+00:00")).timestamp()) if created else now
-
-
-def _k3s_problems(host: Host, state: K3sState) -> tuple[int, list[str]]:
-    """The problems of K3s on the host, and their severity."""
-    if not state.binary and "k3s" not in state.links:
-        return DOWN, ["K3s is not installed"]
-    if state.active != "active":
-        return DOWN, [f"{unit(host.role)} is {state.active}"]
-    if not state.ready:
-        return DEGRADED, ["the node is not Ready"]
-    version, expected = state.node["status"]["nodeInfo"]["kubeletVersion"], host.settings.k3s_version
-    reasons = ["takes no new pods (cordoned)"] if state.node["spec"].get("unschedulable") else []
-    if version != expected:
-        reasons.append(f"runs {version}, the inventory says {expected}")
-    return LOOK, reasons
-
-
-def _fsync(metrics: str, record: disk.DiskRecord | None) -> tuple[str, list[str]]:
-    """etcd's share of slow WAL fsyncs beside the predicted one, and the problem if p99 is too slow."""
-    metric, series, below, above = etcd_latency.SERIES["WAL fsync"]
-    try:
-        histogram = parse(metrics, [WAL])[metric]
-    except InputError:
-        return "", []
-    if not histogram.count:
-        return "", []
-    predicted = record.predicted.get(series, []) if record else []
-    prediction = (
-        f", predicted {percent(predicted[disk.PREDICTED_LIMITS_MS.index(below)])} %" if predicted else ""
-    )
-    is_slow = etcd_latency.state(histogram, below, above) == "slow"
-    problem = [f"etcd's WAL fsync p99 is over {above} ms; see `invoke etcd-latency`"] if is_slow else []
-    return f"{percent(histogram.share_over(below / 1000))} % > {below} ms{prediction}", problem
-
-
-def _node_figures(state: K3sState) -> tuple[str, str, str]:
-    """The node's K3s version, and its CPUs and memory for pods; "" without a Node object."""
-    node = state.node.get("status", {})
-    if not node:
-        return "", "", ""
-    allocatable, capacity = node["allocatable"], node["capacity"]
-    free, total = (parse_memory(resources["memory"]) / 2**30 for resources in (allocatable, capacity))
-    cpu, memory = f"{allocatable['cpu']} of {capacity['cpu']}", f"{free:.1f} of {total:.1f} GiB"
-    return node["nodeInfo"]["kubeletVersion"], cpu, memory
 
 
 def show(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from skerry.commands.stages import Stage, finish
 from skerry.local.exit_codes import DONE, FAILED
-from skerry.local.paths import PROJECT
+from skerry.local.paths import PROJECT, lab_folder
 from skerry.model.errors import InputError
 
 PYTEST = (sys.executable, "-m", "pytest", "--durations=5")
@@ -137,8 +137,7 @@ def _run_command(layer: Layer, command: tuple[str, ...]) -> tuple[int, list[str]
     Returns the exit code, and pytest's lines that name failed tests.
     """
     failures = []
-    lab_folder = Path(os.environ.get("SKERRY_LAB") or PROJECT / ".lab") / layer.lab
-    environment = {**os.environ, "SKERRY_LAB": str(lab_folder), "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "SKERRY_LAB": str(lab_folder() / layer.lab), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:

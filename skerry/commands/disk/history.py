@@ -14,7 +14,7 @@ from skerry.bench.measurement import Measurement
 from skerry.bench.run import Run, load
 from skerry.local.exit_codes import DONE, NOT_AS_WANTED
 from skerry.local.files import replace
-from skerry.local.paths import SKERRY
+from skerry.local.paths import BENCH
 from skerry.local.tables import new_table
 from skerry.model.errors import InputError
 
@@ -23,7 +23,7 @@ PAST = 10  # a host's latest runs that a new one is compared with
 
 def folder(inventory: str) -> Path:
     """The folder of an inventory's runs."""
-    return SKERRY / "bench" / inventory
+    return BENCH / inventory
 
 
 def store(run: Run) -> Path:
@@ -45,7 +45,7 @@ def runs(inventory: str) -> list[Run]:
 def find(name: str) -> Run:
     """A run by its file, or by INVENTORY/TIME as `invoke bench-history` lists it. Raises InputError without one."""
     path = Path(name)
-    return load(path if path.is_file() or path.suffix == ".json" else SKERRY / "bench" / f"{name}.json")
+    return load(path if path.is_file() or path.suffix == ".json" else BENCH / f"{name}.json")
 
 
 def since(name: str, now: Measurement, profile: str, past: list[Run]) -> list[str]:

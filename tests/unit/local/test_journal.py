@@ -29,8 +29,8 @@ class FakeData:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for module in (journal, cluster_lock):
-        monkeypatch.setattr(module, "SKERRY", tmp_path)
+    monkeypatch.setattr(journal, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(cluster_lock, "LOCKS", tmp_path / "locks")
     return tmp_path
 
 
