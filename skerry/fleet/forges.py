@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
@@ -97,7 +98,9 @@ def client(target: Target, token: str, scheme: str = "https") -> Get:
             with http_client.get(f"{scheme}://{base}/{path}", token_header) as response:
                 response.read()
                 return response.status_code, response.json() if response.is_success else None
-        except (http_client.Unreachable, ValueError) as error:
+        except http_client.Unreachable as error:
             raise InputError(f"{error}; see flux_hostname") from None
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            raise InputError(f"{base} does not answer with JSON; see flux_hostname") from None
 
     return get

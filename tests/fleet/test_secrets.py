@@ -118,7 +118,7 @@ def test_a_plaintext_file_is_encrypted_in_place(fleet: Path) -> None:
     ("name", "text", "why"),
     [
         (FILE, SECRET, "exists; change it with"),
-        ("apps/staging/nginx/secret.yaml", SECRET, "names no key for it"),
+        ("apps/staging/nginx/secret.yaml", SECRET, "has no key for it"),
         ("apps/staging/nginx/a.sops.yaml", "", "nothing to encrypt"),
         (
             "apps/staging/nginx/a.sops.yaml",

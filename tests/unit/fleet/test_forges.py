@@ -67,7 +67,7 @@ def test_tokens_that_are_accepted(target: Target, answers: dict[str, tuple[int, 
 
 
 class Forge(BaseHTTPRequestHandler):
-    """An API that accepts one token, over HTTP on loopback."""
+    """An API that accepts one token, over HTTP on loopback. Its path /login answers with a page."""
 
     def do_GET(self) -> None:
         given = self.headers.get("PRIVATE-TOKEN") or self.headers.get("Authorization", "").removeprefix(
@@ -75,6 +75,8 @@ class Forge(BaseHTTPRequestHandler):
         )
         known = given == TOKEN
         body = json.dumps({"path": self.path}).encode()
+        if self.path.endswith("/login"):
+            body = b"<html>"
         self.send_response(200 if known else 401)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -94,6 +96,8 @@ def test_the_token_is_sent_in_a_header(forge: str, base: str) -> None:
         assert forges.client(target, TOKEN, "http")("x") == (200, {"path": f"{base}/x"})
         with pytest.raises(InputError, match="has expired or is mistyped"):
             forges.check(target, forges.client(target, "another", "http"))
+        with pytest.raises(InputError, match="does not answer with JSON; see flux_hostname"):
+            forges.client(target, TOKEN, "http")("login")
         server.shutdown()
     with pytest.raises(InputError, match=r"cannot be reached: .*; see flux_hostname") as refusal:
         forges.client(target, TOKEN, "http")("x")
