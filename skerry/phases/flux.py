@@ -52,8 +52,9 @@ def _hand_over(location: tuple[str, str, str], fact: BatchedFact[FluxState]) -> 
 
 def _run_hand_over(state: State, host: Host) -> bool:
     """Run the hand-off, which prints its progress and errors on standard error."""
+    command = [*HAND_OVER, *(["--prompt"] if sys.stdin.isatty() else [])]
     text = json.dumps(inventory_data(), default=str)
-    return subprocess.run(HAND_OVER, cwd=PROJECT, input=text, text=True, check=False).returncode == 0
+    return subprocess.run(command, cwd=PROJECT, input=text, text=True, check=False).returncode == 0
 
 
 def inventory_data() -> dict[str, object]:

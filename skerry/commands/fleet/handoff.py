@@ -1,7 +1,7 @@
 """Hand a cluster over to Flux: check everything before the first push, bootstrap, wait until it follows.
 
-Run as a process, `python -m skerry.commands.fleet.handoff`, it hands over the cluster whose inventory comes as JSON on
-standard input (`inventory_data` in skerry/phases/flux.py). Deploys do so.
+A deploy runs this as a process, `python -m skerry.commands.fleet.handoff [--prompt]`, with its inventory as JSON on
+standard input (`inventory_data` in skerry/phases/flux.py).
 """
 
 from __future__ import annotations
@@ -142,12 +142,16 @@ def _bootstrap(command: list[str], target: Target, token: str, log: Log) -> bool
 
 
 def main() -> int:
-    """Hand over the cluster on standard input. The deploy that started this process holds the cluster's lock."""
+    """Hand over the cluster on standard input. Returns the exit code.
+
+    The deploy that starts this process holds the cluster's lock. `--prompt` says that its user is at a terminal.
+    """
     data = json.load(sys.stdin)
     inventory = from_data(data["name"], Path(), data)
-    # Standard input is used up; the user may still be prompted for the token.
-    with suppress(OSError):
-        os.dup2(os.open("/dev/tty", os.O_RDONLY), sys.stdin.fileno())
+    if "--prompt" in sys.argv:
+        # Standard input has been read, and the prompt for the token needs a terminal.
+        with suppress(OSError):
+            os.dup2(os.open("/dev/tty", os.O_RDONLY), sys.stdin.fileno())
     try:
         follow(inventory, log=lambda line: print(f"    {line}", file=sys.stderr, flush=True))
     except (InputError, RuntimeError) as error:
