@@ -26,6 +26,7 @@ from tests.documents import PAGES, PROJECT, Command, commands
 OTHERS = {"cp", "export", "git", "kubectl", "mv", "source", "ssh-keygen", "vagrant"}
 # Inventories that a page has the reader create.
 CREATED = {"inventories/bergen.py", "inventories/group_data/bergen.py"}
+TASKS = collection().to_contexts()
 COMMANDS = [command for page in PAGES for command in commands(page)]
 PYINFRA = """
 import importlib, json, sys
@@ -58,7 +59,7 @@ def test_invoke_takes_the_command(command: Command) -> None:
     """The task exists, its flags are its own, and nothing that it requires is missing."""
     core = Parser(initial=Program().initial_context, ignore_unknown=True)
     parsed = core.parse_argv(words_of(command, "invoke")[1:])
-    parser = Parser(initial=Program().initial_context, contexts=collection().to_contexts())
+    parser = Parser(initial=Program().initial_context, contexts=TASKS)
     _, *contexts = parser.parse_argv(parsed.unparsed)
     assert contexts or {"--list", "--help"} & set(command.text.split()), "names no task"
     for context in contexts:
