@@ -109,7 +109,7 @@ def _drain(host: Host, server: Host, node: str) -> None:
     known, seconds = nodes(server), host.settings.reboot_drain_seconds
     if node not in known:
         return
-    # Already cordoned: by someone else, or by an earlier call that left its marker.
+    # A node that is already cordoned, by someone else or by an earlier call, keeps or lacks the marker as it is.
     if not known[node]["spec"].get("unschedulable"):
         shell(host, set_marker(node))
     log(f"{host.name}: draining, for up to {seconds} s")

@@ -1,4 +1,4 @@
-"""`invoke --list` and `invoke --help TASK` tell a newcomer what there is."""
+"""Every task explains itself, and mistakes on the command line are one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLLECTION = Collection.from_module(tasks)
 
 
 @pytest.mark.parametrize("task", COLLECTION.tasks.values(), ids=COLLECTION.tasks)
-def test_every_task_says_what_it_does_and_every_argument_has_help(task: Task) -> None:  # type: ignore[type-arg]
+def test_every_task_has_a_docstring_and_every_argument_has_help(task: Task) -> None:  # type: ignore[type-arg]
     summary = (task.__doc__ or "").strip().splitlines()
     assert summary
     assert summary[0].endswith(".")
@@ -30,7 +30,7 @@ def test_task_names_are_words_joined_by_hyphens() -> None:
     assert [name for name in COLLECTION.tasks if "_" in name] == []
 
 
-def test_what_machines_read_is_asked_for_by_one_name() -> None:
+def test_the_flag_for_json_has_one_name() -> None:
     flags = [
         flag
         for task in COLLECTION.tasks.values()
@@ -42,7 +42,7 @@ def test_what_machines_read_is_asked_for_by_one_name() -> None:
 
 
 def test_tasks_do_without_pyinfras_event_loop() -> None:
-    """A phase's import turns the standard library over to gevent; threads that wait for SSH then never wake up."""
+    """Importing a phase makes gevent patch the standard library; threads that wait for SSH would then hang."""
     modules = [
         ".".join(path.relative_to(PROJECT).with_suffix("").parts)
         for room in ("commands", "local", "remote", "tasks")
@@ -61,7 +61,7 @@ def invoke(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
 
 
-def test_a_number_that_is_none_is_a_mistake_in_one_line() -> None:
+def test_an_invalid_number_is_one_line() -> None:
     for words, said in (
         (
             ("bench-disk", "inventories/oslo.py", "--parallel", "many"),
@@ -110,9 +110,7 @@ def test_help_in_both_forms_from_the_shell() -> None:
         ("upp inventories/oslo.py", "there is no task upp; see `invoke --list`"),
     ],
 )
-def test_a_wrong_command_line_is_a_mistake_in_one_line(
-    words: str, said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_command_line_is_one_line(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*words.split()) == 2
     assert capsys.readouterr() == ("", f"{said}\n")
 

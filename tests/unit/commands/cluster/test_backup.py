@@ -1,4 +1,4 @@
-"""Backups: an archive opens with its key alone, tells damage, and is refused where it must not be restored."""
+"""Backups: only its keys open an archive, damage is detected, and a wrong restore is refused."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def seal(path: Path, key: Path, *others: Path, manifest: Manifest = MANIFEST_OF)
         archive.add(tar, DATASTORE, len(CONTENT), io.BytesIO(CONTENT), sha256(CONTENT).hexdigest())
 
 
-def test_what_was_sealed_is_read_back_and_stands_nowhere_in_plain(tmp_path: Path, key: Path) -> None:
+def test_an_archive_is_read_back_and_leaves_no_plaintext(tmp_path: Path, key: Path) -> None:
     path = tmp_path / "archives" / archive_name("oslo", MANIFEST_OF.created)
     seal(path, key)
     assert path.name == "oslo-20261123T065500Z.tar.age"
@@ -65,7 +65,7 @@ def test_what_was_sealed_is_read_back_and_stands_nowhere_in_plain(tmp_path: Path
         assert [(name, stream.read()) for name, stream in files] == [(DATASTORE, CONTENT)]
 
 
-def test_every_recipient_opens_it_and_nobody_else(tmp_path: Path, key: Path) -> None:
+def test_only_recipients_open_an_archive(tmp_path: Path, key: Path) -> None:
     other, stranger = tmp_path / "other", tmp_path / "stranger"
     for each in (other, stranger):
         each.write_text(sops.new_key())
@@ -80,7 +80,7 @@ def test_every_recipient_opens_it_and_nobody_else(tmp_path: Path, key: Path) -> 
 
 
 @pytest.mark.parametrize("at", [300, 400_000, -5])
-def test_damage_is_told_and_no_file_of_it_believed(tmp_path: Path, key: Path, at: int) -> None:
+def test_a_damaged_archive_is_refused(tmp_path: Path, key: Path, at: int) -> None:
     path = tmp_path / "archive"
     seal(path, key)
     archive.record(path)
@@ -94,7 +94,7 @@ def test_damage_is_told_and_no_file_of_it_believed(tmp_path: Path, key: Path, at
         archive.check_record(path)
 
 
-def test_an_archive_that_was_cut_is_damaged(tmp_path: Path, key: Path) -> None:
+def test_a_truncated_archive_is_refused(tmp_path: Path, key: Path) -> None:
     path = tmp_path / "archive"
     seal(path, key)
     path.write_bytes(path.read_bytes()[:-100_000])
@@ -102,14 +102,14 @@ def test_an_archive_that_was_cut_is_damaged(tmp_path: Path, key: Path) -> None:
         archive.check(path, key)
 
 
-def test_the_record_is_one_that_sha256sum_reads(tmp_path: Path, key: Path) -> None:
+def test_sha256sum_reads_the_checksum_file(tmp_path: Path, key: Path) -> None:
     path = tmp_path / "archive"
     seal(path, key)
     archive.record(path)
     subprocess.run(["sha256sum", "--check", "archive.sha256"], cwd=tmp_path, check=True, capture_output=True)
 
 
-def test_what_arrives_otherwise_than_announced_leaves_no_archive(tmp_path: Path, key: Path) -> None:
+def test_a_file_with_a_wrong_size_or_checksum_leaves_no_archive(tmp_path: Path, key: Path) -> None:
     path, recipients = tmp_path / "archives" / "archive", sops.public_keys(key.read_text())
     for size, digest in ((len(CONTENT), "0" * 64), (len(CONTENT) + 1, sha256(CONTENT).hexdigest())):
         with pytest.raises(RuntimeError, match="nothing was kept"), archive.sealed(path, recipients) as tar:
@@ -117,7 +117,7 @@ def test_what_arrives_otherwise_than_announced_leaves_no_archive(tmp_path: Path,
         assert list(path.parent.iterdir()) == []
 
 
-def test_a_recipient_that_age_refuses_is_told_in_its_words(tmp_path: Path) -> None:
+def test_a_recipient_that_age_refuses_is_an_error(tmp_path: Path) -> None:
     with (
         pytest.raises(RuntimeError, match="could not be encrypted"),
         archive.sealed(tmp_path / "archive", ["age1" + "q" * 58]) as tar,
@@ -126,7 +126,7 @@ def test_a_recipient_that_age_refuses_is_told_in_its_words(tmp_path: Path) -> No
     assert not (tmp_path / "archive").exists()
 
 
-def test_files_that_are_not_the_manifests_are_refused(tmp_path: Path, key: Path) -> None:
+def test_files_that_differ_from_the_manifest_are_refused(tmp_path: Path, key: Path) -> None:
     path = tmp_path / "archive"
     seal(path, key, manifest=replace(MANIFEST_OF, files={DATASTORE: "0" * 64}))
     with pytest.raises(InputError, match="not those of its manifest"):
@@ -136,7 +136,7 @@ def test_files_that_are_not_the_manifests_are_refused(tmp_path: Path, key: Path)
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", json.dumps({**json.loads(MANIFEST_OF.to_json()), "format": 2})]
 )
-def test_a_manifest_of_another_form_is_refused(text: str) -> None:
+def test_an_unknown_manifest_is_refused(text: str) -> None:
     assert parse(MANIFEST_OF.to_json()) == MANIFEST_OF
     with pytest.raises(InputError, match="no manifest that this version"):
         parse(text)
@@ -150,7 +150,7 @@ def judge(**changes: object) -> None:
     check_restore(MANIFEST_OF, **{**asked, **changes})  # type: ignore[arg-type]
 
 
-def test_it_may_be_restored_on_the_same_hosts_and_on_fresh_ones_also_with_the_next_minor() -> None:
+def test_a_restore_is_allowed_on_the_same_hosts_on_new_ones_and_with_the_next_minor() -> None:
     judge()
     judge(version="v1.35.0+k3s1")
     judge(answering="oslo2", overwrite=True)
@@ -167,13 +167,13 @@ def test_it_may_be_restored_on_the_same_hosts_and_on_fresh_ones_also_with_the_ne
         ({"answering": "oslo2"}, r"\(oslo2 answers\) .* add --overwrite"),
     ],
 )
-def test_what_must_not_be_restored_is_one_line(changes: dict[str, object], words: str) -> None:
+def test_a_forbidden_restore_is_one_line(changes: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words) as caught:
         judge(**changes)
     assert "\n" not in str(caught.value)
 
 
-def test_files_go_where_k3s_looks_and_nowhere_else() -> None:
+def test_files_go_only_where_k3s_reads_them() -> None:
     assert restored_file("server/tls/etcd/peer-ca.key") == (
         "/var/lib/rancher/k3s/server/tls/etcd/peer-ca.key",
         "600",
@@ -193,9 +193,7 @@ def test_files_go_where_k3s_looks_and_nowhere_else() -> None:
         assert restored_file(name) is None
 
 
-def test_an_unknown_archive_is_told_with_those_there_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_archive_lists_the_existing_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backup, "BACKUPS", tmp_path / "backups")
     with pytest.raises(InputError, match=r"latest: there is no such archive; .*: none"):
         backup.find("oslo", "latest")

@@ -1,4 +1,4 @@
-"""Which server the tasks ask: one whose API is ready, after an election if need be."""
+"""`ready_server` returns a server whose API is ready, and waits for an election of etcd's leader."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ GONE, ELECTING = InputError("cannot be reached"), RuntimeError("[-]etcd failed: 
 HOSTS: Any = [SimpleNamespace(name="a"), SimpleNamespace(name="b")]
 
 
-def asked(said: list[Exception | str], monkeypatch: pytest.MonkeyPatch) -> str:
-    """Which one `ready_server` returns, where the servers say these things in turn."""
+def ask(answers: list[Exception | str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The server that `ready_server` returns if the servers give these answers in turn."""
 
     def shell(host: Any, command: str) -> str:
-        answer = said.pop(0)
+        answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -29,15 +29,15 @@ def asked(said: list[Exception | str], monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_an_election_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert asked([GONE, ELECTING, GONE, "ok"], monkeypatch) == "b"
+    assert ask([GONE, ELECTING, GONE, "ok"], monkeypatch) == "b"
 
 
-def test_nothing_is_waited_for_where_no_server_can_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_servers_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match=r"no API server answers \(cannot be reached\); nothing was changed"):
-        asked([GONE, GONE], monkeypatch)
+        ask([GONE, GONE], monkeypatch)
 
 
-def test_an_election_that_does_not_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_election_that_does_not_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control_plane, "ELECTION_SECONDS", -1)
     with pytest.raises(InputError, match=r"\(\[-\]etcd failed: reason withheld\)"):
-        asked([GONE, ELECTING], monkeypatch)
+        ask([GONE, ELECTING], monkeypatch)

@@ -1,4 +1,4 @@
-"""What a failing test layer leaves in the closing table."""
+"""The closing table shows why a test layer failed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_table_names_the_tests_that_failed(
     assert "tests/a.py::test_b[c]" in table
 
 
-def test_a_layer_that_fails_without_naming_a_test_says_where_to_look(
+def test_a_layer_that_names_no_failed_test_refers_to_its_output(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     layer = testing.Layer("broken", ((sys.executable, "-c", "raise SystemExit(2)"),), lambda: "")
