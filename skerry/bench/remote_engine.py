@@ -1,18 +1,19 @@
-"""Put etcd's load on a file system and measure it. One file, standard library, Python 3.8: it is sent to hosts.
+"""Put etcd's load on a file system and measure it. One file for Python 3.8 without packages: it is sent to hosts.
 
-Reads a plan (JSON) as its argument, writes JSON lines: "progress" each second, then one "result", "refused" or
-"failed". Exit codes: 0, 2 refused, 1 failed. All its files are O_TMPFILE: they have no name, so the kernel
-frees them when the last process dies, however it dies; children die with their parent (PR_SET_PDEATHSIG).
+The argument is a plan (JSON). The output is JSON lines: a "progress" each second, then one "result", "refused" or
+"failed". Exit codes: 0 result, 1 failed, 2 refused. All files are created with O_TMPFILE: they have no name, so the
+kernel frees them when the last process ends, even by SIGKILL. Child processes end with their parent
+(PR_SET_PDEATHSIG).
 
 The load is what strace shows of etcd under `etcdctl check perf --load=s`:
-- a client that asks 150 times a second, whatever the disk does (open loop), and times each answer from when it was
-  due to ask; with 50 questions under way it waits, as the 50 clients of `check perf` do
-- WAL: a record of 1392 bytes for each question, appended to a preallocated 64 MB segment, then fdatasync. Records
-  that came during a sync share the next one, as in raft.
-- backend: 100 ms after the last commit, 8 pages appended and 4 rewritten, fdatasync, the meta page, fdatasync.
-  Questions are answered under the lock that a commit holds.
-- CPU: what client and server compute for a question, each at its turn: the disk's own work comes to CPUs that have
-  just been busy, as under etcd.
+- Client: 150 requests a second, however slow the disk is (open loop). A response time counts from when the request
+  was due. With 50 requests in flight the client waits, like the 50 clients of `check perf`.
+- WAL: a record of 1392 bytes for each request, appended to a preallocated segment of 64 MB, then fdatasync. Records
+  that arrive during a sync share the next one, as in raft.
+- Backend: 100 ms after the last commit it appends 8 pages, rewrites 4, calls fdatasync, writes the meta page, and
+  calls fdatasync again. Responses are sent under the lock that a commit holds.
+- CPU: what client and server compute for a request, each in its own process: the disk's interrupts then reach CPUs
+  that were just busy, as under etcd.
 """
 
 from __future__ import annotations
@@ -35,35 +36,48 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 SCHEMA = 1
 RATE = 150  # records a second: `check perf --load=s`
 RECORD = 1392  # bytes of a WAL record that holds a 256 B key and a 1 KiB value
-# What is computed for each record, in compressions of RECORD_TEXT: a CPU that is half as fast takes twice as long, as
-# etcd does. Taken from etcd 3.4 and etcdctl by sched_switch on a 2.5 GHz Xeon, where one compression takes 33 µs.
-ASKING, PROPOSING, APPLYING, HEARING = 7, 7, 5, 4
+# The CPU time of a request in compressions of RECORD_TEXT, so that it scales with the CPU's speed as etcd's does.
+# Measured for etcd 3.4 and etcdctl with sched_switch on a 2.5 GHz Xeon, where one compression takes 33 µs.
+SENDING, PROPOSING, APPLYING, RECEIVING = 7, 7, 5, 4
 RECORD_TEXT = b"".join(b"%d %x " % (number * 7919, number * 104729) for number in range(100))[:1024]
-GROUP = 50  # records under way at most: the clients of `check perf --load=s`
+IN_FLIGHT = 50  # requests at most: the clients of `check perf --load=s`
 SEGMENT = 64_000_000  # bytes; etcd's server/storage/wal SegmentSizeBytes
 PAGE = 4096
 PAGES_NEW, PAGES_OLD = 8, 4  # written by one commit
-DATABASE = 256 << 20  # bytes; then pages are used again, as bbolt's freelist has them
-PULL_RATE, LAYER, LAYERS = 150 << 20, 128 << 20, 4  # bytes a second, bytes, and how many are kept
+DATABASE = 256 << 20  # bytes; then pages are reused, as by bbolt's freelist
+PULL_RATE, LAYER, LAYERS = 150 << 20, 128 << 20, 4  # bytes a second, bytes, number kept on disk
 FIO_FILE = 256 << 20
 LONGEST = 24 * 3600  # seconds of all phases together
-GRACE = 60  # seconds by which a phase may be late before it is given up
+GRACE = 60  # seconds that a phase may be late before the measurement fails
 MILLISECOND, SECOND = 10**6, 10**9
-LIMITS_MS = (1, 2, 4, 8, 10, 16, 25, 32, 64, 128, 256, 500, 1000)  # exceedances are counted exactly for these
+# Exceedances of these limits are counted exactly.
+LIMITS_MS = (1, 2, 4, 8, 10, 16, 25, 32, 64, 128, 256, 500, 1000)
 LIMITS_NS = [limit * MILLISECOND for limit in LIMITS_MS]
-ROWS = 3600  # of a series over time at most
-NETWORK = {"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "fuse", "fuseblk", "afs", "virtiofs"}
+ROWS = 3600  # rows of a series at most
+NETWORK_FILE_SYSTEMS = {
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "9p",
+    "ceph",
+    "glusterfs",
+    "fuse",
+    "fuseblk",
+    "afs",
+    "virtiofs",
+}
 
 
 class Refused(Exception):
-    """This host or path is not to be measured: one line, with the remedy."""
+    """This host or folder must not be measured. The message is one line with the remedy."""
 
 
 # --- histograms -----------------------------------------------------------------------------------------------
 
 
 def bucket(ns: int) -> int:
-    """The log-linear bucket of a time, 128 to each power of two: an error of 0.8 % at most, as in fio."""
+    """The log-linear bucket of a time: 128 buckets per power of two, an error of at most 0.8 %, as in fio."""
     if ns < 256:
         return max(ns, 0)
     shift = ns.bit_length() - 8
@@ -71,14 +85,14 @@ def bucket(ns: int) -> int:
 
 
 class Series:
-    """Times in nanoseconds: a histogram, and for each stretch of the phase its count, p99, maximum, exceedances."""
+    """Times in nanoseconds: a histogram, and a row for each stretch of the phase: count, p99, maximum, exceedances."""
 
     def __init__(self, begin: int, row_ns: int) -> None:
         self._row_ns, self._row_end = row_ns, begin + row_ns
         self._row: List[int] = []
         self._over = [0] * len(LIMITS_MS)
-        self._level = 0  # how many limits the last time was over
-        self.bursts = [0] * len(LIMITS_MS)  # runs of consecutive times over each limit
+        self._level = 0  # how many limits the last time exceeded
+        self.bursts = [0] * len(LIMITS_MS)  # runs of consecutive exceedances of each limit
         self.histogram: Dict[int, int] = {}
         self.rows: List[List[int]] = []
         self.n = self.sum = self.squares = self.max = 0
@@ -95,9 +109,9 @@ class Series:
         self.squares += ns * ns
         self.max = max(self.max, ns)
         level = bisect.bisect_left(LIMITS_NS, ns)
-        for place in range(level):
-            self._over[place] += 1
-            self.bursts[place] += place >= self._level
+        for limit in range(level):
+            self._over[limit] += 1
+            self.bursts[limit] += limit >= self._level
         self._level = level
 
     def close_row(self) -> None:
@@ -118,12 +132,12 @@ class Series:
 
 
 def die_with_parent() -> None:
-    """The kernel kills this process when its parent goes (prctl(2), PR_SET_PDEATHSIG = 1)."""
+    """Let the kernel kill this process when its parent ends (prctl(2), PR_SET_PDEATHSIG = 1)."""
     ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL, 0, 0, 0)
 
 
 class Child:
-    """A forked process that runs `work` and sends what it returns."""
+    """A forked process that runs `work` and sends its return value."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
         parent = os.getpid()
@@ -135,15 +149,16 @@ class Child:
                 if os.getppid() != parent:
                     os._exit(1)
                 os.close(self.pipe)
-                signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
+                # Ctrl-C reaches the whole group; the parent ends its children itself.
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
                 gc.disable()
                 try:
-                    answer = {"result": work()}
+                    outcome = {"result": work()}
                 except OSError as error:
-                    answer = {"error": str(error)}
+                    outcome = {"error": str(error)}
                 with os.fdopen(write, "w") as file:
-                    json.dump(answer, file)
+                    json.dump(outcome, file)
             finally:
                 os._exit(0)
         os.close(write)
@@ -158,19 +173,19 @@ class Child:
     def result(self) -> Any:
         os.close(self.pipe)
         os.waitpid(self.pid, 0)
-        answer = json.loads(self._received.decode() or '{"error": "a part of the measurement was killed"}')
-        if "error" in answer:
-            raise OSError(answer["error"])
-        return answer["result"]
+        outcome = json.loads(self._received.decode() or '{"error": "a part of the measurement was killed"}')
+        if "error" in outcome:
+            raise OSError(outcome["error"])
+        return outcome["result"]
 
 
 class CpuWait:
-    """How long this process was ready to run and got no CPU (second field of /proc/self/schedstat), in ns."""
+    """How long this process has waited for a CPU, in ns: the second field of /proc/self/schedstat, 0 without it."""
 
     def __init__(self) -> None:
         try:
             self._file: Optional[int] = os.open("/proc/self/schedstat", os.O_RDONLY)
-        except OSError:  # a kernel without it
+        except OSError:
             self._file = None
 
     def __call__(self) -> int:
@@ -180,10 +195,11 @@ class CpuWait:
 # --- etcd's load ----------------------------------------------------------------------------------------------
 
 
-class Board:
-    """Memory that the processes of a phase share: one eight-byte word each, so none is read half-written."""
+class SharedCounters:
+    """Counters in memory that the processes of a phase share: eight-byte words, which are written atomically."""
 
-    SYNCS, SLOW_SYNCS, COMMITS, SLOW_COMMITS = range(4)  # slow: over 10 ms, over 25 ms
+    # Slow syncs take over 10 ms, slow commits over 25 ms.
+    SYNCS, SLOW_SYNCS, COMMITS, SLOW_COMMITS = range(4)
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, PAGE)
@@ -196,24 +212,25 @@ class Board:
         self._words[word] = value
 
 
-def unnamed(path: str) -> int:
-    """A new file without a name in the folder `path`. Raises Refused where the file system has none."""
+def unnamed_file(path: str) -> int:
+    """Create a file without a name in the folder `path`. Raises Refused if the file system cannot."""
     try:
         return os.open(path, os.O_RDWR | os.O_TMPFILE, 0o600)
     except OSError as error:
         raise Refused(
-            f"{path}: its file system cannot make unnamed files ({error.strerror}); use ext4 or xfs"
+            f"{path}: its file system cannot create unnamed files ({error.strerror}); use ext4 or xfs"
         ) from None
 
 
 def new_segment(path: str) -> int:
-    file = unnamed(path)
+    """Create a WAL segment."""
+    file = unnamed_file(path)
     os.posix_fallocate(file, 0, SEGMENT)
     return file
 
 
 class Pipe:
-    """A count that one process raises and another waits for: a byte for each."""
+    """A counter that one process increments and another waits for: a byte in a pipe for each."""
 
     def __init__(self) -> None:
         self.outlet, self._inlet = os.pipe()
@@ -222,8 +239,8 @@ class Pipe:
         os.write(self._inlet, bytes(count))
 
     def take(self) -> int:
-        """As many as there are, at least one: waits for it."""
-        return len(os.read(self.outlet, GROUP))
+        """Wait for at least one. Returns how many there were."""
+        return len(os.read(self.outlet, IN_FLIGHT))
 
     def close(self) -> None:
         os.close(self.outlet)
@@ -231,20 +248,23 @@ class Pipe:
 
 
 class Etcd:
-    """The pipes between the processes of one phase, and what each of these does until `end`.
+    """The processes of one phase, one method each, and the pipes between them. Each process runs until `end`.
 
-    Times are in nanoseconds of the monotonic clock.
+    client -> propose -> log -> apply -> client: a request passes through all of them. Times are in nanoseconds of the
+    monotonic clock.
     """
 
-    def __init__(self, path: str, begin: int, end: int, row_ns: int, board: Board) -> None:
-        self._path, self._begin, self._end, self._row_ns, self._board = path, begin, end, row_ns, board
-        self._asked, self._proposed, self._synced, self._answers = pipes = [Pipe() for _ in range(4)]
-        self._lock = Pipe()  # holds one byte while nobody holds the lock
+    def __init__(self, path: str, begin: int, end: int, row_ns: int, counters: SharedCounters) -> None:
+        self._path, self._begin, self._end, self._row_ns = path, begin, end, row_ns
+        self._counters = counters
+        self._requests, self._proposals, self._synced, self._responses = pipes = [Pipe() for _ in range(4)]
+        # The pipe holds one byte while the lock is free.
+        self._lock = Pipe()
         self._lock.put()
         self._pipes = [*pipes, self._lock]
 
     def close(self) -> None:
-        """Of the process that has started the others."""
+        """Close the pipes in the process that started the others."""
         for pipe in self._pipes:
             pipe.close()
 
@@ -252,80 +272,84 @@ class Etcd:
         return Series(self._begin, self._row_ns)
 
     def _wait(self, pipe: Pipe, until: int) -> bool:
-        """Whether something comes in the pipe before that moment."""
+        """Wait for the pipe until that moment. Returns whether something came."""
         return bool(select.select([pipe.outlet], [], [], max(until - time.monotonic_ns(), 0) / SECOND)[0])
 
     def client(self) -> Dict[str, Any]:
+        """Send requests and time the responses, each from when its request was due."""
         now, begin, end, period = time.monotonic_ns, self._begin, self._end, SECOND // RATE
-        response, wake, asked, answered = self._series(), self._series(), 0, 0
+        response, wake, sent, answered = self._series(), self._series(), 0, 0
         while now() < end:
-            due = begin + asked * period
-            free = asked - answered < GROUP
+            due = begin + sent * period
+            free = sent - answered < IN_FLIGHT
             if free and due <= now():
-                compute(ASKING)
-                self._asked.put()
-                asked += 1
+                compute(SENDING)
+                self._requests.put()
+                sent += 1
                 continue
             until = min(due, end) if free else end
-            if self._wait(self._answers, until):
-                for _ in range(self._answers.take()):
-                    compute(HEARING)
-                    heard = now()
-                    response.add(heard, heard - begin - answered * period)
+            if self._wait(self._responses, until):
+                for _ in range(self._responses.take()):
+                    compute(RECEIVING)
+                    received = now()
+                    response.add(received, received - begin - answered * period)
                     answered += 1
             elif until == due:
                 woken = now()
                 wake.add(woken, woken - due)
-        for place in range(answered, (end - begin) // period):  # these have waited at least so long
-            response.add(end, end - begin - place * period)
+        # Requests without a response have waited at least until the end.
+        for number in range(answered, (end - begin) // period):
+            response.add(end, end - begin - number * period)
         return {"records": answered, "response": response.result(), "wake": wake.result()}
 
     def propose(self) -> None:
-        while self._wait(self._asked, self._end):
-            for _ in range(self._asked.take()):
+        """Hand requests on to the WAL."""
+        while self._wait(self._requests, self._end):
+            for _ in range(self._requests.take()):
                 compute(PROPOSING)
-                self._proposed.put()
+                self._proposals.put()
 
     def log(self) -> Dict[str, Any]:
-        """The WAL."""
-        now, sync, wait, board = time.monotonic_ns, os.fdatasync, CpuWait(), self._board
+        """Append records to the WAL and sync it."""
+        now, sync, cpu_wait, counters = time.monotonic_ns, os.fdatasync, CpuWait(), self._counters
         series = {name: self._series() for name in ("sync", "sync_less_cpu", "write")}
-        record, segment, position = os.urandom(RECORD) * GROUP, new_segment(self._path), 0
-        while now() < self._end and self._wait(self._proposed, self._end):
-            count = self._proposed.take()
+        records, segment, position = os.urandom(RECORD) * IN_FLIGHT, new_segment(self._path), 0
+        while now() < self._end and self._wait(self._proposals, self._end):
+            count = self._proposals.take()
             if position + count * RECORD > SEGMENT:
                 os.close(segment)
                 segment, position = new_segment(self._path), 0
-            waited, before = wait(), now()
-            os.pwrite(segment, record[: count * RECORD], position)
+            waited, before = cpu_wait(), now()
+            os.pwrite(segment, records[: count * RECORD], position)
             written = now()
             sync(segment)
             synced = now()
-            waited = wait() - waited
+            waited = cpu_wait() - waited
             self._synced.put(count)
             position += count * RECORD
             took = synced - written
             series["write"].add(synced, written - before)
             series["sync"].add(synced, took)
             series["sync_less_cpu"].add(synced, max(took - waited, 0))
-            board[Board.SYNCS] += 1
-            board[Board.SLOW_SYNCS] += took > 10 * MILLISECOND
+            counters[SharedCounters.SYNCS] += 1
+            counters[SharedCounters.SLOW_SYNCS] += took > 10 * MILLISECOND
         os.close(segment)
-        return {name: each.result() for name, each in series.items()}
+        return {name: times.result() for name, times in series.items()}
 
     def apply(self) -> None:
+        """Answer synced requests under the lock."""
         while self._wait(self._synced, self._end):
             for _ in range(self._synced.take()):
                 self._lock.take()
                 compute(APPLYING)
                 self._lock.put()
-                self._answers.put()
+                self._responses.put()
 
     def backend(self, pause_ms: int) -> Dict[str, Any]:
-        """A commit, a pause, and so on."""
-        now, wait, board = time.monotonic_ns, CpuWait(), self._board
+        """Commit pages to the database, with a pause after each commit."""
+        now, cpu_wait, counters = time.monotonic_ns, CpuWait(), self._counters
         commits, less_cpu = self._series(), self._series()
-        file, page, top, turn = unnamed(self._path), os.urandom(PAGE), 2, 0
+        file, page, top, meta = unnamed_file(self._path), os.urandom(PAGE), 2, 0
         sleep_until(self._begin + pause_ms * MILLISECOND)
         while now() < self._end:
             if (top + PAGES_NEW) * PAGE > DATABASE:
@@ -336,19 +360,19 @@ class Etcd:
                 if number >= 2
             ]
             self._lock.take()
-            waited, start = wait(), now()
+            waited, start = cpu_wait(), now()
             for number in (*old, *range(top, top + PAGES_NEW)):
                 os.pwrite(file, page, number * PAGE)
             os.fdatasync(file)
-            os.pwrite(file, page, turn * PAGE)
+            os.pwrite(file, page, meta * PAGE)
             os.fdatasync(file)
             done = now()
             self._lock.put()
-            top, turn, waited = top + PAGES_NEW, 1 - turn, wait() - waited
+            top, meta, waited = top + PAGES_NEW, 1 - meta, cpu_wait() - waited
             commits.add(done, done - start)
             less_cpu.add(done, max(done - start - waited, 0))
-            board[Board.COMMITS] += 1
-            board[Board.SLOW_COMMITS] += done - start > 25 * MILLISECOND
+            counters[SharedCounters.COMMITS] += 1
+            counters[SharedCounters.SLOW_COMMITS] += done - start > 25 * MILLISECOND
             sleep_until(done + pause_ms * MILLISECOND)
         os.close(file)
         return {"commit": commits.result(), "commit_less_cpu": less_cpu.result()}
@@ -367,11 +391,11 @@ def sleep_until(moment: int) -> None:
 
 
 def pull_images(path: str, begin: int, end: int) -> Dict[str, Any]:
-    """What containerd does while it pulls: layers written through the page cache, each synced when it is whole."""
+    """Write as containerd does while it pulls: layers go through the page cache, and each is synced when complete."""
     block, kept, written = os.urandom(1 << 20), [], 0
     sleep_until(begin)
     while time.monotonic_ns() < end:
-        kept.append(unnamed(path))
+        kept.append(unnamed_file(path))
         if len(kept) > LAYERS:
             os.close(kept.pop(0))
         for position in range(0, LAYER, len(block)):
@@ -381,15 +405,14 @@ def pull_images(path: str, begin: int, end: int) -> Dict[str, Any]:
             os.pwrite(kept[-1], block, position)
             written += len(block)
         os.fsync(kept[-1])
-        begin = max(
-            begin, time.monotonic_ns() - written * SECOND // PULL_RATE
-        )  # a slow disk is not caught up with
+        # A pull from a slow disk does not catch up.
+        begin = max(begin, time.monotonic_ns() - written * SECOND // PULL_RATE)
     return {"bytes": written}
 
 
 def fio_path(path: str) -> Tuple[str, int]:
-    """A name by which fio can open an unnamed file of FIO_FILE bytes, and the descriptor that keeps it."""
-    file = unnamed(path)
+    """A path by which fio can open a new unnamed file, and the descriptor that keeps the file."""
+    file = unnamed_file(path)
     return f"/proc/{os.getpid()}/fd/{file}", file
 
 
@@ -401,7 +424,7 @@ def fill(file: int) -> None:
 
 
 def start_fio(name: str, path: str, *options: str) -> subprocess.Popen[bytes]:
-    """fio on an unnamed file, its jobs threads of one process that dies with us."""
+    """Start fio on an unnamed file. Its jobs are threads of one process, which ends with this one."""
     command = ["fio", f"--name={name}", f"--filename={path}", "--thread", "--output-format=json+", *options]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=die_with_parent
@@ -416,18 +439,19 @@ RECIPE = ("--rw=write", "--ioengine=sync", "--fdatasync=1", "--size=22m", "--bs=
 # --- what the host is, and what it counts -----------------------------------------------------------------------
 
 
-def text(path: str, default: str = "") -> str:
+def read_text(path: str) -> str:
+    """The content of a file without surrounding white space; "" if it cannot be read."""
     try:
         with open(path, errors="replace") as file:
             return file.read().strip()
     except OSError:
-        return default
+        return ""
 
 
 def mount_of(path: str) -> Dict[str, str]:
     """The mount that holds `path`: point, type, source and options (proc(5), mountinfo)."""
     best: Dict[str, str] = {"point": "", "type": "", "source": "", "options": ""}
-    for line in text("/proc/self/mountinfo").splitlines():
+    for line in read_text("/proc/self/mountinfo").splitlines():
         left, _, right = line.partition(" - ")
         point, kind = left.split()[4].replace("\\040", " "), right.split()
         inside = path == point or path.startswith(point.rstrip("/") + "/")
@@ -438,22 +462,23 @@ def mount_of(path: str) -> Dict[str, str]:
 
 
 def disk_of(path: str) -> str:
-    """The kernel's name of the device below the file system, such as "vda1"; "" if it has none of its own."""
+    """The kernel's name of the file system's device, such as "vda1"; "" if it has no block device."""
     device = os.stat(path).st_dev
     link = f"/sys/dev/block/{os.major(device)}:{os.minor(device)}"
     return os.path.basename(os.path.realpath(link)) if os.path.exists(link) else ""
 
 
 def queue_of(disk: str) -> str:
-    """The folder of the device's queue settings: a partition's is its disk's."""
+    """The folder of the device's queue settings; a partition shares its disk's."""
     folder = os.path.realpath(f"/sys/class/block/{disk}")
     return f"{folder}/queue" if os.path.isdir(f"{folder}/queue") else f"{os.path.dirname(folder)}/queue"
 
 
 def journal_of(kind: str, disk: str) -> str:
+    """The journal mode of a file system, such as "data=ordered", or "none"; "" if it is unknown."""
     if kind != "ext4":
         return {"xfs": "metadata", "btrfs": "copy on write"}.get(kind, "")
-    options = text(f"/proc/fs/ext4/{disk}/options").splitlines()
+    options = read_text(f"/proc/fs/ext4/{disk}/options").splitlines()
     if not os.path.isdir("/proc/fs/ext4"):
         return ""
     mode = [line for line in options if line.startswith("data=")] or [""]
@@ -465,72 +490,75 @@ def _journals(disk: str) -> bool:
     return any(name.startswith(f"{disk}-") for name in os.listdir(folder)) if os.path.isdir(folder) else False
 
 
-def said_by(*command: str) -> str:
-    """What a command prints; "" where it is missing or hangs."""
+def output_of(*command: str) -> str:
+    """The output of a command; "" if it is missing or hangs."""
     try:
-        said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10).stdout
-        return said.decode().strip()
+        output = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10).stdout
+        return output.decode().strip()
     except (OSError, subprocess.TimeoutExpired):
         return ""
 
 
 def environment(path: str) -> Dict[str, Any]:
-    """What may explain a figure: file system and journal, device and its cache, kernel, machine."""
+    """What may explain a figure: the file system and its journal, the device and its cache, the kernel, the machine."""
     status, mount, disk = os.statvfs(path), mount_of(path), disk_of(path)
     queue = queue_of(disk) if disk else ""
-    scheduler = text(f"{queue}/scheduler")
+    scheduler = read_text(f"{queue}/scheduler")
     return {
         "path": path,
         "filesystem": mount["type"],
         "mount": mount,
-        "fsid": said_by("stat", "-f", "-c", "%i", path),
+        "fsid": output_of("stat", "-f", "-c", "%i", path),
         "free_bytes": status.f_bavail * status.f_frsize,
         "size_bytes": status.f_blocks * status.f_frsize,
         "journal": journal_of(mount["type"], disk),
         "disk": disk,
-        "model": text(f"{queue}/../device/model"),
-        "write_cache": text(f"{queue}/write_cache"),
-        "rotational": text(f"{queue}/rotational"),
+        "model": read_text(f"{queue}/../device/model"),
+        "write_cache": read_text(f"{queue}/write_cache"),
+        "rotational": read_text(f"{queue}/rotational"),
         "scheduler": scheduler[scheduler.find("[") + 1 : scheduler.find("]")]
         if "[" in scheduler
         else scheduler,
-        "virtualisation": said_by("systemd-detect-virt") or "unknown",
+        "virtualisation": output_of("systemd-detect-virt") or "unknown",
         "kernel": os.uname().release,
-        "machine": text("/sys/class/dmi/id/sys_vendor") + " " + text("/sys/class/dmi/id/product_name"),
+        "machine": read_text("/sys/class/dmi/id/sys_vendor")
+        + " "
+        + read_text("/sys/class/dmi/id/product_name"),
         "cores": os.cpu_count(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "python": ".".join(str(part) for part in sys.version_info[:3]),
-        "machine_id": text("/etc/machine-id"),
+        "machine_id": read_text("/etc/machine-id"),
     }
 
 
 def counters(disk: str) -> Dict[str, int]:
-    """Running totals of the host: PSI in µs, CPU in ticks, the device's writes and flushes (since Linux 5.5)."""
-    found = {"monotonic_ns": time.monotonic_ns()}
+    """Totals of the host since boot: PSI in µs, CPU in ticks, the device's writes and, since Linux 5.5, flushes."""
+    totals = {"monotonic_ns": time.monotonic_ns()}
     for resource in ("cpu", "io", "memory"):
-        for line in text(f"/proc/pressure/{resource}").splitlines():
-            found[f"psi_{resource}_{line.split()[0]}_us"] = int(line.rpartition("=")[2])
-    ticks = [int(field) for field in text("/proc/stat").splitlines()[0].split()[1:]]
-    found["cpu_ticks"], found["idle_ticks"], found["iowait_ticks"] = sum(ticks[:8]), ticks[3], ticks[4]
-    found["steal_ticks"] = ticks[7]
-    fields = next(
-        (line.split()[3:] for line in text("/proc/diskstats").splitlines() if line.split()[2] == disk), []
-    )
+        for line in read_text(f"/proc/pressure/{resource}").splitlines():
+            totals[f"psi_{resource}_{line.split()[0]}_us"] = int(line.rpartition("=")[2])
+    ticks = [int(field) for field in read_text("/proc/stat").splitlines()[0].split()[1:]]
+    totals["cpu_ticks"], totals["idle_ticks"], totals["iowait_ticks"] = sum(ticks[:8]), ticks[3], ticks[4]
+    totals["steal_ticks"] = ticks[7]
+    fields = disk_statistics(disk)
     if len(fields) >= 11:
-        found["disk_writes"], found["disk_write_ms"] = int(fields[4]), int(fields[7])
-        found["disk_write_sectors"], found["disk_busy_ms"] = int(fields[6]), int(fields[9])
-    whole = (
-        os.path.basename(os.path.dirname(queue_of(disk))) if disk else ""
-    )  # a flush is counted for the disk alone
-    fields = next(
-        (line.split()[3:] for line in text("/proc/diskstats").splitlines() if line.split()[2] == whole), []
-    )
+        totals["disk_writes"], totals["disk_write_ms"] = int(fields[4]), int(fields[7])
+        totals["disk_write_sectors"], totals["disk_busy_ms"] = int(fields[6]), int(fields[9])
+    # The kernel counts flushes for whole disks only.
+    fields = disk_statistics(os.path.basename(os.path.dirname(queue_of(disk))) if disk else "")
     if len(fields) >= 17:
-        found["disk_flushes"], found["disk_flush_ms"] = int(fields[15]), int(fields[16])
-    return found
+        totals["disk_flushes"], totals["disk_flush_ms"] = int(fields[15]), int(fields[16])
+    return totals
+
+
+def disk_statistics(device: str) -> List[str]:
+    """The fields after the device's name in /proc/diskstats; [] without the device."""
+    lines = (line.split() for line in read_text("/proc/diskstats").splitlines())
+    return next((fields[3:] for fields in lines if fields[2] == device), [])
 
 
 def difference(before: Dict[str, int], after: Dict[str, int]) -> Dict[str, int]:
+    """What the totals gained between two readings."""
     return {name: after[name] - before[name] for name in after if name in before}
 
 
@@ -538,14 +566,14 @@ def difference(before: Dict[str, int], after: Dict[str, int]) -> Dict[str, int]:
 
 
 def running_datastore() -> str:
-    """ "etcd (pid 7)" or "K3s server (pid 7)" when one runs on this host, else ""."""
+    """The datastore that runs on this host, "etcd (pid 7)" or "K3s server (pid 7)", else ""."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        # K3s writes its command line anew, without secrets and with spaces between the words.
-        arguments = text(f"/proc/{pid}/cmdline").replace("\0", " ").split(" ")
+        # K3s replaces its command line by one without secrets, with spaces between the words.
+        arguments = read_text(f"/proc/{pid}/cmdline").replace("\0", " ").split(" ")
         names = [os.path.basename(argument) for argument in arguments[:3]]
-        if names[0] == "etcd" or text(f"/proc/{pid}/comm") == "etcd":
+        if names[0] == "etcd" or read_text(f"/proc/{pid}/comm") == "etcd":
             return f"etcd (pid {pid})"
-        if text(f"/proc/{pid}/comm") == "k3s-server" or any(
+        if read_text(f"/proc/{pid}/comm") == "k3s-server" or any(
             a == "k3s" and b == "server"
             for a, b in zip(names, names[1:])  # noqa: B905, RUF007  Python 3.8
         ):
@@ -554,7 +582,7 @@ def running_datastore() -> str:
 
 
 def needed_bytes(phases: List[Dict[str, Any]]) -> int:
-    """The most that the phases hold on disk at one time."""
+    """The largest amount that the phases hold on disk at one time."""
     most = 0
     for phase in phases:
         load = (
@@ -568,7 +596,7 @@ def needed_bytes(phases: List[Dict[str, Any]]) -> int:
 
 
 def check(plan: Dict[str, Any]) -> str:
-    """The folder to measure in: the datastore's, or the nearest above it that exists. Raises Refused."""
+    """The folder to measure in: the plan's, or its nearest parent that exists. Raises Refused if it is unfit."""
     path: str = plan["path"]
     while not os.path.isdir(path):
         path = os.path.dirname(path)
@@ -577,22 +605,23 @@ def check(plan: Dict[str, Any]) -> str:
     if not 0 < seconds <= LONGEST:
         raise Refused(f"the phases take {seconds} s; at most {LONGEST} s are allowed")
     mount, status = mount_of(path), os.statvfs(path)
-    if mount["type"] in NETWORK or mount["type"].startswith("fuse."):
-        raise Refused(f"{path} is on {mount['type']}, which etcd must not live on; mount a local disk there")
+    if mount["type"] in NETWORK_FILE_SYSTEMS or mount["type"].startswith("fuse."):
+        raise Refused(f"{path} is on {mount['type']}, which etcd must not be on; mount a local disk there")
     if "ro" in mount["options"].split(","):
         raise Refused(f"{path} is mounted read-only; remount it, or choose another --path")
     running = running_datastore()
     if running and not plan.get("force"):
         raise Refused(
-            f"{running} runs here, and would suffer; see its own figures with `invoke etcd-latency`, or --force"
+            f"{running} runs here and would be slowed down; "
+            "see its own figures with `invoke etcd-latency`, or use --force"
         )
     need, free = needed_bytes(plan["phases"]), status.f_bavail * status.f_frsize
     size = status.f_blocks * status.f_frsize
-    wanted = max(2 << 30, 3 * need, size // 10)
-    if free < wanted:
+    required = max(2 << 30, 3 * need, size // 10)
+    if free < required:
         raise Refused(
-            f"{path} has {free / 2**30:.1f} GiB free of {size / 2**30:.1f}; the bench writes {need / 2**30:.1f} GiB "
-            f"and wants {wanted / 2**30:.1f} free (2 GiB, three times its need, a tenth of the disk); free some"
+            f"{path} has {free / 2**30:.1f} GiB free of {size / 2**30:.1f}, but the bench needs {required / 2**30:.1f} "
+            f"(2 GiB, a tenth of the disk, three times the {need / 2**30:.1f} GiB that it writes); free some"
         )
     if status.f_files and status.f_favail < 1000:
         raise Refused(f"{path} has {status.f_favail} inodes left; remove some files")
@@ -602,8 +631,8 @@ def check(plan: Dict[str, Any]) -> str:
 # --- the run --------------------------------------------------------------------------------------------------
 
 
-class Listener:
-    """Ends this process when whoever started it has gone: end of standard input, or silence on it."""
+class HeartbeatWatch:
+    """Ends this process when the controller has gone: its standard input ends, or is silent for too long."""
 
     def __init__(self, silence_seconds: float) -> None:
         self._silence = silence_seconds
@@ -620,39 +649,40 @@ class Listener:
             raise SystemExit(1)
 
 
-def say(event: str, **fields: Any) -> None:
+def emit(event: str, **fields: Any) -> None:
+    """Print an event as a JSON line."""
     sys.stdout.write(json.dumps({"event": event, **fields}) + "\n")
     sys.stdout.flush()
 
 
-class Run:
-    """All phases of a plan, one after the other."""
+class PlanRun:
+    """The phases of a plan, one after the other."""
 
     def __init__(self, plan: Dict[str, Any]) -> None:
         self._plan, self._path = plan, check(plan)
-        self._listener = Listener(plan.get("silence_seconds", 0))
+        self._heartbeat = HeartbeatWatch(plan.get("silence_seconds", 0))
         self._total = sum(phase.get("seconds", 0) for phase in plan["phases"])
-        self._before = 0.0  # seconds of the phases that are over
+        self._before = 0.0  # planned seconds of the phases that are over
 
     def result(self) -> Dict[str, Any]:
-        found = environment(self._path)
+        host = environment(self._path)
         begun, phases = time.time(), []
         for phase in self._plan["phases"]:
-            before = counters(found["disk"])
+            before = counters(host["disk"])
             measured = getattr(self, f"_{phase['kind']}")(phase)
-            phases.append({**phase, **measured, "counters": difference(before, counters(found["disk"]))})
+            phases.append({**phase, **measured, "counters": difference(before, counters(host["disk"]))})
             self._before += phase.get("seconds", 0)
         return {
             "schema": SCHEMA,
             "begun": begun,
             "limits_ms": LIMITS_MS,
-            "environment": found,
+            "environment": host,
             "phases": phases,
         }
 
     def _etcd(self, phase: Dict[str, Any]) -> Dict[str, Any]:
         seconds, pause = float(phase["seconds"]), phase.get("commit_pause_ms", 0)
-        board, fio = Board(), None
+        shared, fio = SharedCounters(), None
         if phase.get("neighbour") == "random":
             name, file = fio_path(self._path)
             fill(file)
@@ -660,7 +690,7 @@ class Run:
         begin = time.monotonic_ns() + SECOND // 5
         end = begin + int(seconds * SECOND)
         row_ns = max(-(-int(seconds) // ROWS), 1) * SECOND
-        etcd = Etcd(self._path, begin, end, row_ns, board)
+        etcd = Etcd(self._path, begin, end, row_ns, shared)
         work: Dict[str, Callable[[], Any]] = {}
         if phase.get("load", True):
             work = {name: getattr(etcd, name) for name in ("client", "propose", "log", "apply")}
@@ -668,68 +698,72 @@ class Run:
             work["backend"] = partial(etcd.backend, pause)
         if phase.get("neighbour") == "pull":
             work["pull"] = lambda: pull_images(self._path, begin, end)
-        children = {name: Child(each) for name, each in work.items()}
+        children = {name: Child(function) for name, function in work.items()}
         etcd.close()
-        self._watch(phase["name"], list(children.values()), board, begin, seconds + GRACE)
-        answers = {name: child.result() for name, child in children.items()}
+        self._watch(phase["name"], list(children.values()), shared, begin, seconds + GRACE)
+        results = {name: child.result() for name, child in children.items()}
         if fio:
-            answers["random"] = found = fio_result(fio)
+            results["random"] = output = fio_result(fio)
             os.close(file)
-            if "error" in found:
-                raise OSError(f"phase {phase['name']}: fio: {found['error']}")
+            if "error" in output:
+                raise OSError(f"phase {phase['name']}: fio: {output['error']}")
         result: Dict[str, Any] = {}
         for name in ("client", "propose", "log", "apply", "backend"):
-            result.update(answers.pop(name, None) or {})
-        return {**result, "beside": answers}
+            result.update(results.pop(name, None) or {})
+        return {**result, "beside": results}
 
-    def _watch(self, name: str, children: List[Child], board: Board, begin: int, limit: float) -> None:
-        """Until all children have ended. Progress goes out once a second: a reader that has gone ends us there."""
-        told = 0.0
+    def _watch(
+        self, name: str, children: List[Child], shared: SharedCounters, begin: int, limit: float
+    ) -> None:
+        """Wait until all children have ended.
+
+        Progress is printed once a second, and ends this process if the reader has gone. Raises OSError after `limit`
+        seconds.
+        """
+        reported = 0.0
         while not all(child.done for child in children):
             ready = select.select([child.pipe for child in children if not child.done], [], [], 0.25)[0]
             for child in children:
                 if child.pipe in ready and not child.done:
                     child.read()
-            self._listener.check()
-            if time.monotonic() - told >= 1:
-                told = time.monotonic()
+            self._heartbeat.check()
+            if time.monotonic() - reported >= 1:
+                reported = time.monotonic()
                 done = max((time.monotonic_ns() - begin) / SECOND, 0)
                 if done > limit:
-                    raise OSError(
-                        f"the disk did not answer for {GRACE} s and more after phase {name} was over"
-                    )
-                self._progress(name, done, board)
+                    raise OSError(f"the disk did not answer within {GRACE} s after the end of phase {name}")
+                self._progress(name, done, shared)
 
-    def _progress(self, name: str, done: float, board: Optional[Board] = None) -> None:
+    def _progress(self, name: str, done: float, shared: Optional[SharedCounters] = None) -> None:
         figures = {}
-        if board:
-            figures = {"syncs": board[Board.SYNCS], "slow_syncs": board[Board.SLOW_SYNCS],
-                       "commits": board[Board.COMMITS], "slow_commits": board[Board.SLOW_COMMITS]}  # fmt: skip
-        say("progress", phase=name, seconds=round(self._before + done, 1), of=self._total, **figures)
+        if shared:
+            names = ("syncs", "slow_syncs", "commits", "slow_commits")
+            figures = {name: shared[word] for word, name in enumerate(names)}
+        emit("progress", phase=name, seconds=round(self._before + done, 1), of=self._total, **figures)
 
     def _fio(self, phase: Dict[str, Any], fio: subprocess.Popen[bytes], limit: float) -> Dict[str, Any]:
-        begun = told = time.monotonic()
+        begun = reported = time.monotonic()
         while fio.poll() is None:
-            # Its output is small (KiB) until the end, and then is read below.
+            # fio prints only at its end; fio_result reads the rest.
             if fio.stdout and select.select([fio.stdout], [], [], 0.25)[0]:
                 break
-            self._listener.check()
+            self._heartbeat.check()
             if time.monotonic() - begun > limit:
                 fio.kill()
                 fio.wait()
                 return {"error": f"fio had not ended after {limit:.0f} s"}
-            if time.monotonic() - told >= 1:
-                told = time.monotonic()
-                self._progress(phase["name"], min(told - begun, phase["seconds"]))
+            if time.monotonic() - reported >= 1:
+                reported = time.monotonic()
+                self._progress(phase["name"], min(reported - begun, phase["seconds"]))
         return fio_result(fio)
 
     def _recipe(self, phase: Dict[str, Any]) -> Dict[str, Any]:
-        """The published fio job, unchanged but for its file."""
+        """Run the published fio job on an unnamed file."""
         name, file = fio_path(self._path)
-        os.posix_fallocate(file, 0, 22 << 20)  # as fio does by itself to a file it has made
+        # fio does this itself for a file that it creates.
+        os.posix_fallocate(file, 0, 22 << 20)
         try:
-            found = self._fio(phase, start_fio("mytest", name, *RECIPE), phase["limit_seconds"])
-            return {"fio": found}
+            return {"fio": self._fio(phase, start_fio("mytest", name, *RECIPE), phase["limit_seconds"])}
         finally:
             os.close(file)
 
@@ -745,42 +779,45 @@ class Run:
     def _random(self, phase: Dict[str, Any], name: str, mode: str, depth: int) -> Dict[str, Any]:
         options = [f"--rw={mode}", f"--iodepth={depth}", "--bs=4k", "--ioengine=libaio", "--direct=1",
                    f"--size={FIO_FILE}", "--time_based", f"--runtime={phase['seconds'] / 4}"]  # fmt: skip
-        found = self._fio(phase, start_fio("iops", name, *options), phase["seconds"] + 30)
-        if "error" in found:
-            return found
-        side = found["jobs"][0]["read" if mode == "randread" else "write"]
+        output = self._fio(phase, start_fio("iops", name, *options), phase["seconds"] + 30)
+        if "error" in output:
+            return output
+        side = output["jobs"][0]["read" if mode == "randread" else "write"]
         return {"iops": side["iops"], "p99_ns": side["clat_ns"].get("percentile", {}).get("99.000000", 0)}
 
 
 def fio_result(fio: subprocess.Popen[bytes]) -> Dict[str, Any]:
-    """fio's JSON, or {"error": why}."""
+    """fio's JSON, or {"error": message}."""
     out, error = fio.communicate()
     try:
-        found: Dict[str, Any] = json.loads(out[out.index(b"{") :])
+        output: Dict[str, Any] = json.loads(out[out.index(b"{") :])
     except ValueError:
-        found = {}
-    if fio.returncode == 0 and found.get("jobs"):
-        return found
+        output = {}
+    if fio.returncode == 0 and output.get("jobs"):
+        return output
     return {
         "error": (error.decode(errors="replace").strip() or f"exit code {fio.returncode}").splitlines()[-1]
     }
 
 
 def main(plan: Dict[str, Any]) -> int:
+    """Run a plan. Returns the exit code."""
+
     def leave(*_: Any) -> None:
         raise SystemExit(1)
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, leave)
     try:
-        say("result", result=Run(plan).result())
+        emit("result", result=PlanRun(plan).result())
     except Refused as error:
-        say("refused", reason=str(error))
+        emit("refused", reason=str(error))
         return 2
     except BrokenPipeError:
-        os._exit(1)  # nobody reads; children die with us
+        # The reader has gone; the children end with this process.
+        os._exit(1)
     except OSError as error:
-        say("failed", reason=str(error))
+        emit("failed", reason=str(error))
         return 1
     return 0
 

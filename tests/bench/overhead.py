@@ -17,7 +17,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from skerry.bench.remote_engine import fio_path, fio_result, start_fio, unnamed
+from skerry.bench.remote_engine import fio_path, fio_result, start_fio, unnamed_file
 
 COUNT, BYTES = 2000, 2300
 SOURCE = Path(__file__).with_name("append.c")
@@ -31,7 +31,7 @@ def in_c(binary: Path, folder: Path) -> list[int]:
 
 def in_python(folder: Path) -> list[int]:
     """With the calls and the clock that skerry/bench/remote_engine.py uses."""
-    file, record, taken = unnamed(str(folder)), os.urandom(BYTES), []
+    file, record, taken = unnamed_file(str(folder)), os.urandom(BYTES), []
     os.posix_fallocate(file, 0, COUNT * BYTES)
     gc.disable()
     for number in range(COUNT):

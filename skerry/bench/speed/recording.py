@@ -17,15 +17,23 @@ STAGE = "/root/stage"
 PATCH = """
 import json
 from pathlib import Path
-from pyinfra.api.command import FunctionCommand, StringCommand
-import skerry.operations.files as files
-from skerry.model.host_paths import GUARD
-from skerry.operations.guard import confirm
-from skerry.operations.upload import Upload
+import skerry.model.files as files
 
 def note(**fields):
     with Path({record!r}).open("a") as file:
         file.write(json.dumps(fields) + "\\n")
+
+def write_script(file, compose=files.write_script):
+    note(file=[file.path, file.content, file.mode, file.owner])
+    return compose(file)
+
+# Before the operations are imported, because they import the function by name.
+files.write_script = write_script
+
+from pyinfra.api.command import FunctionCommand, StringCommand
+from skerry.model.host_paths import GUARD
+from skerry.operations.guard import confirm
+from skerry.operations.upload import Upload
 
 def run(self, state, host, arguments, execute=StringCommand.execute):
     note(run=self.get_raw_value(), stdin=str(self.connector_arguments.get("_stdin") or ""))
@@ -41,12 +49,7 @@ def call(self, state, host, arguments, execute=FunctionCommand.execute):
         note(run=f"{{GUARD}} disarm", stdin="")
     return execute(self, state, host, arguments)
 
-def write_script(file, compose=files.write_script):
-    note(file=[file.path, file.content, file.mode, file.owner])
-    return compose(file)
-
 StringCommand.execute, Upload.execute, FunctionCommand.execute = run, upload, call
-files.write_script = write_script
 """
 
 
