@@ -21,9 +21,9 @@ import pytest
 from skerry.commands.inventory import load
 from skerry.fleet import keys, scaffold, secrets
 from skerry.local import cluster_lock, journal, tools
+from skerry.local.paths import PROJECT
 from skerry.remote.inventory import Inventory
 
-PROJECT = Path(__file__).parents[2]
 DOUBLES = PROJECT / "tests" / "doubles"
 PLAINTEXT = "hunter2-plain"
 SECRET = (
@@ -64,32 +64,32 @@ def push(root: Path, message: str = "A change") -> None:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A scaffold with one encrypted Secret in production, and its keys beside it. Tests work on copies."""
-    place = tmp_path_factory.mktemp("made")
+    folder = tmp_path_factory.mktemp("template")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SKERRY_KEYS", str(place / "keys"))
+        patch.setenv("SKERRY_KEYS", str(folder / "keys"))
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-        scaffold.init(place / "fleet", "1.36", "2.9.4", "https://git.example.org/skerry.git")
-        keys.init(place / "fleet")
-        (place / "keys" / "fleet" / "recovery.agekey").unlink()  # as if taken offline
-        secrets.encrypt(place / "fleet" / "apps" / "production" / "nginx" / "password.sops.yaml", SECRET)
-    kustomization = place / "fleet" / "apps" / "production" / "nginx" / "kustomization.yaml"
+        scaffold.init(folder / "fleet", "1.36", "2.9.4", "https://git.example.org/skerry.git")
+        keys.init(folder / "fleet")
+        (folder / "keys" / "fleet" / "recovery.agekey").unlink()  # as if taken offline
+        secrets.encrypt(folder / "fleet" / "apps" / "production" / "nginx" / "password.sops.yaml", SECRET)
+    kustomization = folder / "fleet" / "apps" / "production" / "nginx" / "kustomization.yaml"
     text = kustomization.read_text().replace(
         "  - disruption.yaml", "  - disruption.yaml\n  - password.sops.yaml"
     )
     kustomization.write_text(text)
-    git(place / "fleet", "add", "--all")
-    git(place / "fleet", "commit", "--quiet", "--no-verify", "--message", "The fleet")
-    return place
+    git(folder / "fleet", "add", "--all")
+    git(folder / "fleet", "commit", "--quiet", "--no-verify", "--message", "The fleet")
+    return folder
 
 
 @pytest.fixture
-def fleet(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def fleet(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of that repository, its keys in SKERRY_KEYS."""
     monkeypatch.setenv("SKERRY_KEYS", str(tmp_path / "keys"))
-    shutil.copytree(made / "keys", tmp_path / "keys")
-    shutil.copytree(made / "fleet", tmp_path / "fleet")
+    shutil.copytree(template / "keys", tmp_path / "keys")
+    shutil.copytree(template / "fleet", tmp_path / "fleet")
     return tmp_path / "fleet"
 
 
@@ -119,8 +119,8 @@ class Server:
     @property
     def state(self) -> dict[str, Any]:
         """The objects in the stand-in cluster, by "kind/namespace/name"."""
-        found: dict[str, Any] = json.loads((self.folder / "state.json").read_text())
-        return found
+        state: dict[str, Any] = json.loads((self.folder / "state.json").read_text())
+        return state
 
     def set_state(self, state: dict[str, Any]) -> None:
         (self.folder / "state.json").write_text(json.dumps(state))
@@ -151,7 +151,7 @@ def free_port() -> int:
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server's sshd, with keys of its own. It reads nothing in the user's home and ends with the tests."""
     folder = tmp_path_factory.mktemp("server")
-    found = Server(free_port(), folder)
+    server = Server(free_port(), folder)
     for name, kind in (("key", "ed25519"), ("host", "ed25519"), ("other_host", "ecdsa")):
         subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(folder / name)], check=True)
     programs = folder / "bin"
@@ -160,11 +160,11 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} -IS {DOUBLES / double}.py "$@"\n')
         (programs / name).chmod(0o755)
     host_key = (folder / "host.pub").read_text().split()[:2]
-    found.known_hosts.write_text(f"[127.0.0.1]:{found.port} {' '.join(host_key)}\n")
+    server.known_hosts.write_text(f"[127.0.0.1]:{server.port} {' '.join(host_key)}\n")
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
     options = [
-        ("ListenAddress", f"127.0.0.1:{found.port}"),
+        ("ListenAddress", f"127.0.0.1:{server.port}"),
         ("HostKey", folder / "host"),
         # Not in known_hosts: a server usually has keys of several types, of which one is known.
         ("HostKey", folder / "other_host"),
@@ -181,9 +181,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         command = [tools.find("sshd"), "-D", "-e", "-f", os.devnull, *words]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log)
     try:
-        _until_listening(found.port)
+        _until_listening(server.port)
         with ApiServer(folder):
-            yield found
+            yield server
     finally:
         process.terminate()
         process.wait(10)
@@ -286,8 +286,8 @@ def inventory(harbour: Inventory, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return harbour
 
 
-def altered(inventory: Inventory, **settings: object) -> Inventory:
+def with_settings(inventory: Inventory, **settings: object) -> Inventory:
     """The same cluster with other settings, which are not validated."""
     first = inventory.first_server
-    changed = replace(first, settings=first.settings.model_copy(update=settings))
-    return replace(inventory, hosts=(changed, *inventory.hosts[1:]))
+    server = replace(first, settings=first.settings.model_copy(update=settings))
+    return replace(inventory, hosts=(server, *inventory.hosts[1:]))

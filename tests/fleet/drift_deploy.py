@@ -20,5 +20,5 @@ def present(path: str) -> Commands:
         yield StringCommand(f"touch {shlex.quote(path)}")
 
 
-present(name="Drift | Keep the wanted file", path=os.environ["SKERRY_TEST_WANTED"])
-present(name="Drift | Keep the root folder's own", path="/etc/passwd")
+present(name="Drift | Create the file", path=os.environ["SKERRY_TEST_FILE"])
+present(name="Drift | Keep /etc/passwd", path="/etc/passwd")

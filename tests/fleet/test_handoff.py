@@ -16,9 +16,10 @@ from skerry.commands.hosts import up
 from skerry.commands.stages import Stage
 from skerry.fleet import forges, secrets
 from skerry.fleet.lint.run import LintReport, lint
+from skerry.local.paths import PROJECT
 from skerry.model.errors import InputError
 from skerry.remote.inventory import Inventory
-from tests.fleet.conftest import PLAINTEXT, PROJECT, SECRET, Server, altered, git, push
+from tests.fleet.conftest import PLAINTEXT, SECRET, Server, git, push, with_settings
 
 LINTED: dict[str, LintReport] = {}
 
@@ -27,14 +28,14 @@ LINTED: dict[str, LintReport] = {}
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lint a tree only once, by its Git hash, and poll often."""
 
-    def once(copy: Path) -> LintReport:
+    def lint_once(copy: Path) -> LintReport:
         tree = git(copy, "rev-parse", "HEAD^{tree}")
         if tree not in LINTED:
             LINTED[tree] = lint(copy)
         return LINTED[tree]
 
     monkeypatch.setattr(flux_wait, "POLL_SECONDS", 0.1)
-    monkeypatch.setattr(fleet_remote, "lint", once)
+    monkeypatch.setattr(fleet_remote, "lint", lint_once)
 
 
 def hand_over(inventory: Inventory, adopt: bool = False) -> handoff.Handoff:
@@ -51,7 +52,7 @@ def test_a_cluster_follows_its_repository_and_a_second_run_changes_nothing(
     first = hand_over(inventory)
     assert first.changed
     assert first.commit == git(server.repository, "rev-parse", "main")
-    assert {each.name for each in first.states} == {
+    assert {state.name for state in first.states} == {
         "flux-system",
         "infra-controllers",
         "infra-configs",
@@ -80,15 +81,15 @@ def test_a_deploy_hands_over_and_changes_nothing_the_second_time(
         assert end["operation"] == "Flux | Hand the cluster over"
         return done.returncode, f"{end['result']}\n{done.stdout}{done.stderr}"
 
-    code, said = run(SKERRY_FLUX_FAIL="✗ remote: error: GH006: Protected branch update failed")
-    assert (code, said.splitlines()[0]) == (1, "failed")
-    assert "let its owner push to that branch" in said
-    assert "Traceback" not in said
-    code, said = run()
-    assert (code, said.splitlines()[0]) == (0, "changed"), said
+    code, output = run(SKERRY_FLUX_FAIL="✗ remote: error: GH006: Protected branch update failed")
+    assert (code, output.splitlines()[0]) == (1, "failed")
+    assert "let its owner push to that branch" in output
+    assert "Traceback" not in output
+    code, output = run()
+    assert (code, output.splitlines()[0]) == (0, "changed"), output
     state = server.state
-    code, said = run()
-    assert (code, said.splitlines()[0]) == (0, "unchanged"), said
+    code, output = run()
+    assert (code, output.splitlines()[0]) == (0, "unchanged"), output
     assert server.state == state
 
 
@@ -135,8 +136,10 @@ def test_a_bootstrap_that_was_interrupted_after_its_push_continues(
     pushed: Path, inventory: Inventory, server: Server
 ) -> None:
     hand_over(inventory)
-    kept = {name: each for name, each in server.state.items() if name.endswith(("//flux-system", "sops-age"))}
-    server.set_state(kept)
+    remaining = {
+        name: item for name, item in server.state.items() if name.endswith(("//flux-system", "sops-age"))
+    }
+    server.set_state(remaining)
     assert hand_over(inventory).changed
 
 
@@ -165,10 +168,10 @@ def test_no_token_in_argv_output_or_files(
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
     monkeypatch.setenv("SKERRY_FLUX_REMOTE", f"file://{server.repository}")
     monkeypatch.setenv("GITHUB_TOKEN", token)
-    asked: list[str] = []
+    requests: list[str] = []
 
     def answer(path: str) -> tuple[int, object]:
-        asked.append(path)
+        requests.append(path)
         return 200, {"permissions": {"admin": True}}
 
     def client(target: object, given: str) -> forges.Get:
@@ -176,12 +179,14 @@ def test_no_token_in_argv_output_or_files(
         return answer
 
     monkeypatch.setattr(forges, "client", client)
-    inventory = altered(inventory, flux_forge="github", flux_repository="org/fleet", flux_private_key="")
+    inventory = with_settings(
+        inventory, flux_forge="github", flux_repository="org/fleet", flux_private_key=""
+    )
     handoff.hand_over(inventory)
     [call] = server.bootstraps()
     assert call["environment"]["GITHUB_TOKEN"] == token
     assert token not in json.dumps([call["argv"], call["stdin"]])
-    assert asked == ["repos/org/fleet", "repos/org/fleet/branches/main"]
+    assert requests == ["repos/org/fleet", "repos/org/fleet/branches/main"]
     out = capsys.readouterr()
     assert token not in out.out + out.err
     written = [file for file in tmp_path.rglob("*") if file.is_file() and file.name != "calls.jsonl"]
@@ -191,7 +196,9 @@ def test_no_token_in_argv_output_or_files(
 def test_an_unset_token_is_one_line_and_nothing_happens(
     pushed: Path, inventory: Inventory, server: Server
 ) -> None:
-    inventory = altered(inventory, flux_forge="gitlab", flux_repository="org/fleet", flux_private_key="")
+    inventory = with_settings(
+        inventory, flux_forge="gitlab", flux_repository="org/fleet", flux_private_key=""
+    )
     with pytest.raises(InputError, match="GITLAB_TOKEN is not set"):
         hand_over(inventory)
     assert nothing_happened(server)
@@ -207,12 +214,12 @@ def refuse(inventory: Inventory, server: Server, why: str) -> None:
 
 
 def test_an_unreachable_remote(pushed: Path, inventory: Inventory, server: Server) -> None:
-    gone = altered(inventory, flux_repository=f"{server.url}-gone")
+    gone = with_settings(inventory, flux_repository=f"{server.url}-gone")
     refuse(gone, server, "the Git remote: .*; see flux_repository")
 
 
 def test_a_branch_that_does_not_exist(pushed: Path, inventory: Inventory, server: Server) -> None:
-    refuse(altered(inventory, flux_branch="other"), server, "there is no branch other")
+    refuse(with_settings(inventory, flux_branch="other"), server, "there is no branch other")
 
 
 def test_a_key_that_may_not_push(pushed: Path, inventory: Inventory, server: Server) -> None:
@@ -226,7 +233,7 @@ def test_a_key_that_may_not_push(pushed: Path, inventory: Inventory, server: Ser
 
 def test_a_missing_folder(pushed: Path, inventory: Inventory, server: Server) -> None:
     refuse(
-        altered(inventory, flux_path="clusters/bergen"),
+        with_settings(inventory, flux_path="clusters/bergen"),
         server,
         "clusters/bergen is not on branch main",
     )
@@ -242,7 +249,7 @@ def test_a_folder_that_another_cluster_follows(pushed: Path, inventory: Inventor
 
 def test_a_cluster_that_follows_another_folder(pushed: Path, inventory: Inventory, server: Server) -> None:
     hand_over(inventory)
-    other = altered(inventory, flux_path="clusters/staging")
+    other = with_settings(inventory, flux_path="clusters/staging")
     with pytest.raises(InputError, match="the cluster follows clusters/production on main"):
         hand_over(other)
     assert len(server.bootstraps()) == 1
@@ -252,7 +259,7 @@ def test_a_cluster_whose_version_differs_from_the_inventory(
     pushed: Path, inventory: Inventory, server: Server
 ) -> None:
     refuse(
-        altered(inventory, k3s_version="v1.35.1+k3s1"),
+        with_settings(inventory, k3s_version="v1.35.1+k3s1"),
         server,
         "runs v1.36.3.k3s1, the inventory says",
     )
@@ -301,7 +308,7 @@ def test_an_object_that_does_not_become_ready_is_reported_with_a_remedy(
     with pytest.raises(
         RuntimeError, match=r"Kustomization flux-system/apps: .*not found; run `invoke flux-bootstrap` again"
     ):
-        hand_over(altered(inventory, flux_timeout_seconds=1))
+        hand_over(with_settings(inventory, flux_timeout_seconds=1))
     assert flux.status(inventory, as_json=True) == 3
 
 
@@ -311,7 +318,7 @@ def test_controllers_that_do_not_run_are_reported_as_the_cause(
     """flux_timeout_seconds limits the wait of flux and ours together."""
     monkeypatch.setenv("SKERRY_FLUX_UNHEALTHY", "yes")
     with pytest.raises(RuntimeError) as failure:
-        hand_over(altered(inventory, flux_timeout_seconds=1))
+        hand_over(with_settings(inventory, flux_timeout_seconds=1))
     first, *others = str(failure.value).splitlines()
     assert first == "Deployment flux-system/source-controller: is not available; see its pods"
     assert "GitRepository flux-system/flux-system: has not reported yet; see `flux logs`" in others
@@ -324,7 +331,7 @@ def test_a_suspended_object_ends_the_wait(pushed: Path, inventory: Inventory, se
     with pytest.raises(
         RuntimeError, match="Kustomization flux-system/apps: is suspended; run `invoke flux-resume`"
     ):
-        hand_over(altered(inventory, flux_timeout_seconds=600))
+        hand_over(with_settings(inventory, flux_timeout_seconds=600))
 
 
 def test_only_objects_that_lag_are_asked_to_reconcile(
@@ -339,13 +346,13 @@ def test_only_objects_that_lag_are_asked_to_reconcile(
     with pytest.raises(
         RuntimeError, match=r"apps: cannot get sops data key: Failed to get it\.; .*flux-bootstrap"
     ):
-        hand_over(altered(inventory, flux_timeout_seconds=1))
-    asked = {
+        hand_over(with_settings(inventory, flux_timeout_seconds=1))
+    requested = {
         name
-        for name, each in server.state.items()
-        if "reconcile.fluxcd.io/requestedAt" in each["metadata"].get("annotations", {})
+        for name, item in server.state.items()
+        if "reconcile.fluxcd.io/requestedAt" in item["metadata"].get("annotations", {})
     }
-    assert asked == {"kustomization/flux-system/apps"}
+    assert requested == {"kustomization/flux-system/apps"}
 
 
 def test_brackets_in_messages_of_flux_are_not_markup(
@@ -360,9 +367,9 @@ def test_brackets_in_messages_of_flux_are_not_markup(
     ]
     server.set_state(state)
     assert flux.status(inventory, as_json=False) == 3
-    said = capsys.readouterr().out
-    assert "[noGrp]" in said
-    assert "[/x]" in said
+    output = capsys.readouterr().out
+    assert "[noGrp]" in output
+    assert "[/x]" in output
 
 
 def test_suspend_resume_and_uninstall(
@@ -372,7 +379,7 @@ def test_suspend_resume_and_uninstall(
     assert flux.status(inventory, as_json=False) == 0
     flux.switch(inventory, suspended=True)
     assert {
-        each["spec"].get("suspend") for name, each in server.state.items() if name.startswith("kustomization")
+        item["spec"].get("suspend") for name, item in server.state.items() if name.startswith("kustomization")
     } == {True}
     assert flux.status(inventory, as_json=False) == 3
     flux.switch(inventory, suspended=False)
@@ -381,8 +388,8 @@ def test_suspend_resume_and_uninstall(
         flux.uninstall(inventory, yes=False)
     flux.uninstall(inventory, yes=True)
     assert server.state == {}
-    assert "flux-bootstrap" in (said := capsys.readouterr().out)
-    assert said.endswith("--adopt, or nothing\n")
+    assert "flux-bootstrap" in (output := capsys.readouterr().out)
+    assert output.endswith("--adopt, or nothing\n")
     assert hand_over(inventory, adopt=True).changed
 
 
@@ -413,7 +420,7 @@ def test_another_key_in_the_settings_reaches_the_cluster(
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     with (server.folder / "authorized_keys").open("a") as file:
         file.write(key.with_suffix(".pub").read_text())
-    renewed = altered(inventory, flux_private_key=str(key))
+    renewed = with_settings(inventory, flux_private_key=str(key))
     assert hand_over(renewed).changed
     identity = server.state["secret/flux-system/flux-system"]["data"]["identity"]
     assert base64.b64decode(identity) == key.read_bytes()
@@ -423,38 +430,38 @@ def test_another_key_in_the_settings_reaches_the_cluster(
 def test_the_preflights_clone_leaves_no_plaintext(pushed: Path, inventory: Inventory, tmp_path: Path) -> None:
     hand_over(inventory)
     secrets.check(pushed)
-    found = [
+    files = [
         file for file in tmp_path.rglob("*") if file.is_file() and PLAINTEXT.encode() in file.read_bytes()
     ]
-    assert found == []
+    assert files == []
 
 
 def test_invoke_up_checks_the_hand_offs_prerequisites_before_it_touches_a_host(
     inventory: Inventory, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The runner's process gets the token in its environment."""
-    given: list[dict[str, str]] = []
+    passed: list[dict[str, str]] = []
 
     def deploy(
         path: str, script: str, data: object, secrets: dict[str, str], then: None
     ) -> tuple[int, list[Stage]]:
-        given.append(secrets)
+        passed.append(secrets)
         return 0, []
 
-    def walk(of: Inventory, script: str = "deploy/k3s.py") -> dict[str, str]:
-        monkeypatch.setattr(up, "load", lambda path: of)
+    def run_up(loaded: Inventory, script: str = "deploy/k3s.py") -> dict[str, str]:
+        monkeypatch.setattr(up, "load", lambda path: loaded)
         assert up.up("harbour.py", script, check=False) == (0, [])
-        return given.pop()
+        return passed.pop()
 
     monkeypatch.setattr(up, "deploy", deploy)
-    keyless = altered(inventory, flux_private_key="/nowhere")
-    forge = altered(inventory, flux_forge="github", flux_repository="skerry/fleet")
-    assert (
-        walk(inventory) == walk(altered(forge, flux_forge="none")) == walk(keyless, "deploy/prepare.py") == {}
-    )
+    keyless = with_settings(inventory, flux_private_key="/nowhere")
+    forge = with_settings(inventory, flux_forge="github", flux_repository="skerry/fleet")
+    assert run_up(inventory) == {}
+    assert run_up(with_settings(forge, flux_forge="none")) == {}
+    assert run_up(keyless, "deploy/prepare.py") == {}
     for refused, why in ((keyless, "there is no file /nowhere"), (forge, "GITHUB_TOKEN is not set")):
         with pytest.raises(InputError, match=why):
-            walk(refused)
-    assert given == []
+            run_up(refused)
+    assert passed == []
     monkeypatch.setenv("GITHUB_TOKEN", "s3cret")
-    assert walk(forge) == {"GITHUB_TOKEN": "s3cret"}
+    assert run_up(forge) == {"GITHUB_TOKEN": "s3cret"}

@@ -14,8 +14,9 @@ import pytest
 from skerry.fleet import scaffold
 from skerry.fleet.lint.__main__ import show
 from skerry.fleet.lint.run import lint
+from skerry.local.paths import PROJECT
 from skerry.model.errors import InputError
-from tests.fleet.conftest import IDENTITY, PLAINTEXT, PROJECT, SECRET
+from tests.fleet.conftest import IDENTITY, PLAINTEXT, SECRET
 
 # Each is copied over the one named clean.
 REPOSITORIES = Path(__file__).parent / "repositories"
@@ -66,10 +67,10 @@ LEAKS = {
 }
 
 
-def repository(name: str, place: Path) -> Path:
-    shutil.copytree(REPOSITORIES / "clean", place, dirs_exist_ok=True)
-    shutil.copytree(REPOSITORIES / name, place, dirs_exist_ok=True)
-    return place
+def repository(name: str, root: Path) -> Path:
+    shutil.copytree(REPOSITORIES / "clean", root, dirs_exist_ok=True)
+    shutil.copytree(REPOSITORIES / name, root, dirs_exist_ok=True)
+    return root
 
 
 def test_every_trap_and_leak_has_a_fixture() -> None:
@@ -92,9 +93,10 @@ def test_the_scaffold_is_clean_and_kinds_without_schema_are_named(fleet: Path) -
 @pytest.mark.parametrize("name", TRAPS)
 def test_each_trap_gives_exactly_its_findings(name: str, tmp_path: Path) -> None:
     report = lint(repository(f"trap-{name}", tmp_path))
-    found = [(finding.rule, str(finding)) for finding in report.findings]
+    findings = [(finding.rule, str(finding)) for finding in report.findings]
     assert [
-        (rule, text[: len(wanted)]) for (rule, text), (_, wanted) in zip(found, TRAPS[name], strict=True)
+        (rule, text[: len(expected)])
+        for (rule, text), (_, expected) in zip(findings, TRAPS[name], strict=True)
     ] == TRAPS[name]
 
 
@@ -109,16 +111,18 @@ def test_overlays_differ_where_they_should(fleet: Path) -> None:
     from skerry.fleet.lint.render import render
 
     production, staging = (
-        {each.kind: each for each in one.documents}
-        for one in render(fleet, ["apps/production", "apps/staging"])
+        {document.kind: document for document in overlay.documents}
+        for overlay in render(fleet, ["apps/production", "apps/staging"])
     )
     assert production["Deployment"].spec["replicas"] == 3
     assert staging["Deployment"].spec["replicas"] == 1
     assert "PodDisruptionBudget" in production
     assert "PodDisruptionBudget" not in staging
-    hosts = [each["Ingress"].spec["rules"][0]["host"] for each in (production, staging)]
+    hosts = [overlay["Ingress"].spec["rules"][0]["host"] for overlay in (production, staging)]
     assert hosts == ["nginx.example.org", "nginx.staging.example.org"]
-    assert {each.namespace for each in production.values() if each.kind != "Namespace"} == {"nginx"}
+    assert {document.namespace for document in production.values() if document.kind != "Namespace"} == {
+        "nginx"
+    }
 
 
 def test_a_plaintext_file_behind_a_generator_is_found_and_an_encrypted_one_is_not(tmp_path: Path) -> None:
@@ -171,7 +175,7 @@ def test_a_crd_in_the_repository_is_its_schema(tmp_path: Path) -> None:
     )
     file = root / "infrastructure" / "kustomization.yaml"
     file.write_text(f"{file.read_text()}  - boat.yaml\n")
-    assert [str(each).partition(" (")[0] for each in lint(root).findings] == [
+    assert [str(finding).partition(" (")[0] for finding in lint(root).findings] == [
         'infrastructure/boat.yaml:6: Boat skiff: spec.size: "small" is not of type "integer"'
     ]
 
@@ -215,9 +219,9 @@ def test_a_thousand_manifests_take_seconds(tmp_path: Path) -> None:
     for number in range(10):
         folder = root / "apps" / f"part-{number}"
         folder.mkdir()
-        names = [f"{each}.yaml" for each in range(100)]
-        for each, name in enumerate(names):
-            (folder / name).write_text(deployment.replace("name: shop\nspec", f"name: shop-{each}\nspec"))
+        names = [f"{index}.yaml" for index in range(100)]
+        for index, name in enumerate(names):
+            (folder / name).write_text(deployment.replace("name: shop\nspec", f"name: shop-{index}\nspec"))
         (folder / "kustomization.yaml").write_text(
             f"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: {json.dumps(names)}\n"
         )

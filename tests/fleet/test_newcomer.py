@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from skerry.fleet.lint.run import lint
+from skerry.local.paths import PROJECT
 from tests.documents import Command, commands
-from tests.fleet.conftest import PLAINTEXT, PROJECT, SECRET, Server, git
+from tests.fleet.conftest import PLAINTEXT, SECRET, Server, git
 
 SHOWN = "ssh://git@git.example.org/you/fleet.git"
 NEEDS_A_CLUSTER = ("invoke flux-",)

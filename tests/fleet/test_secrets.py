@@ -15,8 +15,9 @@ import yaml
 
 from skerry.fleet import keys, metadata, scaffold, secrets, sops, sops_config
 from skerry.fleet.lint import leaks
+from skerry.local.paths import PROJECT
 from skerry.model.errors import InputError
-from tests.fleet.conftest import PLAINTEXT, PROJECT, SECRET
+from tests.fleet.conftest import PLAINTEXT, SECRET
 
 FILE = "apps/production/nginx/password.sops.yaml"
 
@@ -33,22 +34,22 @@ def plaintext(fleet: Path, cluster: str) -> str:
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[set[str]]:
     """The command lines of all processes during the test, and the files that held plaintext."""
-    seen: set[str] = set()
+    lines: set[str] = set()
     done = threading.Event()
 
     def watch() -> None:
         while not done.is_set():
             for entry in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
-                    seen.add(entry.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                    lines.add(entry.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
                 except OSError:
                     continue
-            seen.update(str(file) for file in leaked(tmp_path))
+            lines.update(str(file) for file in leaked(tmp_path))
             time.sleep(0.01)
 
     thread = threading.Thread(target=watch)
     thread.start()
-    yield seen
+    yield lines
     done.set()
     thread.join()
 
@@ -61,8 +62,9 @@ def test_keys_are_private_outside_the_repository_and_made_once(fleet: Path, tmp_
         "staging.agekey": 0o600,
     }
     before = {file: file.read_text() for file in folder.iterdir()}
-    made = keys.init(fleet)
-    assert (made.created, made.changed) == ([], False)
+    # The recovery key is offline; its public part is in .sops.yaml.
+    outcome = keys.init(fleet)
+    assert (outcome.created, outcome.changed) == ([], False)
     assert {file: file.read_text() for file in folder.iterdir()} == before
 
 
@@ -89,7 +91,9 @@ def test_only_the_cluster_itself_and_recovery_can_read(fleet: Path) -> None:
         plaintext(fleet, "staging")
     shared = fleet / "infrastructure" / "configs" / "token.sops.yaml"
     secrets.encrypt(shared, SECRET)
-    [source] = [each for each in secrets.encrypted_files(fleet) if each.path.startswith("infrastructure")]
+    [source] = [
+        source for source in secrets.encrypted_files(fleet) if source.path.startswith("infrastructure")
+    ]
     assert len(leaks.recipients(source)) == 3
 
 
@@ -154,20 +158,20 @@ def test_editing_happens_in_memory_and_replaces_the_file_at_once(
 
 def test_rotation_changes_recipients_and_data_key_of_the_whole_tree(fleet: Path) -> None:
     secrets.encrypt(fleet / "infrastructure" / "configs" / "token.sops.yaml", SECRET)
-    newcomer = sops.new_key()
+    new_key = sops.new_key()
     config = sops_config.load(fleet)
     for rule in config["creation_rules"]:
-        rule["age"] = [*rule["age"], *sops.public_keys(newcomer)]
+        rule["age"] = [*rule["age"], *sops.public_keys(new_key)]
     sops_config.save(fleet, config)
     assert [line.partition("; ")[0] for line in secrets.check(fleet)] == [
         f"{name}: is encrypted for other keys than .sops.yaml says"
         for name in (FILE, "infrastructure/configs/token.sops.yaml")
     ]
     with pytest.raises(InputError):
-        sops.decrypt(fleet, fleet / FILE, newcomer)
+        sops.decrypt(fleet, fleet / FILE, new_key)
     before = yaml.safe_load((fleet / FILE).read_text())["stringData"]["password"]
     assert secrets.rotate(fleet) == [FILE, "infrastructure/configs/token.sops.yaml"]
-    assert PLAINTEXT in sops.decrypt(fleet, fleet / FILE, newcomer)
+    assert PLAINTEXT in sops.decrypt(fleet, fleet / FILE, new_key)
     assert yaml.safe_load((fleet / FILE).read_text())["stringData"]["password"] != before
     assert secrets.check(fleet) == []
 
