@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from skerry.local.console import report
 from skerry.local.exit_codes import FAILED
 from skerry.local.paths import LOCKS
 
@@ -23,6 +24,6 @@ def cluster_lock(inventory: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"another run is changing {inventory.stem}; wait for it to end", file=sys.stderr)
+            report(f"another run is changing {inventory.stem}; wait for it to end")
             sys.exit(FAILED)
         yield

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 from pyinfra import inventory
 from pyinfra.api import Host, State
 
+from skerry.local.console import report
 from skerry.model.k3s.drain import CLEAR_MARKER, READ_MARKER, drain_command, set_marker, uncordon_command
 from skerry.model.k3s.paths import KUBECTL
 from skerry.operations import run_as_root
@@ -24,10 +23,9 @@ def drain(state: State, host: Host, node: str, seconds: int, cordoned: bool) -> 
     if succeeded:
         return True
     uncordon(state, host)
-    print(
+    report(
         f"{host.name}: was not drained in {seconds} s ({answer}); K3s here was left as it was; mend that, "
         "then run it again",
-        file=sys.stderr,
     )
     return False
 
@@ -40,7 +38,7 @@ def uncordon(state: State, host: Host) -> bool:
     succeeded, answer = _run_on_ready_server(host, uncordon_command(node))
     if succeeded:
         return _run(host, CLEAR_MARKER)[0]
-    print(f"{host.name}: is still cordoned ({answer}); run it again", file=sys.stderr)
+    report(f"{host.name}: is still cordoned ({answer}); run it again")
     return False
 
 

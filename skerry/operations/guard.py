@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from pyinfra.api import Host, State, StringCommand
 from pyinfra.api.command import FunctionCommand
 from pyinfra.api.exceptions import ConnectError
 
+from skerry.local.console import report
 from skerry.local.waiting import remaining_problem
 from skerry.model.files import File
 from skerry.model.host_paths import GUARD
@@ -47,9 +47,8 @@ def confirm(state: State, host: Host, seconds: int, remedy: str) -> bool:
     """Disarm the guard over a new connection. If none can be made in half of `seconds`, roll back over the old one."""
     problem = remaining_problem(lambda: _login_problem(state, host, f"{GUARD} disarm"), seconds / 2)
     if problem:
-        print(
+        report(
             f"{host.name}: nobody could log in any more after this change ({problem}); {remedy}",
-            file=sys.stderr,
         )
         _roll_back(host, seconds)
     return not problem
@@ -78,4 +77,4 @@ def _roll_back(host: Host, seconds: int) -> None:
         # The old connection is lost, too, for whatever reason. The host rolls back by itself.
         rolled_back = False
     outcome = "it was taken back" if rolled_back else f"the host takes it back by itself within {seconds} s"
-    print(f"{host.name}: {outcome}", file=sys.stderr)
+    report(f"{host.name}: {outcome}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +11,7 @@ from pyinfra.context import ctx_host
 
 from skerry.facts.etcd import Etcd
 from skerry.facts.script import COMMON
+from skerry.local.console import report
 from skerry.local.waiting import remaining_problem
 from skerry.model.files import File, write_script
 from skerry.model.k3s.etcd import EtcdReport, EtcdReports, member_problem, quorum_blocker
@@ -115,5 +115,5 @@ def _report(name: str) -> EtcdReport | Exception | None:
 
 
 def _fail(host: Host, problem: str) -> bool:
-    print(f"{host.name}: {problem}", file=sys.stderr)
+    report(f"{host.name}: {problem}")
     return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -14,6 +13,7 @@ from pyinfra.api import Host, State
 from pyinfra.api.arguments import ConnectorArguments
 from pyinfra.api.command import PyinfraCommand
 
+from skerry.local.console import report
 from skerry.local.files import BLOCK
 from skerry.model.root_shell import root_shell
 
@@ -54,7 +54,7 @@ class Upload(PyinfraCommand):
             raise OSError("the connection was lost during the upload; run it again to go on")
         if code:
             stderr = str(channel.makefile_stderr("rb").read(), "utf-8").strip()
-            print(f"{host.name}: {stderr}", file=sys.stderr)
+            report(f"{host.name}: {stderr}")
         return bool(code == 0)
 
     def _send(self, channel: Any, report: Callable[[float], object]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import invoke
 from invoke.parser import parser
 
+from skerry.local.console import report
 from skerry.local.exit_codes import BAD_INPUT, FAILED
 from skerry.model.errors import InputError
 
@@ -20,10 +21,10 @@ class Task(invoke.Task[Any]):
         try:
             code = super().__call__(*args, **{name: self._number(name, kwargs[name]) for name in kwargs})
         except InputError as error:
-            print(error, file=sys.stderr)
+            report(str(error))
             code = BAD_INPUT
         except RuntimeError as error:
-            print(error, file=sys.stderr)
+            report(str(error))
             code = FAILED
         if code:
             sys.exit(code)

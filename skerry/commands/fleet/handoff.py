@@ -26,6 +26,7 @@ from skerry.commands.inventory import from_data
 from skerry.fleet import bootstrap, conditions, forges
 from skerry.local import tools
 from skerry.local.cluster_lock import cluster_lock
+from skerry.local.console import report
 from skerry.local.exit_codes import DONE, FAILED
 from skerry.model.errors import InputError
 from skerry.model.flux_target import TOKENS, Target
@@ -153,9 +154,9 @@ def main() -> int:
         with suppress(OSError):
             os.dup2(os.open("/dev/tty", os.O_RDONLY), sys.stdin.fileno())
     try:
-        follow(inventory, log=lambda line: print(f"    {line}", file=sys.stderr, flush=True))
+        follow(inventory, log=lambda line: report(f"    {line}"))
     except (InputError, RuntimeError) as error:
-        print(f"{inventory.first_server.name}: {error}", file=sys.stderr)
+        report(f"{inventory.first_server.name}: {error}")
         return FAILED
     return DONE
 

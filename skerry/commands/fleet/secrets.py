@@ -9,6 +9,7 @@ from pathlib import Path
 
 from skerry.fleet import keys, secrets, sops_config
 from skerry.fleet.kustomization_edit import list_resource
+from skerry.local.console import report
 from skerry.local.exit_codes import DONE, NOT_AS_WANTED
 from skerry.model.errors import InputError
 
@@ -32,7 +33,7 @@ def encrypt(file: str) -> None:
     """Encrypt standard input into the file, or the file in place, and list it in the kustomization beside it."""
     path = Path(file).expanduser().absolute()
     if sys.stdin.isatty() and not path.exists():
-        print("Paste the Secret's YAML, then Ctrl-D:", file=sys.stderr)
+        report("Paste the Secret's YAML, then Ctrl-D:")
     plaintext = "" if sys.stdin.isatty() and path.exists() else sys.stdin.read()
     secrets.encrypt(path, plaintext)
     kustomization = path.parent / "kustomization.yaml"
