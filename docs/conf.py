@@ -16,6 +16,7 @@ ELSEWHERE = {
     "security": "SECURITY.md",
     "changelog": "CHANGELOG.md",
     "tests": "tests/README.md",
+    "stand-ins": "tests/doubles/README.md",
 }
 sys.path.insert(0, str(PROJECT))
 
