@@ -39,7 +39,7 @@ def rules(host: Any, host_context: HostContext) -> File:
 def wrong(host: Any, control: Control, own_kernel: bool, host_context: HostContext) -> list[str]:
     """What does not hold of a control, in words; a container's kernel is not asked."""
     return [
-        f"{check.kind} {check.key}: {found}, should be {check.wanted}"
+        f"{check.kind} {check.key}: {found}, should be {check.expected}"
         for check in control.checks
         if own_kernel or not (check.key in CONTAINER or check.kind == "mount")
         for found in [_found(host, check, own_kernel, host_context)]

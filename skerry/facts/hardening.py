@@ -11,7 +11,7 @@ import yaml
 
 from skerry.facts.script import ScriptFact, file_states
 from skerry.model.fact_output import sections
-from skerry.model.hardening.control import Kind, Place
+from skerry.model.hardening.control import CheckId, Kind
 from skerry.model.hardening.sshd import HostKey
 from skerry.model.preparation.host_facts import CONTAINERS
 
@@ -34,7 +34,7 @@ class HardeningState:
     its Include line. `inapplicable`: kinds of checks and single checks that this host cannot have, with the reason.
     """
 
-    values: dict[Place, str]
+    values: dict[CheckId, str]
     files: dict[str, str]
     backed_up: frozenset[str]
     armed: str
@@ -43,7 +43,7 @@ class HardeningState:
     host_keys: tuple[HostKey, ...]
     ssh_ports: tuple[int, ...]
     accounts: dict[str, Account]
-    inapplicable: dict[Kind | Place, str]
+    inapplicable: dict[Kind | CheckId, str]
     own_kernel: bool
 
 
@@ -66,7 +66,7 @@ def parse(output: Iterable[str]) -> HardeningState:
     host_keys = tuple(_host_key(line) for line in section["hostkeys"])
     weak = sorted({key.type for key in host_keys if not key.strong})
     own_kernel = not CONTAINERS & set(section["virtualisation"])
-    values: dict[Place, str] = {("file", path): state for path, state in files.items()}
+    values: dict[CheckId, str] = {("file", path): state for path, state in files.items()}
     for kind in ("sshd", "sysctl", "module", "mode", "mount"):
         lines = section[kind if kind == "sshd" else f"{kind}s"]
         values |= {(kind, key): value.strip() for key, _, value in (line.partition(" ") for line in lines)}
@@ -108,9 +108,9 @@ def _account(line: str) -> tuple[str, Account]:
     return name, Account(int(uid), int(gid), home)
 
 
-def _units(lines: Iterable[str], ufw: bool) -> dict[Place, str]:
+def _units(lines: Iterable[str], ufw: bool) -> dict[CheckId, str]:
     """The state of each unit, from blocks of "Property=value" lines."""
-    values: dict[Place, str] = {}
+    values: dict[CheckId, str] = {}
     for block in "\n".join(lines).split("\n\n"):
         unit = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         if "Id" in unit:
@@ -133,10 +133,10 @@ def _unit_state(unit: dict[str, str], ufw: bool) -> str:
     return "stopped" if starts else "off"
 
 
-def _k3s(lines: list[str]) -> dict[Place, str]:
+def _k3s(lines: list[str]) -> dict[CheckId, str]:
     """The keys of config.yaml. The key of a component's argument is "kubelet-arg max-pods"."""
     config: Any = yaml.safe_load("\n".join(lines)) or {}
-    values: dict[Place, str] = {}
+    values: dict[CheckId, str] = {}
     for key, value in config.items():
         if isinstance(value, list):
             arguments = [str(argument).partition("=") for argument in value]
@@ -146,11 +146,11 @@ def _k3s(lines: list[str]) -> dict[Place, str]:
     return values
 
 
-def _inapplicable(own_kernel: bool, has_k3s: bool) -> dict[Kind | Place, str]:
-    reasons: dict[Kind | Place, str] = {}
+def _inapplicable(own_kernel: bool, has_k3s: bool) -> dict[Kind | CheckId, str]:
+    reasons: dict[Kind | CheckId, str] = {}
     if not own_kernel:
         # auditd's package cannot even be installed without the kernel's part.
-        places: list[Kind | Place] = ["sysctl", "module", "mount", ("package", "auditd")]
+        places: list[Kind | CheckId] = ["sysctl", "module", "mount", ("package", "auditd")]
         places += [("unit", name) for name in ("auditd", "apparmor", "skerry-shm")]
         reasons |= dict.fromkeys(places, "a container's kernel is the machine's")
     if not has_k3s:

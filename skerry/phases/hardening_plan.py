@@ -8,7 +8,7 @@ from functools import cached_property
 from skerry.facts.hardening import HardeningState
 from skerry.model.files import File
 from skerry.model.hardening import catalogue, firewall, k3s_cis, kernel, sshd, system
-from skerry.model.hardening.control import Check, Control, Place
+from skerry.model.hardening.control import Check, CheckId, Control
 from skerry.model.hardening.guard import GUARD_FILES
 from skerry.model.hardening.host_context import HostContext
 from skerry.model.host_paths import FIREWALL_RULES
@@ -62,7 +62,7 @@ class Plan:
         return frozenset(control.id for control in self.active)
 
     @cached_property
-    def values(self) -> dict[Place, str]:
+    def values(self) -> dict[CheckId, str]:
         """The checks' values. The firewall's rules are compared here, because they depend on the host's SSH ports."""
         values = dict(self.state.values)
         if state := values.get(("file", FIREWALL_RULES)):
@@ -76,7 +76,7 @@ class Plan:
             check
             for control in self.active
             for check in control.checks
-            if check.applies(self.state.inapplicable) and not check.holds(self.values.get(check.place))
+            if check.applies(self.state.inapplicable) and not check.holds(self.values.get(check.id))
         ]
 
     @cached_property

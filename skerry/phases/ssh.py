@@ -84,7 +84,7 @@ def _harden(fact: BatchedFact[HardeningState]) -> Commands:
         )
         yield from guarded("ssh", files, absent, CHECK, RESTART, settings.rollback_seconds, REMEDY)
     elif overridden := [check for check in plan.wrong if check.kind == "sshd"]:
-        values = ", ".join(f"{check.key} {state.values.get(check.place)}" for check in overridden)
+        values = ", ".join(f"{check.key} {state.values.get(check.id)}" for check in overridden)
         yield refuse(f"sshd says {values} although {DROP_IN} says otherwise; a file read before it sets that")
     else:
         host.noop("sshd, keys and sudo are as wanted")

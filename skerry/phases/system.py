@@ -50,7 +50,7 @@ def _wrong(state: HardeningState, kind: str) -> list[Check]:
 @operation
 def _install(fact: BatchedFact[HardeningState]) -> Commands:
     state = fact.at_start()
-    names = [check.key for check in _wrong(state, "package") if check.wanted == "installed"]
+    names = [check.key for check in _wrong(state, "package") if check.expected == "installed"]
     if not names:
         host.noop("all are installed")
         return
@@ -61,7 +61,7 @@ def _install(fact: BatchedFact[HardeningState]) -> Commands:
 @operation
 def _purge(fact: BatchedFact[HardeningState]) -> Commands:
     state = fact.at_start()
-    names = [check.key for check in _wrong(state, "package") if check.wanted == "absent"]
+    names = [check.key for check in _wrong(state, "package") if check.expected == "absent"]
     if not names:
         host.noop("none is installed")
         return
@@ -88,7 +88,7 @@ def _write(fact: BatchedFact[HardeningState]) -> Commands:
     )
     yield from map(write_command, files)
     for (path, key), check in lines.items():
-        yield StringCommand(set_line_script(path, key, check.wanted))
+        yield StringCommand(set_line_script(path, key, check.expected))
     for folder, command in RELOAD.items():
         if any(file.path.startswith(folder) for file in files):
             yield StringCommand(command)
@@ -113,11 +113,11 @@ def set_line_script(path: str, key: str, value: str) -> str:
 def _set_kernel(fact: BatchedFact[HardeningState]) -> Commands:
     """Set sysctls and unload modules. Some sysctls, kexec_load_disabled for one, cannot be reset before a reboot."""
     state = fact.current()
-    wrong = [check for check in _wrong(state, "sysctl") if check.place in state.values]
-    loaded = [check.key for check in _wrong(state, "module") if state.values.get(check.place) == "loaded"]
+    wrong = [check for check in _wrong(state, "sysctl") if check.id in state.values]
+    loaded = [check.key for check in _wrong(state, "module") if state.values.get(check.id) == "loaded"]
     if wrong:
         yield from backup_originals(state, [f"sysctl {check.key}" for check in wrong])
-        pairs = shlex.join(f"{check.key}={check.wanted.split('|')[0]}" for check in wrong)
+        pairs = shlex.join(f"{check.key}={check.expected.split('|')[0]}" for check in wrong)
         yield StringCommand(f"PATH=$PATH:/usr/sbin:/sbin sysctl --quiet --write {pairs}")
     if loaded:
         yield StringCommand(
@@ -130,13 +130,13 @@ def _set_kernel(fact: BatchedFact[HardeningState]) -> Commands:
 @operation
 def _close(fact: BatchedFact[HardeningState]) -> Commands:
     state = fact.current()
-    wrong = [check for check in _wrong(state, "mode") if check.place in state.values]
+    wrong = [check for check in _wrong(state, "mode") if check.id in state.values]
     if not wrong:
         host.noop("all permissions are as wanted")
         return
     yield from backup_originals(state, [f"mode {check.key}" for check in wrong])
     for check in wrong:
-        mode, owner, group = check.wanted.split("|")[0].split()
+        mode, owner, group = check.expected.split("|")[0].split()
         yield StringCommand(f"chown {owner}:{group} {check.key} && chmod {mode} {check.key}")
 
 
@@ -149,8 +149,8 @@ def _switch(fact: BatchedFact[HardeningState]) -> Commands:
         host.noop("all services are as wanted")
         return
     yield from backup_originals(state, [f"unit {check.key}" for check in wrong])
-    on = [_unit(check.key) for check in wrong if check.wanted == "active"]
-    off = [_unit(check.key) for check in wrong if check.wanted != "active"]
+    on = [_unit(check.key) for check in wrong if check.expected == "active"]
+    off = [_unit(check.key) for check in wrong if check.expected != "active"]
     if on:
         # Not "enable --quiet --now": that would hide why a unit does not start.
         names = shlex.join(on)

@@ -29,7 +29,7 @@ def compose(plan: Plan, recording: Recording, with_k3s: bool, folder: Path) -> l
 def _packages(plan: Plan, recording: Recording) -> Iterator[Task]:
     checks = [check for check in _applying(plan) if check.kind == "package"]
     for state in ("installed", "absent"):
-        names = [check.key for check in checks if check.wanted == state]
+        names = [check.key for check in checks if check.expected == state]
         if state == "installed":
             names += recording.packages
         word = {"installed": "present", "absent": "absent"}[state]
@@ -56,17 +56,17 @@ def _files(recording: Recording, with_k3s: bool, folder: Path) -> Iterator[Task]
 def _checks(plan: Plan) -> Iterator[Task]:
     """Modes, services and single lines that the controls require."""
     for check in _applying(plan):
-        found = plan.values.get(check.place)
+        found = plan.values.get(check.id)
         if check.kind == "mode" and found:
             mode, owner, group = found.split()
             yield {"file": {"path": check.key, "mode": f"0{mode}", "owner": owner, "group": group}}
-        elif check.kind == "unit" and check.wanted == "active":
+        elif check.kind == "unit" and check.expected == "active":
             yield {"systemd": {"name": check.key, "state": "started", "enabled": True}}
         elif check.kind == "unit" and found:
             yield {"systemd": {"name": check.key, "masked": True}}
         elif check.kind == "line":
             path, key = check.key.split()
-            line = f"{key}\t\t{check.wanted}"
+            line = f"{key}\t\t{check.expected}"
             yield {"lineinfile": {"path": path, "regexp": f"^{key}[ \t]", "line": line}}
 
 

@@ -155,13 +155,13 @@ def _control(control: Control) -> str:
 def _checks(kind: str, checks: list[Check]) -> str:
     """The checks of one kind: "sysctl `kernel.sysrq` = `0`", "unit `auditd` active"."""
     if kind in ("unit", "module", "package"):
-        states = groupby(checks, lambda check: check.wanted)
+        states = groupby(checks, lambda check: check.expected)
         return "; ".join(
             f"{kind} {', '.join(f'`{check.key}`' for check in group)} {state}" for state, group in states
         )
     if kind == "file":
         return f"file {', '.join(f'`{check.key}`' for check in checks)} as Skerry writes it"
-    return f"{kind} {', '.join(f'`{check.key}` = `{check.wanted}`' for check in checks)}"
+    return f"{kind} {', '.join(f'`{check.key}` = `{check.expected}`' for check in checks)}"
 
 
 def hardening_files_page() -> str:

@@ -21,7 +21,7 @@ from skerry.local.tables import new_table
 from skerry.model.errors import InputError
 from skerry.model.fact_output import sections
 from skerry.model.hardening import catalogue
-from skerry.model.hardening.control import Finding, judge
+from skerry.model.hardening.control import ControlFinding, judge
 from skerry.model.hardening.host_context import HostContext
 from skerry.model.hardening.residency import Disk, Residence, residence
 from skerry.phases.hardening_plan import Plan, places
@@ -55,13 +55,13 @@ class HostAudit:
     """One host: its findings and where its data is stored, or the problem that prevented the audit."""
 
     host: str
-    findings: list[Finding]
+    findings: list[ControlFinding]
     residence: list[Residence]
     problem: str = ""
 
     @property
-    def fine(self) -> bool:
-        return not self.problem and all(finding.fine for finding in self.findings)
+    def ok(self) -> bool:
+        return not self.problem and all(finding.ok for finding in self.findings)
 
 
 def audit(inventory: Inventory, today: date | None = None) -> list[HostAudit]:
@@ -113,7 +113,7 @@ def as_plain_values(audits: list[HostAudit]) -> list[dict[str, Any]]:
     ]
 
 
-def _row(finding: Finding) -> dict[str, Any]:
+def _row(finding: ControlFinding) -> dict[str, Any]:
     control = finding.control
     return {
         "id": control.id,
@@ -124,13 +124,13 @@ def _row(finding: Finding) -> dict[str, Any]:
         "gdpr": control.gdpr_article,
         "k3s": control.k3s_compatibility,
         "verdict": finding.verdict,
-        "why": finding.why,
+        "why": finding.reason,
         "checks": [
             {
                 "kind": check.kind,
                 "key": check.key,
-                "wanted": check.wanted,
-                "found": finding.found.get(check.place, "absent"),
+                "wanted": check.expected,
+                "found": finding.values.get(check.id, "absent"),
             }
             for check in control.checks
         ],
@@ -148,7 +148,9 @@ def table(audits: list[HostAudit]) -> Table:
             if finding.verdict not in ("pass", "not applicable"):
                 control, colour = finding.control, COLOURS[finding.verdict]
                 verdict = f"[{colour}]{finding.verdict}[/]"
-                table.add_row(audit.host, f"{control.id} {control.title}", verdict, escape(finding.why[:300]))
+                table.add_row(
+                    audit.host, f"{control.id} {control.title}", verdict, escape(finding.reason[:300])
+                )
         table.add_row(audit.host, "", "", _counts(audit))
     return table
 
@@ -168,7 +170,7 @@ def show(inventory: Inventory, as_json: bool) -> int:
     else:
         Console().print(table(audits))
         print(f"For auditors: {page}")
-    return DONE if all(audit.fine for audit in audits) else NOT_AS_WANTED
+    return DONE if all(audit.ok for audit in audits) else NOT_AS_WANTED
 
 
 def write_page(inventory: Inventory, audits: list[HostAudit]) -> Path:

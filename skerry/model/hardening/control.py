@@ -1,4 +1,4 @@
-"""Controls: what an auditor may expect of a host, as data."""
+"""Hardening controls as data: what an auditor may expect of a host, and the verdict on it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Kind = Literal[
     "firewall",
     "k3s",
 ]
-"""How a check is read: skerry/facts/hardening.sh has a section for each, skerry/checks a second opinion."""
+"""How a check's value is read: skerry/facts/hardening.sh has a section for each, skerry/checks has its own way."""
 
 GdprArticle = Literal[
     "32(1)(a) encryption",
@@ -30,57 +30,59 @@ GdprArticle = Literal[
     "32(1)(b) availability and resilience",
     "32(1)(d) testing and evaluation",
 ]
-"""What a control does for the security of processing: Regulation (EU) 2016/679, article 32, paragraph 1."""
+"""The part of Regulation (EU) 2016/679 on the security of processing that a control serves."""
 
 Verdict = Literal["pass", "fail", "accepted", "expired", "not applicable"]
-Place: TypeAlias = tuple[str, str]
+CheckId: TypeAlias = tuple[str, str]
 """A check's kind and key."""
-Inapplicable: TypeAlias = Mapping["Kind | Place", str]
-"""What a host cannot have, a whole kind of checks or a single one, with the reason."""
+Inapplicable: TypeAlias = Mapping["Kind | CheckId", str]
+"""The kinds of checks, and single checks, that do not apply to a host, with the reason."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One value of a host. `wanted` lists alternatives divided by "|"; modes are upper bounds, and where the key ends
-    in "*" they bound all those files.
+    """An expected value on a host. `expected` lists alternatives separated by "|".
+
+    A mode is an upper bound. If the key ends in "*", it bounds all matching files.
     """
 
     kind: Kind
     key: str
-    wanted: str
+    expected: str
 
     @property
-    def place(self) -> Place:
+    def id(self) -> CheckId:
         return self.kind, self.key
 
     def applies(self, inapplicable: Inapplicable) -> bool:
-        """Whether a host for which `inapplicable` holds can have it."""
-        return self.kind not in inapplicable and self.place not in inapplicable
+        """False if the host cannot have this value."""
+        return self.kind not in inapplicable and self.id not in inapplicable
 
-    def holds(self, found: str | None) -> bool:
-        """Whether `found`, None for "is not there", is as wanted."""
-        alternatives = self.wanted.split("|")
-        if found is None:
+    def holds(self, value: str | None) -> bool:
+        """Whether the host's value is as expected. None means that it is absent."""
+        alternatives = self.expected.split("|")
+        if value is None:
             return "absent" in alternatives
         if self.kind == "mode":
-            return any(_no_wider(found, each) for each in alternatives)
+            return any(_within_mode(value, bound) for bound in alternatives)
         if self.kind == "mount":
-            return set(self.wanted.split(",")) <= set(found.split(","))
-        return found.casefold() in (each.casefold() for each in alternatives)
+            return set(self.expected.split(",")) <= set(value.split(","))
+        return value.casefold() in (alternative.casefold() for alternative in alternatives)
 
 
-def _no_wider(found: str, wanted: str) -> bool:
-    """Whether "640 root shadow" grants nothing beyond "640 root shadow"; owner and group must be the same."""
-    if wanted == "absent":
+def _within_mode(value: str, bound: str) -> bool:
+    """Whether a mode such as "640 root shadow" grants nothing beyond `bound`. Owner and group must be the same."""
+    if bound == "absent":
         return False
-    (mode, *owners), (most, *wanted_owners) = found.split(), wanted.split()
-    return int(mode, 8) & ~int(most, 8) == 0 and owners == wanted_owners
+    (mode, *owners), (bound_mode, *bound_owners) = value.split(), bound.split()
+    return int(mode, 8) & ~int(bound_mode, 8) == 0 and owners == bound_owners
 
 
 @dataclass(frozen=True)
 class Control:
-    """One control. `ubuntu` and `debian` are sections of CIS Ubuntu Linux 20.04 LTS 1.0.0 and CIS Debian Linux 11
-    1.0.0, "" where those have none; `safe` is why K3s works with it.
+    """A control. `k3s_compatibility`: why K3s works with it.
+
+    `ubuntu` and `debian`: sections of CIS Ubuntu Linux 20.04 LTS 1.0.0 and CIS Debian Linux 11 1.0.0, "" for none.
     """
 
     id: str
@@ -95,61 +97,57 @@ class Control:
 
 @dataclass(frozen=True)
 class Waiver:
-    """A control that someone has switched off: a risk accepted for a reason until a day."""
+    """A control that is not applied: a risk accepted for a reason until a date."""
 
     reason: str
     until: date
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A control's verdict on one host. `found`: the values of its checks that are there."""
+class ControlFinding:
+    """A control's verdict on one host. `values`: those of its checks that are present on the host."""
 
     control: Control
     verdict: Verdict
-    found: Mapping[Place, str]
-    why: str = ""
+    values: Mapping[CheckId, str]
+    reason: str = ""
 
     @property
-    def fine(self) -> bool:
+    def ok(self) -> bool:
         return self.verdict not in ("fail", "expired")
-
-    @property
-    def wrong(self) -> list[Check]:
-        """The checks that do not hold."""
-        return [check for check in self.control.checks if not check.holds(self.found.get(check.place))]
 
 
 def judge(
     controls: Iterable[Control],
-    found: Mapping[Place, str],
+    values: Mapping[CheckId, str],
     waivers: Mapping[str, Waiver],
     today: date,
     inapplicable: Inapplicable,
-) -> list[Finding]:
-    """A finding for each control on one host."""
-    return [_judge(control, found, waivers.get(control.id), today, inapplicable) for control in controls]
+) -> list[ControlFinding]:
+    """The findings of all controls on one host. `values`: the host's, by check."""
+    return [_judge(control, values, waivers.get(control.id), today, inapplicable) for control in controls]
 
 
 def _judge(
     control: Control,
-    found: Mapping[Place, str],
+    host_values: Mapping[CheckId, str],
     waiver: Waiver | None,
     today: date,
     inapplicable: Inapplicable,
-) -> Finding:
-    values = {check.place: found[check.place] for check in control.checks if check.place in found}
+) -> ControlFinding:
+    values = {check.id: host_values[check.id] for check in control.checks if check.id in host_values}
     if waiver:
         verdict: Verdict = "accepted" if today <= waiver.until else "expired"
-        return Finding(control, verdict, values, f"{waiver.reason} (until {waiver.until})")
+        return ControlFinding(control, verdict, values, f"{waiver.reason} (until {waiver.until})")
     checks = [check for check in control.checks if check.applies(inapplicable)]
     if not checks:
-        reasons = {inapplicable.get(c.kind) or inapplicable[c.place] for c in control.checks}
-        return Finding(
-            control, "not applicable", values, "; ".join(sorted(reasons)) or "nothing is asked for"
-        )
-    wrong = [check for check in checks if not check.holds(values.get(check.place))]
-    if not wrong:
-        return Finding(control, "pass", values)
-    told = [f"{c.key} is {values.get(c.place, 'absent')}, should be {c.wanted}" for c in wrong]
-    return Finding(control, "fail", values, "; ".join(told))
+        reasons = {inapplicable.get(check.kind) or inapplicable[check.id] for check in control.checks}
+        reason = "; ".join(sorted(reasons)) or "it has no checks with these settings"
+        return ControlFinding(control, "not applicable", values, reason)
+    failed = [check for check in checks if not check.holds(values.get(check.id))]
+    if not failed:
+        return ControlFinding(control, "pass", values)
+    problems = [
+        f"{check.key} is {values.get(check.id, 'absent')}, should be {check.expected}" for check in failed
+    ]
+    return ControlFinding(control, "fail", values, "; ".join(problems))

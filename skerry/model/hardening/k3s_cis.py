@@ -110,7 +110,7 @@ def keys(settings: Settings, role: Role) -> dict[str, object]:
             if check.kind == "k3s":
                 flag, _, name = check.key.partition(" ")
                 if name:
-                    added[flag] = [*added.get(flag, []), f"{name}={check.wanted}"]  # type: ignore[misc]
+                    added[flag] = [*added.get(flag, []), f"{name}={check.expected}"]  # type: ignore[misc]
                 else:
                     added[flag] = True
     return added

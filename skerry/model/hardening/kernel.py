@@ -94,7 +94,7 @@ def controls() -> list[Control]:
     """The kernel's controls."""
     tabled = [
         Control(id, title, "CIS, dev-sec, Lynis", ubuntu, debian, gdpr_article, k3s_compatibility,  # type: ignore[arg-type]
-                tuple(Check("sysctl", key, wanted) for key, wanted in values.items()))
+                tuple(Check("sysctl", key, expected) for key, expected in values.items()))
         for id, title, ubuntu, debian, gdpr_article, k3s_compatibility, values in _TABLE
     ]  # fmt: skip
     return [
@@ -111,7 +111,7 @@ def controls() -> list[Control]:
 
 def sysctls(active: list[Control]) -> dict[str, str]:
     """The values to set, by key."""
-    return {check.key: check.wanted.split("|")[0] for control in active for check in control.checks
+    return {check.key: check.expected.split("|")[0] for control in active for check in control.checks
             if check.kind == "sysctl"}  # fmt: skip
 
 

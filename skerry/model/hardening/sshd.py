@@ -134,7 +134,7 @@ def _control(
     gdpr_article: GdprArticle = (
         "32(1)(a) encryption" if id in ("SSH-07", "SSH-08", "SSH-09") else "32(1)(b) confidentiality"
     )
-    checks = tuple(Check("sshd", key, wanted) for key, wanted in options.items())
+    checks = tuple(Check("sshd", key, expected) for key, expected in options.items())
     return Control(
         id, title, "CIS, ssh-audit, dev-sec", ubuntu, debian, gdpr_article, k3s_compatibility, checks
     )
@@ -151,7 +151,7 @@ def drop_in(active: Sequence[Control], host_keys: Sequence[HostKey], extra: Mapp
         options = [check for check in control.checks if check.kind == "sshd"]
         lines += [f"# {control.id}: {control.title}"] if options else []
         for check in options:
-            value = _WRITTEN.get(check.key, {}).get(check.wanted, check.wanted)
+            value = _WRITTEN.get(check.key, {}).get(check.expected, check.expected)
             lines.append(f"{check.key} {value}")
     if any(control.id == "SSH-11" for control in active):
         lines += [f"hostkey {key.path}" for key in host_keys if key.strong]

@@ -123,8 +123,8 @@ def _files(files: list[File]) -> tuple[Check, ...]:
     return tuple(Check("file", file.path, file.state) for file in files)
 
 
-def _units(names: tuple[str, ...], wanted: str) -> tuple[Check, ...]:
-    return tuple(Check("unit", name, wanted) for name in names)
+def _units(names: tuple[str, ...], expected: str) -> tuple[Check, ...]:
+    return tuple(Check("unit", name, expected) for name in names)
 
 
 def _package(name: str) -> tuple[Check, ...]:
@@ -132,7 +132,7 @@ def _package(name: str) -> tuple[Check, ...]:
 
 
 def _modes(modes: dict[str, str]) -> tuple[Check, ...]:
-    return tuple(Check("mode", path, wanted) for path, wanted in modes.items())
+    return tuple(Check("mode", path, expected) for path, expected in modes.items())
 
 
 def _shm() -> tuple[Check, ...]:

@@ -41,7 +41,7 @@ def undo(check: Check) -> tuple[str, str]:
     )
     commands: dict[str, tuple[str, str]] = {
         "sshd": (
-            f"echo '{key} {WEAK_VALUES.get(key, 'yes' if check.wanted == 'no' else 'no')}' > {drop_in}",
+            f"echo '{key} {WEAK_VALUES.get(key, 'yes' if check.expected == 'no' else 'no')}' > {drop_in}",
             f"rm {drop_in}",
         ),
         "hostkeys": (
@@ -56,10 +56,10 @@ def undo(check: Check) -> tuple[str, str]:
         "firewall": ("nft add rule inet skerry input accept", "systemctl reload skerry-firewall"),
         "k3s": _edited(K3S, f"/{key.split()[-1]}/d"),
         "package": (f"dpkg --remove --force-depends {key}", "true")
-        if check.wanted == "installed"
+        if check.expected == "installed"
         else (deb, f"dpkg --purge {key}"),
         "unit": (f"systemctl disable --now {key}", f"systemctl enable --now {key}")
-        if check.wanted == "active"
+        if check.expected == "active"
         else (
             f"printf '[Service]\\nExecStart=/bin/sleep 600\\n' > {unit}; systemctl daemon-reload; "
             f"systemctl start {key}",
@@ -92,7 +92,7 @@ def undoable_checks(host: Any, control: Control) -> list[Check]:
         if check.key not in CONTAINER and check.kind != "mount"
         if check.kind != "mode" or host.file(check.key).exists
     }
-    if {"package", "unit"} <= set(checks) and checks["package"].wanted == "installed":
+    if {"package", "unit"} <= set(checks) and checks["package"].expected == "installed":
         del checks["package"]  # its service is undone instead, because an archive is not always reachable
     return list(checks.values())
 
@@ -172,8 +172,8 @@ def test_an_exception_is_an_accepted_risk_until_its_day(
     ):
         [host_audit] = audit(load(str(path)), day)
         [finding] = [finding for finding in host_audit.findings if finding.control.id == "SSH-03"]
-        assert (finding.verdict, finding.fine, "an old client" in finding.why) == (verdict, passed, True)
-        assert host_audit.fine == passed, [finding.why for finding in host_audit.findings if not finding.fine]
+        assert (finding.verdict, finding.ok, "an old client" in finding.reason) == (verdict, passed, True)
+        assert host_audit.ok == passed, [finding.reason for finding in host_audit.findings if not finding.ok]
 
 
 def test_unharden_restores_the_former_state(

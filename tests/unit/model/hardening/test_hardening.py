@@ -50,7 +50,7 @@ def test_every_control_is_known_by_its_id_and_says_where_it_comes_from_and_why_k
 
 def test_no_control_asks_for_what_breaks_k3s(host_context: HostContext) -> None:
     checks = [check for control in catalogue.controls(host_context) for check in control.checks]
-    wanted = {check.key: check.wanted for check in checks if check.kind == "sysctl"}
+    wanted = {check.key: check.expected for check in checks if check.kind == "sysctl"}
     assert not set(wanted) & set(SYSCTLS)
     assert not [key for key in wanted if "forward" in key or "bridge" in key or key.endswith("accept_ra")]
     assert wanted["net.ipv4.conf.all.rp_filter"].startswith("2")
@@ -88,7 +88,7 @@ def test_verdicts(host_context: HostContext) -> None:
     assert verdict("0", {}, TODAY, {"sysctl": "a container"}) == "not applicable"
     assert verdict("0", {}, TODAY, {place: "a container"}) == "not applicable"
     [failed] = judge([control], {}, {}, TODAY, {})
-    assert failed.why == "a is absent, should be 1"
+    assert failed.reason == "a is absent, should be 1"
 
 
 @pytest.mark.parametrize(
@@ -100,8 +100,8 @@ def test_key_exchange_is_the_best_that_the_version_knows(
     openssh: tuple[int, int], best: str, lacks: str
 ) -> None:
     [control] = [each for each in sshd.controls("prohibit-password", openssh) if each.id == "SSH-07"]
-    assert control.checks[0].wanted.startswith(f"{best},")
-    assert lacks not in control.checks[0].wanted
+    assert control.checks[0].expected.startswith(f"{best},")
+    assert lacks not in control.checks[0].expected
 
 
 def test_the_drop_in_holds_what_is_not_waived_and_the_users_own_last() -> None:
@@ -329,7 +329,7 @@ def test_the_fact_is_read_into_places(host_context: HostContext) -> None:
     assert state.accounts["ada"].home == "/home/ada"
     plan = Plan(host_context, state)
     assert plan.values["file", FIREWALL_RULES] == "differs"
-    assert ("line", "/etc/login.defs UMASK") in [check.place for check in plan.wrong]
+    assert ("line", "/etc/login.defs UMASK") in [check.id for check in plan.wrong]
 
 
 def test_every_check_is_looked_at(host_context: HostContext) -> None:
