@@ -1,4 +1,4 @@
-"""The engine as hosts run it: a process of its own, here on this machine."""
+"""Fixtures that run the engine in a process of its own, as hosts do, but on this machine."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from skerry.bench.measurement import Measurement
+
 PROJECT = Path(__file__).parents[2]
 ENGINE = PROJECT / "skerry" / "bench" / "remote_engine.py"
-Measure = Callable[..., dict[str, Any]]
+Measure = Callable[..., Measurement]
 
 
 def command(path: Path, **phase: Any) -> list[str]:
@@ -30,27 +32,27 @@ def command(path: Path, **phase: Any) -> list[str]:
 
 @pytest.fixture
 def measure(tmp_path: Path) -> Measure:
-    """measure(path=tmp_path, environment={}, niceness=0, **phase) runs one phase and returns the result."""
+    """measure(path=tmp_path, environment={}, niceness=0, **phase) runs one phase and returns the measurement."""
 
     def run(
         path: Path = tmp_path, environment: dict[str, str] | None = None, niceness: int = 0, **phase: Any
-    ) -> dict[str, Any]:
+    ) -> Measurement:
         child = subprocess.run(
             ["nice", "-n", str(niceness), *command(path, **phase)], env={**os.environ, **(environment or {})},
             capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         assert child.returncode == 0, child.stdout.splitlines()[-1:] + child.stderr.splitlines()[-1:]
-        found: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])["result"]
-        return found
+        measurement: Measurement = json.loads(child.stdout.splitlines()[-1])["result"]
+        return measurement
 
     return run
 
 
 @pytest.fixture(scope="session")
 def slow_disk(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The library that makes fdatasync slow at a known rate, for LD_PRELOAD."""
+    """The path of a library for LD_PRELOAD that makes fdatasync slow at a known rate."""
     if not shutil.which("gcc"):
-        pytest.skip("needs gcc, to compile the test double of a disk")
+        pytest.skip("needs gcc to compile the test double of a disk")
     library = tmp_path_factory.mktemp("slow") / "slow_fdatasync.so"
     source = Path(__file__).with_name("slow_fdatasync.c")
     subprocess.run(["gcc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source], check=True)

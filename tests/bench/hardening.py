@@ -1,11 +1,11 @@
-"""What the hardening is worth by other people's measures: Lynis, ssh-audit and OpenSCAP before and after.
+"""Score a lab host with Lynis, ssh-audit and OpenSCAP, before and after hardening.
 
     python -m tests.bench.hardening --host lab-1            # measure one lab host as it is
     python -m tests.bench.hardening --host lab-1 --harden   # measure, deploy/harden.py, measure again
 
-The host should be fresh and run Debian 11 (SKERRY_LAB_RELEASE=bullseye), on a kernel of its own (qemu) if the
-numbers are to count. This machine needs `apt-get install openscap-scanner ssg-debian` and `pip install ssh-audit`;
-Debian 11 has no openscap, so this machine's is carried over with its libraries.
+The host should be fresh and run Debian 11 (SKERRY_LAB_RELEASE=bullseye). For scores that count, it needs its own
+kernel (qemu). This machine needs `apt-get install openscap-scanner ssg-debian` and `pip install ssh-audit`. Debian 11
+has no openscap, so this machine's is copied to the host with its libraries.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.lab.runs import Running, write_inventory
 
 CONTENT = Path("/usr/share/xml/scap/ssg/content/ssg-debian11-ds.xml")
 PROFILES = ("anssi_np_nt28_average", "anssi_np_nt28_high", "standard")
-PLACE = "/root/oscap"
+FOLDER = "/root/oscap"
 # dev-sec.hardening 10.6.0 (os_hardening and ssh_hardening, all defaults) on the same image with its own kernel.
 DEV_SEC = {
     "lynis": 75,
@@ -42,7 +42,7 @@ DEV_SEC = {
 
 
 def measure(host: lab.LabHost) -> dict[str, float]:
-    """Every figure of a host by name: higher is better, but for ssh-audit's lines."""
+    """Every score of a host by name. Higher is better, except for ssh-audit's counts of lines."""
     return {"lynis": lynis(host), **openscap(host), **ssh_audit(host)}
 
 
@@ -60,25 +60,25 @@ def lynis(host: lab.LabHost) -> int:
 def openscap(host: lab.LabHost) -> dict[str, float]:
     """SSG's score for each profile, 0 to 100."""
     _send(host, _bundle())
-    found = {}
+    scores = {}
     for profile in PROFILES:
         script = (
-            f"cd {PLACE} && export OSCAP_SCHEMA_PATH=$PWD/schemas OSCAP_XSLT_PATH=$PWD/xsl OSCAP_CPE_PATH=$PWD/cpe; "
+            f"cd {FOLDER} && export OSCAP_SCHEMA_PATH=$PWD/schemas OSCAP_XSLT_PATH=$PWD/xsl OSCAP_CPE_PATH=$PWD/cpe; "
             f"lib/ld.so --library-path lib ./oscap xccdf eval --profile xccdf_org.ssgproject.content_profile_{profile} "
             "--results result.xml content.xml > /dev/null 2> error.txt; cat result.xml"
         )
         tree = ElementTree.fromstring(_run(host, script))  # noqa: S314  oscap's own output
-        [score] = [each.text for each in tree.iter() if each.tag.endswith("}score")]
-        found[profile] = round(float(score or "nan"), 1)
+        [score] = [element.text for element in tree.iter() if element.tag.endswith("}score")]
+        scores[profile] = round(float(score or "nan"), 1)
         if os.environ.get("SKERRY_BENCH_FAILS"):
-            failed = [each.get("idref", "").split("rule_")[-1] for each in tree.iter()
-                      if each.tag.endswith("}rule-result") and any(c.text == "fail" for c in each)]  # fmt: skip
+            failed = [rule.get("idref", "").split("rule_")[-1] for rule in tree.iter()
+                      if rule.tag.endswith("}rule-result") and any(part.text == "fail" for part in rule)]  # fmt: skip
             print(profile, "fails:", *failed, file=sys.stderr)
-    return found
+    return scores
 
 
 def _bundle() -> bytes:
-    """oscap, its libraries and loader, its schemas and SSG's content, as a tar."""
+    """A tar with oscap, its libraries and loader, its schemas, and SSG's content."""
     oscap = shutil.which("oscap")
     if not oscap or not CONTENT.exists():
         raise SystemExit("install openscap-scanner and ssg-debian first")
@@ -97,26 +97,26 @@ def _bundle() -> bytes:
 
 
 def _send(host: lab.LabHost, tar: bytes) -> None:
-    command = [*lab.ssh_command(host.name), f"mkdir -p {PLACE} && tar -x -C {PLACE} -f -"]
+    command = [*lab.ssh_command(host.name), f"mkdir -p {FOLDER} && tar -x -C {FOLDER} -f -"]
     subprocess.run(command, input=tar, check=True)
 
 
 def ssh_audit(host: lab.LabHost) -> dict[str, float]:
-    """Lines at levels fail and warn; warnings that the host's OpenSSH is too old for post-quantum do not count."""
+    """The number of lines at levels fail and warn. Warnings about missing post-quantum algorithms count separately."""
     tool = os.environ.get("SSH_AUDIT", "ssh-audit")
     command = [tool, "-n", "-l", "warn", "-p", str(host.port), host.address]
     lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
-    found = {level: [line for line in lines if f"[{level}]" in line] for level in ("fail", "warn")}
-    classical = [line for line in found["warn"] if "post-quantum" in line]
+    by_level = {level: [line for line in lines if f"[{level}]" in line] for level in ("fail", "warn")}
+    classical = [line for line in by_level["warn"] if "post-quantum" in line]
     return {
-        "ssh_fail": len(found["fail"]),
-        "ssh_warn": len(found["warn"]) - len(classical),
+        "ssh_fail": len(by_level["fail"]),
+        "ssh_warn": len(by_level["warn"]) - len(classical),
         "ssh_warn_not_post_quantum": len(classical),
     }
 
 
 def harden(host: lab.LabHost) -> None:
-    """deploy/harden.py with the project's defaults."""
+    """Run deploy/harden.py with the project's defaults."""
     with tempfile.TemporaryDirectory(prefix="skerry-bench-") as folder:
         inventory = write_inventory(Path(folder, "inventory"), host, Path(folder), {})
         result = Running(inventory, "deploy/harden.py", Path(folder, "home")).finish(1800)
@@ -133,12 +133,12 @@ def main() -> None:
     parser.add_argument("--host", default="lab-1")
     parser.add_argument("--harden", action="store_true")
     arguments = parser.parse_args()
-    [host] = [each for each in lab.hosts() if each.name == arguments.host]
-    found: dict[str, Any] = {"before" if arguments.harden else "now": measure(host)}
+    [host] = [host for host in lab.hosts() if host.name == arguments.host]
+    scores: dict[str, Any] = {"before" if arguments.harden else "now": measure(host)}
     if arguments.harden:
         harden(host)
-        found |= {"after": measure(host), "dev-sec, measured elsewhere": DEV_SEC}
-    print(json.dumps(found, indent=2))
+        scores |= {"after": measure(host), "dev-sec, measured elsewhere": DEV_SEC}
+    print(json.dumps(scores, indent=2))
 
 
 if __name__ == "__main__":

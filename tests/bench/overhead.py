@@ -1,4 +1,4 @@
-"""What measuring in Python adds: the same loop in C, in the engine's Python, and by fio, in turns.
+"""Measure what Python adds to a sync: the same loop in C, in Python as the engine does it, and by fio, in turns.
 
 python -m tests.bench.overhead --path /var/lib --rounds 6
 """
@@ -25,12 +25,12 @@ SOURCE = Path(__file__).with_name("append.c")
 
 def in_c(binary: Path, folder: Path) -> list[int]:
     """Nanoseconds of each fdatasync."""
-    said = subprocess.run([str(binary), str(folder), str(COUNT)], capture_output=True, text=True, check=True)
-    return [int(line) for line in said.stdout.split()]
+    done = subprocess.run([str(binary), str(folder), str(COUNT)], capture_output=True, text=True, check=True)
+    return [int(line) for line in done.stdout.split()]
 
 
 def in_python(folder: Path) -> list[int]:
-    """With the calls and the clock that skerry/bench/remote_engine.py uses."""
+    """The same with the calls and the clock of skerry/bench/remote_engine.py."""
     file, record, taken = unnamed_file(str(folder)), os.urandom(BYTES), []
     os.posix_fallocate(file, 0, COUNT * BYTES)
     gc.disable()
@@ -45,7 +45,7 @@ def in_python(folder: Path) -> list[int]:
 
 
 def by_fio(folder: Path) -> tuple[float, float]:
-    """Its own median and p99 in nanoseconds."""
+    """fio's own median and p99 in nanoseconds."""
     name, file = fio_path(str(folder))
     os.posix_fallocate(file, 0, COUNT * BYTES)
     job = start_fio(
@@ -64,7 +64,7 @@ def figures(taken: list[int]) -> tuple[float, float]:
 
 
 def compile_loop(folder: Path) -> Path:
-    """The C loop, compiled."""
+    """Compile the C loop. Returns the binary."""
     binary = folder / "append"
     subprocess.run(["gcc", "-O2", "-o", str(binary), str(SOURCE)], check=True)
     return binary
@@ -77,16 +77,16 @@ def main() -> None:
     parser.add_argument("--path", type=Path, default=Path("/var/lib"))
     parser.add_argument("--rounds", type=int, default=6)
     arguments = parser.parse_args()
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ("C", "Python", "fio")}
+    rounds: dict[str, list[tuple[float, float]]] = {name: [] for name in ("C", "Python", "fio")}
     with tempfile.TemporaryDirectory() as folder:
         binary = compile_loop(Path(folder))
         for _ in range(arguments.rounds):
-            found["C"].append(figures(in_c(binary, arguments.path)))
-            found["Python"].append(figures(in_python(arguments.path)))
-            found["fio"].append(by_fio(arguments.path))
+            rounds["C"].append(figures(in_c(binary, arguments.path)))
+            rounds["Python"].append(figures(in_python(arguments.path)))
+            rounds["fio"].append(by_fio(arguments.path))
     table = Table("fdatasync, µs", "p50 of the rounds", "p99 of the rounds")
-    for name, rounds in found.items():
-        columns = [sorted(each[place] / 1000 for each in rounds) for place in (0, 1)]
+    for name, measured in rounds.items():
+        columns = [sorted(figure[column] / 1000 for figure in measured) for column in (0, 1)]
         table.add_row(
             name, *(f"{column[0]:.0f} - {median(column):.0f} - {column[-1]:.0f}" for column in columns)
         )

@@ -1,4 +1,4 @@
-"""The bounds against known values, and by simulation how often they hold."""
+"""The bounds agree with known values, and simulations show how often they hold."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_299_syncs_without_one_too_slow_are_the_fewest_that_pass() -> None:
     assert share([(298, 0)], 0).upper > 0.01 > share([(299, 0)], 0).upper
 
 
-def test_nothing_measured_says_nothing() -> None:
+def test_without_observations_the_share_may_be_anything() -> None:
     found = share([], 0)
     assert (found.lower, found.upper) == (0.0, 1.0)
 
@@ -112,13 +112,13 @@ def bursty(rate: float, length: float, seed: int) -> tuple[list[tuple[int, int]]
 @pytest.mark.parametrize(("rate", "length"), [(0.01, 1.001), (0.01, 5), (0.02, 10)])
 def test_each_bound_holds_in_95_of_100_runs(rate: float, length: float) -> None:
     """Within what chance allows 150 runs: three standard errors below 95 % are 89.7 %."""
-    found = [share(*bursty(rate, length, seed)) for seed in range(RUNS)]
-    assert sum(each.upper >= rate for each in found) / RUNS > 0.897
-    assert sum(each.lower <= rate for each in found) / RUNS > 0.897
+    shares = [share(*bursty(rate, length, seed)) for seed in range(RUNS)]
+    assert sum(one.upper >= rate for one in shares) / RUNS > 0.897
+    assert sum(one.lower <= rate for one in shares) / RUNS > 0.897
 
 
 def test_independence_would_be_wrong_for_bursts() -> None:
-    """Why it is done at all: Clopper and Pearson alone hold far less often."""
+    """Clopper and Pearson's bounds without the effective sample size hold far less often."""
     totals = [sum(over for _, over in bursty(0.02, 10, seed)[0]) for seed in range(RUNS)]
     held = sum(clopper_pearson(over, ROWS * PER_ROW)[1] >= 0.02 for over in totals) / RUNS
     assert held < 0.85

@@ -1,4 +1,4 @@
-"""The page and the picture of a run with everything in it: each host's verdict, every chart, nothing from outside."""
+"""The page and the picture show a whole run, and the page fetches nothing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def a_run() -> Run:
 
 
 class Words(HTMLParser):
-    """Text and attributes of a page; opening and closing tags must match."""
+    """Collects the text and the links of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Words(HTMLParser):
         self.text.append(data)
 
 
-def test_the_page_tells_all_and_fetches_nothing() -> None:
+def test_the_page_shows_everything_and_fetches_nothing() -> None:
     words = Words()
     text = page(a_run())
     words.feed(text)
@@ -114,7 +114,7 @@ def test_drawing_imports_nothing_before_it_draws() -> None:
 
 
 def test_the_worst_comes_first() -> None:
-    assert [each.host for each in a_run().hosts] == ["away", "bad", "good"]
+    assert [host.host for host in a_run().hosts] == ["away", "bad", "good"]
 
 
 def test_the_picture_has_the_run_in_it(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Verdicts on made-up measurements: every word of the table has a case, and the neighbours of that case."""
+"""Verdicts on made-up measurements: each verdict has a case, and cases close to it with another verdict."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ FINE = [0.5] * 3000
 
 def series(milliseconds: Sequence[float], per_second: int = PER_SECOND) -> dict[str, Any]:
     """A series as the engine prints it, the times evenly spread."""
-    found = Series(0, 10**9)
+    times = Series(0, 10**9)
     for number, value in enumerate(milliseconds):
-        found.add(number * 10**9 // per_second, int(value * MILLISECOND))
-    result = found.result()
+        times.add(number * 10**9 // per_second, int(value * MILLISECOND))
+    result = times.result()
     return {**result, "histogram": {str(index): count for index, count in result["histogram"].items()}}
 
 
@@ -39,7 +39,7 @@ def result(
     neighbour: str = "",
     **changes: Any,
 ) -> dict[str, Any]:
-    """A measurement of one phase; `changes` go into the environment or the counters."""
+    """A measurement of one phase. `changes` replace values of the environment or the counters."""
     environment = {
         "filesystem": "ext4",
         "path": "/var/lib",
@@ -47,7 +47,7 @@ def result(
         "write_cache": "write back",
         "fsid": "1",
     }
-    counted = {
+    counters = {
         "monotonic_ns": 20 * 10**9,
         "cpu_ticks": 4000,
         "steal_ticks": 0,
@@ -66,14 +66,19 @@ def result(
         "wake": series(wake),
         "commit": series(commit, 16),
         "commit_less_cpu": series(commit, 16),
-        "counters": counted | {name: value for name, value in changes.items() if name in counted},
+        "counters": counters | {name: value for name, value in changes.items() if name in counters},
     }
-    known = {name: value for name, value in changes.items() if name in environment}
-    return {"begun": 0.0, "limits_ms": list(LIMITS_MS), "environment": environment | known, "phases": [phase]}
+    replaced = {name: value for name, value in changes.items() if name in environment}
+    return {
+        "begun": 0.0,
+        "limits_ms": list(LIMITS_MS),
+        "environment": environment | replaced,
+        "phases": [phase],
+    }
 
 
 def spread(share: float, slow: float, n: int = 3000, fast: float = 0.5) -> list[float]:
-    """`share` of the times slow, evenly spread."""
+    """Times of which `share` are slow, evenly spread."""
     every = round(1 / share)
     return [slow if number % every == every - 1 else fast for number in range(n)]
 
@@ -117,7 +122,7 @@ def test_a_finding_names_number_bound_threshold_and_source() -> None:
 def test_an_agent_has_no_datastore_and_sqlite_no_commits() -> None:
     slow = result(sync=spread(0.05, 12), commit=spread(0.1, 30, 330))
     assert judge(slow, "").verdict is Verdict.PASS
-    assert {each.criterion for each in judge(slow, "sqlite").results} == {
+    assert {result.criterion for result in judge(slow, "sqlite").results} == {
         "fsync p99 < 10 ms", "no sync over 1 s", "as etcdctl check perf",
     }  # fmt: skip
 
@@ -125,7 +130,7 @@ def test_an_agent_has_no_datastore_and_sqlite_no_commits() -> None:
 def test_a_dedicated_disk_is_not_judged_beside_neighbours() -> None:
     slow = result(sync=spread(0.05, 12), neighbour="pull")
     assert judge(slow, "etcd").verdict is Verdict.FAIL
-    assert judge(slow, "etcd", dedicated=True).verdict is Verdict.INCONCLUSIVE  # nothing else was measured
+    assert judge(slow, "etcd", dedicated=True).verdict is Verdict.INCONCLUSIVE  # no other phase was measured
 
 
 def test_check_perf_counts_rate_and_deviation() -> None:
@@ -144,10 +149,10 @@ def test_histograms_are_off_by_less_than_one_percent() -> None:
 
 
 def test_percentiles_and_curve_of_a_known_distribution() -> None:
-    found = counts(series([number / 100 for number in range(1, 10001)])["histogram"])
+    histogram = counts(series([number / 100 for number in range(1, 10001)])["histogram"])
     for percent in (50, 90, 99, 99.9):
-        assert percentile(found, percent) == pytest.approx(percent * 10**6, rel=0.01)
-    at_10_ms = next(share for ns, share in exceedance(found) if ns >= 10 * MILLISECOND)
+        assert percentile(histogram, percent) == pytest.approx(percent * 10**6, rel=0.01)
+    at_10_ms = next(share for ns, share in exceedance(histogram) if ns >= 10 * MILLISECOND)
     assert at_10_ms == pytest.approx(0.9, abs=0.002)
 
 
@@ -169,7 +174,8 @@ def test_the_record_on_the_host_decides_about_an_installation() -> None:
         return kept
 
     passed, failed, unsure = (
-        record(each) for each in (result(), result(sync=spread(0.05, 12)), result(sync=spread(0.01, 12)))
+        record(measured)
+        for measured in (result(), result(sync=spread(0.05, 12)), result(sync=spread(0.01, 12)))
     )
     assert failed.predicted["sync"] == pytest.approx([0.05, 0.05, 0.05, 0.05, 0, 0])
     assert admit(passed, "1", "refuse", measure=True) == ("accept", "")
@@ -184,7 +190,7 @@ def test_the_record_on_the_host_decides_about_an_installation() -> None:
     assert DiskRecord.parse('{"verdict": "PASS"}') is None
 
 
-def test_profiles_take_the_time_they_say_and_have_their_neighbours() -> None:
+def test_profiles_have_their_documented_duration_and_neighbours() -> None:
     assert sum(phase["seconds"] for phase in phases("quick")) == 20
     assert 110 <= sum(phase["seconds"] for phase in phases("standard")) <= 130
     assert [phase["neighbour"] for phase in STANDARD if phase.get("neighbour")] == list(NEIGHBOURS)
@@ -196,7 +202,7 @@ def test_profiles_take_the_time_they_say_and_have_their_neighbours() -> None:
 
 
 def test_a_disk_that_runs_out_of_credits_fails_for_its_worst_tenth() -> None:
-    """Two minutes of a long soak are slow: 5 % there, 0.5 % of the whole."""
+    """Two minutes of a long soak are slow: 5 % of their syncs, 0.5 % of all."""
     n = PER_SECOND * 1200
     slow = [12.0 if n * 0.9 < number and number % 20 == 0 else 0.5 for number in range(n)]
     judgement = judge(result(sync=slow), "etcd")
@@ -205,7 +211,7 @@ def test_a_disk_that_runs_out_of_credits_fails_for_its_worst_tenth() -> None:
     assert "from minute 18 on" in judgement.results[0].measured
 
 
-def test_measuring_on_decides_what_was_unclear() -> None:
+def test_a_longer_measurement_decides_what_was_unclear() -> None:
     short = result(commit=[2.0] * 200)
     assert judge(short, "etcd").unclear == {"with commits"}
     assert judge(merge([short, short]), "etcd").verdict is Verdict.PASS
@@ -213,9 +219,9 @@ def test_measuring_on_decides_what_was_unclear() -> None:
 
 
 def test_the_fio_recipe_is_read_without_its_counts() -> None:
-    """fio 3.16 and 3.33 say total_ios 0, and 3.16 no N. A stall of 1 s in 2 s: half of all moments fall into it."""
-    found = {"bins": {"1000000": 1000, "1000000000": 1}, "percentile": {"99.000000": 1_000_000}}
-    read = recipe({"fio": {"jobs": [{"sync": {"total_ios": 0, "lat_ns": found}}]}})
+    """fio 3.16 and 3.33 report total_ios 0, and 3.16 no N. A stall of 1 s in 2 s: half of all moments are in it."""
+    latency = {"bins": {"1000000": 1000, "1000000000": 1}, "percentile": {"99.000000": 1_000_000}}
+    read = recipe({"fio": {"jobs": [{"sync": {"total_ios": 0, "lat_ns": latency}}]}})
     assert read is not None
     assert [read.syncs, read.p99_ms, read.over_10_ms] == pytest.approx([1001, 1.0, 0.495])
     assert recipe({"fio": {"error": "killed"}}) is None
