@@ -1,4 +1,4 @@
-# $1: the time service's unit; $@ from 2: files of ours.
+# $1: the time service's unit; from $2: our files.
 unit=$1; shift
 section files; file_states "$@"
 section unit; state=$(systemctl show "$unit" -p ActiveState -p UnitFileState -p MainPID); printf '%s\n' "$state"

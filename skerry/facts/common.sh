@@ -1,16 +1,17 @@
-# Put before every fact's script. Facts read and change nothing. Starting a process costs more than anything it
-# does here, so what a shell can do by itself is left to it, and programs are given all their files at once.
+# Comes before every fact's script. Facts read and change nothing. Starting a process costs more than its work here,
+# so the shell does what it can by itself, and programs get all their files at once.
 PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL=C
-virtualisation=$(systemd-detect-virt 2>/dev/null) # half of the facts say it
+# Read here because half of the facts print it.
+virtualisation=$(systemd-detect-virt 2>/dev/null)
 section() { printf '@%s\n' "$1"; }
 
-# The digest of the configuration that the process $1 was started with: its environment says.
+# The digest of the configuration with which process $1 was started, from its environment.
 started_with() {
   [ "${1:-0}" -gt 0 ] && tr '\0' '\n' < "/proc/$1/environ" | sed -n 's/^SKERRY_CONFIG_SHA256=//p'
 }
 
-# The version of K3s likewise.
+# The version of K3s with which unit $1 was started, from its environment.
 started_as() {
   pid=$(systemctl show "$1" -p MainPID --value)
   [ "${pid:-0}" -gt 0 ] && tr '\0' '\n' < "/proc/$pid/environ" | sed -n 's/^SKERRY_K3S_VERSION=//p'
@@ -27,7 +28,7 @@ file_states() {
 }
 
 # One line for each sysctl that exists: its key and value, the value's fields separated by single spaces.
-# A shell's `read` asks for one byte at a time, and a sysctl gives no second one.
+# awk reads them: a shell's `read` asks for one byte at a time, and a sysctl gives no second one.
 sysctls() {
   files=
   for key in "$@"; do

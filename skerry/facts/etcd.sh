@@ -1,5 +1,5 @@
-# What this server's etcd says of itself and its cluster; skerry/model/k3s/etcd.py parses it. Its own configuration file names
-# the addresses: they differ between versions of K3s, and 2379 speaks gRPC alone since etcd 3.5.9 (etcd#15402).
+# Reports on this server's etcd member and cluster; skerry/model/k3s/etcd.py parses it. The addresses come from etcd's
+# own configuration file: they differ between versions of K3s, and 2379 has been gRPC only since etcd 3.5.9 (etcd#15402).
 PATH=$PATH:/usr/local/bin
 config=/var/lib/rancher/k3s/server/db/etcd/config tls=/var/lib/rancher/k3s/server/tls/etcd
 first() { sed -n "s/^$1: *//p" "$config" 2>/dev/null | tr -d "\"'" | cut -d , -f 1; }
@@ -9,7 +9,8 @@ metrics=$(first listen-metrics-urls) peer=$(first initial-advertise-peer-urls)
 section name; first name
 section health; [ -n "$metrics" ] && curl -s --max-time 6 "$metrics/health"; echo
 section leader; [ -n "$metrics" ] && curl -s --max-time 6 "$metrics/metrics" | sed -n 's/^etcd_server_is_leader //p'
-section members # HTTP/1.1: what speaks HTTP/2 at the peer port is taken for gRPC
+# HTTP/1.1: the peer port takes every HTTP/2 request for gRPC.
+section members
 [ -n "$peer" ] && curl -s --http1.1 --max-time 6 --cacert $tls/peer-ca.crt --cert $tls/peer-server-client.crt \
   --key $tls/peer-server-client.key "$peer/members"
 echo

@@ -1,6 +1,6 @@
-# Flux's own objects: what this cluster follows.
+# Flux's own objects, which name the repository that this cluster follows.
 PATH=$PATH:/usr/local/bin
-for each in namespace/flux-system gitrepository/flux-system kustomization/flux-system; do
-  section "${each%/*}"
-  k3s kubectl get "${each%/*}" "${each#*/}" -n flux-system -o json 2>/dev/null
+for object in namespace/flux-system gitrepository/flux-system kustomization/flux-system; do
+  section "${object%/*}"
+  k3s kubectl get "${object%/*}" "${object#*/}" -n flux-system -o json 2>/dev/null
 done

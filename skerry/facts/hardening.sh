@@ -1,4 +1,4 @@
-# $1: what to look at, "kind key" on each line.
+# $1: the values to read, "kind key" on each line.
 line_end='
 '
 files= sysctls= modules= modes= units= packages= mounts= lines= users=
@@ -21,7 +21,8 @@ set +f; unset IFS
 section files; file_states $files
 section kept; cat /var/lib/skerry/before/list 2>/dev/null | cut -d ' ' -f 1,2
 section armed; cat /var/lib/skerry/guard/name 2>/dev/null
-section openssh; ssh -V 2>&1 | grep -o 'OpenSSH_[0-9.]*' # the server's package needs the client's of its version
+# The server's package depends on the client's of the same version.
+section openssh; ssh -V 2>&1 | grep -o 'OpenSSH_[0-9.]*'
 section sshd; sshd -T 2>/dev/null
 section include; awk '!/^[ \t]*(#|$)/ { print tolower($0); exit }' /etc/ssh/sshd_config
 section hostkeys
@@ -38,7 +39,7 @@ section modules
 blocked=" $(modprobe --showconfig 2>/dev/null | sed -n 's/^install \([^ ]*\) \/bin\/\(false\|true\)$/\1/p' | tr -- '-\n' '_ ') "
 for name in $modules; do
   IFS=-; set -- $name; IFS=_
-  known=$* # as the kernel spells it
+  known=$* # with underscores, as the kernel names it
   unset IFS
   if [ -d "/sys/module/$known" ]; then echo "$name loaded"; continue; fi
   case $blocked in *" $known "*) echo "$name blocked" ;; *) echo "$name loadable" ;; esac
@@ -46,7 +47,8 @@ done
 section modes
 set -f; set -- $modes; set +f
 stat -c '%n %a %U %G' "$@" 2>/dev/null
-for pattern; do # of many files: what any of them grants, and every owner
+# For a pattern of several files: the union of their modes, and every owner, once if it is the same for all.
+for pattern; do
   case $pattern in *'*') ;; *) continue ;; esac
   stat -c '%a %U %G' $pattern 2>/dev/null | {
     granted=0 owners=
@@ -73,7 +75,7 @@ printf %s "$lines" | while read -r path key; do
   echo "$path $key $(awk -v key="$key" '$1 == key { value = $2 } END { print value }' "$path" 2>/dev/null)"
 done
 section firewall
-# Loaded means: this table is what came of loading this file.
+# The table is as loaded if the checksums of file and table are those recorded when the file was loaded.
 if nft list table inet skerry > /dev/null 2>&1; then
   now=$(sha256sum < /etc/skerry/firewall.nft; nft -s list table inet skerry | sha256sum)
   [ "$now" = "$(cat /run/skerry-firewall 2>/dev/null)" ] && echo "as written" || echo "differs"

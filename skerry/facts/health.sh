@@ -1,8 +1,8 @@
-# How a host fares beside Kubernetes and etcd; skerry/model/k3s/health.py parses and judges it. $1: the snapshots' folder.
+# The health of a host; skerry/model/k3s/health.py parses and judges it. $1: the folder of snapshots.
 data=/var/lib/rancher/k3s
 
 section now; date +%s
-# "seconds since 1970, path": of the certificates that K3s renews at its start, the first to expire. CAs last ten years.
+# "seconds since 1970, path" of the first certificate to expire. K3s renews these when it starts; CAs last ten years.
 section certificate
 command -v openssl > /dev/null && for file in $data/server/tls/*.crt $data/server/tls/etcd/*.crt $data/agent/*.crt; do
   case $file in *-ca.crt | *.nochain.crt) continue ;; esac

@@ -1,4 +1,4 @@
-# What uninstall finds. $@: files of ours outside K3s's own script.
+# $@: our files that K3s's own uninstall script does not know.
 section files; file_states "$@"
 section uninstaller; [ -x /usr/local/bin/k3s-uninstall.sh ] && echo yes
 section volumes; ls -A /var/lib/rancher/k3s/storage 2>/dev/null

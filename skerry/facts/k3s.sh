@@ -1,4 +1,5 @@
-# $1 unit, $2 versioned binary, $3 its stamp, $4 archive of images or empty, $5 its stamp, $6 role, then files of ours.
+# $1 unit, $2 versioned binary, $3 its checksum file, $4 archive of images or empty, $5 its checksum file, $6 role,
+# then our files.
 unit=$1 binary=$2 binary_stamp=$3 images=$4 images_stamp=$5 role=$6; shift 6
 PATH=$PATH:/usr/local/bin
 while IFS='=' read -r property value; do
@@ -13,8 +14,8 @@ done <<END
 $(TZ=UTC systemctl show "$unit" -p ActiveState -p UnitFileState -p NeedDaemonReload -p MainPID -p ExecMainStartTimestamp)
 END
 
-# The checksum taken when an artifact was installed holds as long as its inode says nothing has changed since.
-artifact() { # $1: its path, $2: its stamp
+# The artifact's checksum. The one in its checksum file is valid as long as inode, size and change time are the same.
+artifact() { # $1: its path, $2: its checksum file
   [ -f "$1" ] || return
   stamp=$(cat "$2" 2>/dev/null)
   if [ "${stamp#* }" = "$(stat -c '%i %s %Z' "$1")" ]; then
@@ -33,7 +34,7 @@ section elsewhere
 for name in kubectl crictl ctr; do command -v "$name" > /dev/null && echo "$name"; done
 section files; file_states "$@"
 
-# Of the tokens only what tells whether two are the same: each holds 256 random bits.
+# Only the tokens' checksums leave the host. They suffice to compare tokens, which hold 256 random bits each.
 section tokens
 digest() { sha256sum | cut -d ' ' -f 1; }
 [ -s /etc/rancher/k3s/token ] && echo "server $(digest < /etc/rancher/k3s/token)"
@@ -49,23 +50,25 @@ section cluster; sed -n 's/^K10\([0-9a-f]*\)::.*/\1/p' $full 2>/dev/null
 section drained
 cordoned=$(cat /var/lib/skerry/cordoned /var/lib/skerry/upgrading 2>/dev/null | head -n 1)
 [ -z "$cordoned" ] || [ "$(systemctl show skerry-reboot -p ActiveState --value)" = activating ] || echo "$cordoned"
-section restore; cat /var/lib/skerry/restore/wanted 2>/dev/null && echo # what comes next starts a line of its own
+# The file may lack a newline at its end.
+section restore; cat /var/lib/skerry/restore/wanted 2>/dev/null && echo
 
 section unit; printf '%s\n' "$active" "$enabled" "$reload"
 section running; started_with "$pid"
 section started
 if [ "${pid:-0}" -gt 0 ]; then
   started=$(date -d "$begun" +%s)
-  [ "$started" -gt "$(date +%s)" ] || echo "$started" # the clock was set back since: nothing to compare with
+  # A start in the future: the clock was set back since, and no time can be compared with it.
+  [ "$started" -gt "$(date +%s)" ] || echo "$started"
 fi
 
-# What has not changed since then: where it is not as wanted now, the process was started with something else.
+# Paths that have not changed since then. If one differs from what is wanted, the process was started with that.
 section loaded
 there() { [ -e "$1" ] || [ -L "$1" ]; }
 paths= nearest=
 for path in "$binary" /usr/local/bin/k3s "$@"; do
   near=$path
-  there "$near" || near=${path%/*} # its folder knows since when it is gone
+  there "$near" || near=${path%/*} # the change time of its folder shows since when it has been missing
   there "$near" && paths="$paths $path" nearest="$nearest $near"
 done
 set -- $paths
@@ -78,6 +81,7 @@ section node
 if [ "$active" = active ]; then
   [ "$role" = agent ] && set -- --kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig || set --
   node() { timeout 15 k3s kubectl "$@" get --raw "/api/v1/nodes/$(hostname | tr '[:upper:]' '[:lower:]')" 2>/dev/null; }
-  node "$@" || [ $? = 124 ] || { sleep 1; node "$@"; } # etcd may just have been choosing a leader
-  echo # what comes next starts a line of its own
+  # Once more after a second: etcd may have been electing a leader.
+  node "$@" || [ $? = 124 ] || { sleep 1; node "$@"; }
+  echo
 fi

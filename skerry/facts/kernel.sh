@@ -1,4 +1,4 @@
-# $1: modules, $2: sysctl keys, each separated by spaces; $@ from 3: files of ours.
+# $1: modules, $2: sysctl keys, each separated by spaces; from $3: our files.
 modules=$1; keys=$2; shift 2
 section files; file_states "$@"
 section missing_modules

@@ -3,7 +3,8 @@ section missing
 installed=$(dpkg-query -W -f ' ${Package} ${db:Status-Status} ' "$@" 2>/dev/null)
 for package in "$@"; do
   case $installed in *" $package installed "*) continue ;; esac
-  status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) # named with its architecture, say
+  # The name may include an architecture.
+  status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)
   [ "$status" = installed ] || echo "$package"
 done
 section interrupted

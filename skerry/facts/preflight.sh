@@ -1,7 +1,7 @@
-# Reads, changes nothing. Each "@name" line opens a section; skerry/model/preparation/host_facts.py parses them.
-# $1: a URL this host must reach, or empty; $2: a file that makes it needless.
+# Each "@name" line opens a section; skerry/model/preparation/host_facts.py parses them.
+# $1: a URL that this host must reach, or empty; $2: a file that makes it unnecessary.
 
-running() { # those of the units that run, with a space on each side
+running() { # prints those of the units that run, each with a space on both sides
   for state in $(systemctl is-active "$@" 2>/dev/null); do
     case $state in active|reloading) printf ' %s ' "$1" ;; esac
     shift
@@ -25,7 +25,7 @@ path=/var/lib/rancher/k3s
 while [ ! -d "$path" ]; do path=$(dirname "$path"); done
 printf '%s %s %s\n' "$path" "$(stat -fc %T "$path")" "$(df -Pk "$path" | awk 'NR == 2 { print $4 }')"
 
-# The datastore's file system, and what `invoke bench-disk` or a run before has found of it (skerry/model/disk.py).
+# The datastore's file system, and the verdict of `invoke bench-disk` or an earlier run on it (skerry/model/disk.py).
 section disk_fsid
 path=/var/lib/rancher/k3s/server/db
 while [ ! -d "$path" ]; do path=$(dirname "$path"); done
@@ -35,7 +35,7 @@ section disk_record; cat /var/lib/skerry/disk.json 2>/dev/null
 section clock; date -u +%s.%N
 section clock_synchronised; timedatectl show -p NTPSynchronized --value 2>/dev/null
 
-# Every listener with the unit its process belongs to: a pod's or our own K3s must be told from a stranger.
+# Every listener with its process's unit, which tells our own K3s and pods from other programs.
 section listeners
 unit_of() { # $1: a pid
   unit=-
@@ -57,7 +57,7 @@ done
 
 section routes; ip -4 -o route show
 
-# Other Kubernetes distributions and container runtimes, by what they leave in place or keep running.
+# Other Kubernetes distributions and container runtimes, known by their units and folders.
 section rivals
 rivals="kubelet containerd docker crio k0scontroller k0sworker rke2-server rke2-agent snap.microk8s.daemon-kubelite"
 firewalls="firewalld nftables"
@@ -69,15 +69,15 @@ for path in /etc/kubernetes/manifests /etc/kubernetes/admin.conf /var/lib/k0s /v
   [ -e "$path" ] && echo "$path exists"
 done
 
-# Firewalls that would fight ours, or flush the cluster's rules.
+# Firewalls that would conflict with ours, or flush the cluster's rules.
 section firewalls
 grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf && echo ufw
 for unit in $firewalls; do case $active in *" $unit "*) echo "$unit" ;; esac; done
 section addresses; ip -o address show scope global 2>/dev/null | awk '{ print $4 }'
 
 section k3s_installed; [ -e /usr/local/bin/k3s ] && echo yes || echo no
-# The version that the running process was started with; while it is down, the link's. Where something else, a plan of
-# system-upgrade-controller say, has put a binary in the link's place, it is that one's.
+# The version with which the running process was started, or the link's if K3s is down. If something else, such as
+# system-upgrade-controller, has replaced the link by a binary, that binary's.
 section k3s_version
 linked=$(readlink /usr/local/bin/k3s 2>/dev/null | sed -n 's,^/usr/local/lib/k3s/\([^/]*\)/k3s$,\1,p')
 if [ -n "$linked" ]; then
@@ -93,7 +93,7 @@ if [ -e $db/etcd/member ]; then echo etcd; elif [ -e $db/state.db ]; then echo s
 section server_state; systemctl is-active k3s 2>/dev/null
 section grub; command -v update-grub > /dev/null && [ -d /etc/default ] && [ -f /boot/grub/grub.cfg ] && echo yes || echo no
 
-# "ok", "unknown" (no tool to try with), or why not.
+# "ok", "unknown" (no tool to try it with), or the reason of the failure.
 section reach
 if [ -n "$1" ] && [ ! -e "$2" ]; then
   if command -v curl > /dev/null; then
