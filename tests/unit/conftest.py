@@ -1,32 +1,38 @@
-"""Shared test data: the project's own default settings, with what a test changes."""
+"""Shared test data: the project's default settings with the changes of a test."""
 
 from __future__ import annotations
 
 import runpy
 from collections.abc import Callable
-from pathlib import Path
 
 import hypothesis
 import pytest
 
+from skerry.local.paths import PROJECT
+from skerry.model.hardening.host_context import HostContext
 from skerry.model.settings.settings import Settings, parse_settings
 
-PROJECT = Path(__file__).parents[2]
 MakeSettings = Callable[..., Settings]
 
-# How long an example takes tells of the machine alone.
+# The time of an example depends on the machine alone.
 hypothesis.settings.register_profile("any pace", deadline=None)
 hypothesis.settings.load_profile("any pace")
 
 
 @pytest.fixture
 def make_settings() -> MakeSettings:
-    """The settings of inventories/group_data/all.py, with the given ones in their place."""
+    """make_settings(**changes) gives the settings of inventories/group_data/all.py with these changes."""
 
     def make(**changes: object) -> Settings:
-        read = runpy.run_path(str(PROJECT / "inventories/group_data/all.py"))
-        data = {name: value for name, value in read.items() if not name.startswith("__")}
+        defaults = runpy.run_path(str(PROJECT / "inventories/group_data/all.py"))
+        data = {name: value for name, value in defaults.items() if not name.startswith("__")}
         ssh = [name for name in data if name.startswith("ssh_")]
         return parse_settings("host", data | changes, ignored=ssh)
 
     return make
+
+
+@pytest.fixture
+def host_context(make_settings: MakeSettings) -> HostContext:
+    """The first server of a cluster with default settings."""
+    return HostContext("server", make_settings(), 0, ())

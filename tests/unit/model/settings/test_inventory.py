@@ -1,28 +1,16 @@
-"""What must hold for the hosts of an inventory together."""
+"""Rules for the hosts of an inventory together."""
 
-import runpy
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
-from pyinfra.connectors.ssh import connector_data_meta
 
 from skerry.model.errors import InputError
 from skerry.model.settings.inventory import check_inventory
-from skerry.model.settings.settings import Settings, parse_settings
-
-REFERENCE = Path(__file__).parents[4] / "inventories" / "group_data" / "all.py"
-DEFAULTS: dict[str, object] = {
-    name: value for name, value in runpy.run_path(str(REFERENCE)).items() if not name.startswith("__")
-}
-
-
-def settings(**changes: object) -> Settings:
-    return parse_settings("host", {**DEFAULTS, **changes}, ignored=connector_data_meta)
+from tests.unit.model.settings.parsing import parse
 
 
 def problems(servers: Sequence[str], agents: Sequence[str] = (), **changes: object) -> list[str]:
-    common = settings(**changes)
+    common = parse(**changes)
     try:
         check_inventory(servers, agents, dict.fromkeys([*servers, *agents], common))
     except InputError as error:
@@ -93,31 +81,31 @@ def test_sqlite_is_for_one_server() -> None:
     ],
 )
 def test_a_server_that_differs_is_named_with_the_setting(name: str, value: object, shown: str) -> None:
-    everyone = {"a": settings(), "b": settings(), "c": settings(**{name: value})}
+    settings = {"a": parse(), "b": parse(), "c": parse(**{name: value})}
     with pytest.raises(InputError) as caught:
-        check_inventory(["a", "b", "c"], [], everyone)
+        check_inventory(["a", "b", "c"], [], settings)
     assert str(caught.value) == (
         f"c: setting {name}: is {shown}, and all servers must have the same; "
         "set it once, in the inventory's group data"
     )
 
 
-def test_extra_keys_that_k3s_wants_alike_are_compared_too() -> None:
-    odd = settings(k3s_config_extra={"cluster-domain": "oslo.local", "debug": True})
+def test_extra_keys_that_must_be_equal_on_all_servers_are_compared() -> None:
+    different = parse(k3s_config_extra={"cluster-domain": "oslo.local", "debug": True})
     with pytest.raises(InputError) as caught:
-        check_inventory(["a", "b", "c"], [], {"a": settings(), "b": settings(), "c": odd})
+        check_inventory(["a", "b", "c"], [], {"a": parse(), "b": parse(), "c": different})
     assert str(caught.value) == (
         "c: setting k3s_config_extra['cluster-domain']: is 'oslo.local', but None on a, and all servers "
         "must have the same; set it once, in the inventory's group data"
     )
 
 
-def test_what_is_a_nodes_own_may_differ() -> None:
-    """Also the order of a list, and anything on agents."""
-    everyone = {
-        "a": settings(k3s_disable=["traefik", "servicelb"], max_pods=50, k3s_node_ip="192.0.2.1"),
-        "b": settings(k3s_disable=["servicelb", "traefik"], reserve="auto", k3s_node_labels=["disk=ssd"]),
-        "c": settings(k3s_disable=["servicelb", "traefik"], k3s_tls_sans=["c.example.org"]),
-        "x": settings(k3s_version="v1.35.1+k3s1"),
+def test_settings_of_a_node_may_differ() -> None:
+    """The order of a list may differ, too, and every setting of agents."""
+    settings = {
+        "a": parse(k3s_disable=["traefik", "servicelb"], max_pods=50, k3s_node_ip="192.0.2.1"),
+        "b": parse(k3s_disable=["servicelb", "traefik"], reserve="auto", k3s_node_labels=["disk=ssd"]),
+        "c": parse(k3s_disable=["servicelb", "traefik"], k3s_tls_sans=["c.example.org"]),
+        "x": parse(k3s_version="v1.35.1+k3s1"),
     }
-    check_inventory(["a", "b", "c"], ["x"], everyone)
+    check_inventory(["a", "b", "c"], ["x"], settings)
