@@ -1,6 +1,6 @@
 """The running lab hosts: invoke lab-up, then invoke up inventories/lab.py
 
-The first is a server (with three or more, the first three are), the rest are agents.
+The first host is a server, or the first three of three or more. The others are agents.
 """
 
 from skerry import lab as _lab

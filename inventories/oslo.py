@@ -1,7 +1,9 @@
-"""The worked example: one host in Oslo to start from. Replace the address (192.0.2.0/24 is for documentation)
-with your own, then: invoke trust inventories/oslo.py && invoke up inventories/oslo.py
+"""An example to start from: a cluster of one host in Oslo.
 
-The first server starts the cluster. Where the hosts stand is in group_data/oslo.py.
+Replace the address (192.0.2.0/24 is reserved for documentation) with your host's, then:
+invoke trust inventories/oslo.py && invoke up inventories/oslo.py
+
+The first server initialises the cluster. Settings of all hosts are in group_data/oslo.py.
 """
 
 servers = [

@@ -1,4 +1,4 @@
-"""The machines of the Vagrantfile, as `vagrant ssh-config` describes them.
+"""The machines of the Vagrantfile, read from `vagrant ssh-config`.
 
 vagrant up && invoke trust inventories/vagrant.py && invoke up inventories/vagrant.py
 """
@@ -11,19 +11,19 @@ _project = _Path(__file__).parent.parent
 
 
 def _ssh_config() -> dict[str, dict[str, str]]:
-    """Each machine's connection by its name. Raises SystemExit with one line when one is not running."""
+    """Each machine's SSH options, by its name. Raises SystemExit if a machine is not running."""
     try:
-        shown = _subprocess.run(
+        process = _subprocess.run(
             ["vagrant", "ssh-config"], cwd=_project, capture_output=True, text=True, check=False
         )
     except FileNotFoundError:
         raise SystemExit("vagrant is not installed; see https://developer.hashicorp.com/vagrant") from None
-    if shown.returncode != 0:
-        reason = " ".join(shown.stderr.split()).split(". ")[0].rstrip(".")
+    if process.returncode != 0:
+        reason = " ".join(process.stderr.split()).split(". ")[0].rstrip(".")
         raise SystemExit(f"vagrant ssh-config: {reason}. Are all machines of the Vagrantfile up?")
     machines: dict[str, dict[str, str]] = {}
     machine: dict[str, str] = {}
-    for line in shown.stdout.splitlines():
+    for line in process.stdout.splitlines():
         key, _, value = line.strip().partition(" ")
         if key == "Host":
             machine = machines.setdefault(value, {})
@@ -33,17 +33,17 @@ def _ssh_config() -> dict[str, dict[str, str]]:
 
 
 def _folders() -> dict[str, _Path]:
-    """Where vagrant keeps what it knows of a machine, by the machine's name; it empties it with `destroy`."""
-    kept = _project / _os.environ.get("VAGRANT_DOTFILE_PATH", ".vagrant") / "machines"
-    return {file.parts[-3]: file.parent for file in kept.glob("*/*/id")}
+    """Vagrant's folder of each machine, by the machine's name. `vagrant destroy` empties it."""
+    machines = _project / _os.environ.get("VAGRANT_DOTFILE_PATH", ".vagrant") / "machines"
+    return {file.parts[-3]: file.parent for file in machines.glob("*/*/id")}
 
 
 def _hosts() -> list[tuple[str, dict[str, object]]]:
-    """Names and connections. Raises SystemExit when machines are up that the Vagrantfile now leaves out."""
+    """Each machine's name and data. Raises SystemExit if machines exist that the Vagrantfile no longer has."""
     machines, folders = _ssh_config(), _folders()
     if unknown := sorted(set(folders) - set(machines)):
         raise SystemExit(
-            f"{', '.join(unknown)}: made with other SKERRY_SERVERS or SKERRY_AGENTS than now; export the same ones"
+            f"{', '.join(unknown)}: created with other SKERRY_SERVERS or SKERRY_AGENTS; export the same values"
         )
     return [
         (
@@ -53,7 +53,7 @@ def _hosts() -> list[tuple[str, dict[str, object]]]:
                 "ssh_port": int(machine["Port"]),
                 "ssh_user": machine["User"],
                 "ssh_key": machine["IdentityFile"],
-                # Goes with the machine: the next one may have its address, and has another key.
+                # Destroyed with the machine: the next one may have the same address, but has another key.
                 "ssh_known_hosts_file": str(folders[name] / "known_hosts"),
                 "_sudo": True,
             },
@@ -62,6 +62,6 @@ def _hosts() -> list[tuple[str, dict[str, object]]]:
     ]
 
 
-_found = _hosts()
-servers = [_host for _host in _found if _host[0].startswith("server")]
-agents = [_host for _host in _found if _host[0].startswith("agent")]
+_all = _hosts()
+servers = [_host for _host in _all if _host[0].startswith("server")]
+agents = [_host for _host in _all if _host[0].startswith("agent")]

@@ -1,5 +1,7 @@
-"""What the hosts of inventories/oslo.py have in common and all.py does not say."""
+"""Settings of all hosts in inventories/oslo.py. Other settings have the values of all.py."""
 
 region = "no-oslo-1"
 country = "NO"
-ntp_servers = ["ntp.justervesenet.no"]  # the Norwegian metrology service: time, too, stays in the country
+
+# The Norwegian metrology service, so that time requests stay in the country, too.
+ntp_servers = ["ntp.justervesenet.no"]

@@ -52,15 +52,15 @@ def controls(settings: Settings, role: Role) -> list[Control]:
     def written(*files: File) -> tuple[Check, ...]:
         return tuple(Check("file", file.path, file.state) for file in files) if cis and server else ()
 
-    def arguments(flag: str, values: dict[str, str], here: bool = server) -> tuple[Check, ...]:
+    def arguments(flag: str, values: dict[str, str], applies: bool = server) -> tuple[Check, ...]:
         return (
             tuple(Check("k3s", f"{flag} {key}", value) for key, value in values.items())
-            if cis and here
+            if cis and applies
             else ()
         )
 
-    def key(name: str, here: bool) -> tuple[Check, ...]:
-        return (Check("k3s", name, "true"),) if here else ()
+    def key(name: str, applies: bool) -> tuple[Check, ...]:
+        return (Check("k3s", name, "true"),) if applies else ()
 
     return [
         _control("K3S-01", "Secrets are encrypted in the datastore", "1.2.27, 1.2.28", "32(1)(a) encryption",

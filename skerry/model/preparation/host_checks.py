@@ -88,10 +88,10 @@ def _check_version(facts: HostFacts, settings: Settings) -> Iterator[Problem]:
     running, target = K3sVersion.parse(facts.k3s_version), K3sVersion.parse(settings.k3s_version)
     if target < running and not settings.k3s_downgrade:
         remedy = f"set k3s_version to {str(running)!r}; `invoke rollback` goes back after an upgrade"
-        yield "error", f"K3s {running} runs here, k3s_version {target} is older", remedy
+        yield "error", f"the host runs K3s {running}, k3s_version {target} is older", remedy
     if skips(running, target):
         remedy = f"upgrade to a release of {running.next_minor_line} first"
-        yield "error", f"K3s {running} runs here, k3s_version {target} skips a minor", remedy
+        yield "error", f"the host runs K3s {running}, k3s_version {target} skips a minor", remedy
 
 
 def _check_cgroup(facts: HostFacts, settings: Settings) -> Iterator[Problem]:

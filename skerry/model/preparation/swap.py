@@ -5,7 +5,7 @@ from __future__ import annotations
 from skerry.model.files import TEMPORARY
 
 COMMENT = "# Skerry: swap stays off: "
-"""Put before each swap line of fstab."""
+"""Prefix of the swap lines in fstab that Skerry has commented out."""
 
 
 def comment_out_script(fstab: str) -> str:

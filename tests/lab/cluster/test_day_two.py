@@ -114,7 +114,7 @@ def test_an_older_minor_in_the_inventory_is_refused_and_a_rollback_restores_its_
 ) -> None:
     refused = cluster.run()
     assert (refused.code, refused.changed) == (1, [])
-    assert f"K3s {VERSION} runs here, k3s_version {OLDER} is older" in refused.stderr
+    assert f"the host runs K3s {VERSION}, k3s_version {OLDER} is older" in refused.stderr
     before = cluster.annotations()
     back = cluster.invoke("rollback", "--yes", seconds=400)
     assert back.returncode == 0, back.stderr

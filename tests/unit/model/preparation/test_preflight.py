@@ -176,7 +176,7 @@ def test_a_fresh_host_must_not_come_first_where_a_cluster_is(make_settings: Make
 @pytest.mark.parametrize(
     ("running", "words"),
     [
-        ("v1.36.4+k3s1", "K3s v1.36.4+k3s1 runs here, k3s_version v1.36.3+k3s1 is older"),
+        ("v1.36.4+k3s1", "the host runs K3s v1.36.4+k3s1, k3s_version v1.36.3+k3s1 is older"),
         ("v1.34.9+k3s1", "k3s_version v1.36.3+k3s1 skips a minor"),
     ],
 )
