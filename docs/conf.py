@@ -21,6 +21,7 @@ ELSEWHERE = {
 sys.path.insert(0, str(PROJECT))
 
 from skerry.commands.dev import reference  # noqa: E402  needs the path above
+from skerry.model.settings.settings import Settings  # noqa: E402
 
 project = "Skerry"
 author = "Skerry's contributors"
@@ -53,6 +54,11 @@ linkcheck_timeout = 15
 linkcheck_retries = 2
 
 reference.write(Path(__file__).parent / "reference" / "generated")
+SETTINGS, TASKS = "|".join(Settings.model_fields), "|".join(reference.collection().tasks)
+# Inline code that is no link yet: a setting, alone or with a value, or a task, alone or with its arguments.
+NAMES = re.compile(
+    rf"(?<![`\[])`(?:(?P<setting>{SETTINGS})(?: = [^`]+)?|invoke (?P<task>{TASKS})(?: [^`]+)?)`(?!`)"
+)
 
 
 def read_elsewhere(app: Sphinx, name: str, source: list[str]) -> None:
@@ -73,5 +79,20 @@ def page(path: str) -> str:
     return pages.get(path) or posixpath.relpath(path, "docs")
 
 
+def link_names(app: Sphinx, name: str, source: list[str]) -> None:
+    """Make inline code that is a setting, or `invoke TASK`, a link to the reference; code blocks stay as they are."""
+    blocks = re.split(r"(^ *```.*?^ *```$)", source[0], flags=re.MULTILINE | re.DOTALL)
+    source[0] = "".join(
+        NAMES.sub(link, block) if number % 2 == 0 else block for number, block in enumerate(blocks)
+    )
+
+
+def link(match: re.Match[str]) -> str:
+    """The link for one match of NAMES."""
+    target = f"setting-{match['setting']}" if match["setting"] else f"task-{match['task']}"
+    return f"[{match[0]}](#{target})"
+
+
 def setup(app: Sphinx) -> None:
     app.connect("source-read", read_elsewhere)
+    app.connect("source-read", link_names)

@@ -10,12 +10,18 @@ from pathlib import Path
 from skerry.commands.dev.reference import collection, controls_page, hardening_files_page, tasks_page
 from skerry.local import paths
 from skerry.model.hardening import catalogue
+from skerry.model.settings.settings import Settings
 from tests.documents import PAGES, PROJECT
 
 REFERENCE = PROJECT / "docs" / "reference"
 CODE = ("skerry", "deploy", "inventories")
 # Variables of the interpreter, the shell and programs that Skerry starts, which are only passed on or set for them.
 PASSED_ON = {"ETCDCTL_API", "PATH", "SKERRY_URL"}
+# Words in prose that look like settings and are none: pyinfra's connection data, keys of a setting, names of files.
+NO_SETTINGS = {
+    *("ssh_hostname", "ssh_key", "ssh_port", "ssh_user", "access_key_variable", "secret_key_variable"),
+    *("authorized_keys", "authorized_keys2", "known_hosts"),
+}
 SUFFIXES = {".conf", ".py", ".service", ".sh", ".timer", ".yaml"}
 
 
@@ -112,3 +118,18 @@ def test_the_readme_is_short() -> None:
 def test_every_task_and_control_is_in_the_reference() -> None:
     assert set(re.findall(r"^### (\S+)$", tasks_page(), re.MULTILINE)) == set(collection().tasks)
     assert set(re.findall(r"^### (\w+-\d+) ", controls_page(), re.MULTILINE)) == catalogue.IDS
+
+
+def test_settings_and_tasks_that_prose_names_exist() -> None:
+    """Inline code that looks like a setting, alone or with its value, and inline `invoke TASK`."""
+    settings, tasks = (
+        {*Settings.model_fields, *NO_SETTINGS},
+        {*collection().tasks, "--list", "--help", "TASK"},
+    )
+    for page in [*PAGES, PROJECT / "tests" / "README.md"]:
+        text = re.sub(r"^ *```.*?^ *```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        where = page.relative_to(PROJECT)
+        for name in re.findall(r"`((?!test_)[a-z0-9]+_[a-z0-9_]+)(?: = [^`]+)?`", text):
+            assert name in settings, f"{where}: {name}"
+        for name in re.findall(r"`invoke ([^ `]+)", text):
+            assert name in tasks, f"{where}: invoke {name}"
