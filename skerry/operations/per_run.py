@@ -25,13 +25,13 @@ def per_run(compute: Callable[P, T]) -> Callable[P, T]:
     @wraps(compute)
     def cached(*args: P.args, **kwargs: P.kwargs) -> T:
         results = results_of.setdefault(ctx_inventory.get(), {})
-        key = args, frozenset(kwargs.items())
-        if key not in results:
-            results[key] = Future()
+        own: Future[T] = Future()
+        result = results.setdefault((args, frozenset(kwargs.items())), own)
+        if result is own:
             try:
-                results[key].set_result(compute(*args, **kwargs))
+                own.set_result(compute(*args, **kwargs))
             except Exception as error:
-                results[key].set_exception(error)
-        return results[key].result()
+                own.set_exception(error)
+        return result.result()
 
     return cached
