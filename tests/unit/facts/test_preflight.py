@@ -1,4 +1,4 @@
-"""The survey script runs on a real system, here this one, and its output is parsed whole."""
+"""The preflight script runs on this machine, and its output is parsed completely."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from skerry.model.fact_output import sections
 from skerry.model.preparation.host_facts import Listener, parse
 
 
-def run_survey(reach: str = "") -> list[str]:
+def run_script(reach: str = "") -> list[str]:
     command = PreflightFacts().command(reach)
     return subprocess.run(
         ["sh", "-c", command], capture_output=True, text=True, check=True
@@ -26,7 +26,7 @@ def test_sections_drop_what_comes_before_the_first() -> None:
 
 
 def test_the_script_describes_this_machine() -> None:
-    host_facts = parse(run_survey())
+    host_facts = parse(run_script())
     assert host_facts.hostname == socket.gethostname()
     assert host_facts.kernel == os.uname().release
     assert host_facts.cores == len(os.sched_getaffinity(0))
@@ -36,37 +36,37 @@ def test_the_script_describes_this_machine() -> None:
     assert host_facts.reach == ""
 
 
-def test_the_script_sees_a_listener_and_whose_it_is() -> None:
+def test_the_script_sees_a_listener() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        host_facts = parse(run_survey())
-        found = {each.port: each for each in host_facts.listeners}
-        assert found[server.getsockname()[1]].protocol == "tcp"
+        host_facts = parse(run_script())
+        listeners = {listener.port: listener for listener in host_facts.listeners}
+        assert listeners[server.getsockname()[1]].protocol == "tcp"
 
 
-def test_an_unreachable_source_is_told_with_the_reason() -> None:
+def test_an_unreachable_source_is_reported_with_the_reason() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    reach = parse(run_survey(f"http://127.0.0.1:{port}/sha256sum-amd64.txt")).reach
+    reach = parse(run_script(f"http://127.0.0.1:{port}/sha256sum-amd64.txt")).reach
     assert reach not in ("", "ok", "unknown")
 
 
-def test_listener_of_the_kernel_has_no_process() -> None:
-    lines = run_survey()
-    at = lines.index("@listeners")
-    lines[at + 1 : at + 1] = ["udp 0.0.0.0:8472 - -", "tcp [::]:6443 k3s-server k3s.service"]
+def test_a_listener_of_the_kernel_has_no_process() -> None:
+    lines = run_script()
+    index = lines.index("@listeners")
+    lines[index + 1 : index + 1] = ["udp 0.0.0.0:8472 - -", "tcp [::]:6443 k3s-server k3s.service"]
     host_facts = parse(lines)
     assert host_facts.listeners[0] == Listener("udp", "0.0.0.0", 8472, "", "")  # noqa: S104  a string in output
     assert host_facts.listeners[1] == Listener("tcp", "[::]", 6443, "k3s-server", "k3s.service")
 
 
-def test_routes_that_lead_nowhere_have_a_destination_all_the_same() -> None:
-    lines = run_survey()
-    at = lines.index("@routes")
-    lines[at + 1 : at + 1] = ["blackhole 10.42.0.0/26 proto bird", "unreachable default metric 9"]
+def test_routes_without_an_interface_have_a_destination() -> None:
+    lines = run_script()
+    index = lines.index("@routes")
+    lines[index + 1 : index + 1] = ["blackhole 10.42.0.0/26 proto bird", "unreachable default metric 9"]
     assert parse(lines).routes[:2] == (("10.42.0.0/26", ""), ("default", ""))
 
 
-def test_output_that_was_cut_short_is_refused() -> None:
-    lines = run_survey()
+def test_incomplete_output_is_refused() -> None:
+    lines = run_script()
     with pytest.raises(KeyError):
         parse(lines[: lines.index("@routes")])

@@ -1,4 +1,4 @@
-"""When a server counts as a full member of etcd, and when etcd can be without one."""
+"""When a server is a full member of etcd, and when stopping one keeps quorum."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def reports() -> dict[str, EtcdReport | None]:
     return {name[0]: report(name) for name in NAMES}
 
 
-def test_output_of_a_server_is_understood() -> None:
+def test_the_output_of_a_server_is_parsed() -> None:
     node = {
         "status": {
             "conditions": [{"type": "Ready", "status": "True"}, {"type": "EtcdIsVoter", "status": "False"}]
@@ -34,8 +34,8 @@ def test_output_of_a_server_is_understood() -> None:
     members = [{"id": 2**63 + 1, "name": "a-1", "isLearner": True}, {"id": 7, "peerURLs": ["https://x:2380"]}]
     lines = ["@name", "a-1", "@health", '{"health":"true","reason":""}', "@leader", "0", "@members"]
     lines += [json.dumps(members), "@ready", "ok", "@node", json.dumps(node)]
-    found = parse(lines)
-    assert found == EtcdReport(
+    parsed = parse(lines)
+    assert parsed == EtcdReport(
         "a-1", True, False, True, True, "False", (Member(2**63 + 1, "a-1", True), Member(7, "", False))
     )
 
@@ -43,9 +43,9 @@ def test_output_of_a_server_is_understood() -> None:
 @pytest.mark.parametrize("body", ['{"health":"false","reason":"RAFT NO LEADER"}', "", "404 page not found"])
 def test_anything_but_health_is_not_healthy(body: str) -> None:
     lines = ["@name", "a-1", "@health", body, "@leader", "@members", "[]", "@ready", "@node"]
-    found = parse(lines)
-    assert found
-    assert (found.healthy, found.api_ready, found.node_ready, found.leader) == (False,) * 4
+    parsed = parse(lines)
+    assert parsed
+    assert (parsed.healthy, parsed.api_ready, parsed.node_ready, parsed.leader) == (False,) * 4
 
 
 def test_no_etcd_no_report() -> None:
@@ -54,7 +54,7 @@ def test_no_etcd_no_report() -> None:
 
 def test_a_full_member_has_settled(reports: dict[str, EtcdReport | None]) -> None:
     assert member_problem("a", reports) == ""
-    reports["b"] = None  # another that is down is no fault of this one
+    reports["b"] = None  # another server that is down does not matter
     assert member_problem("a", reports) == ""
 
 
@@ -78,12 +78,12 @@ def test_what_a_member_lacks(
     assert words in member_problem("a", reports)
 
 
-def test_a_server_that_says_nothing_has_not_settled(reports: dict[str, EtcdReport | None]) -> None:
+def test_a_server_that_does_not_answer_is_no_full_member(reports: dict[str, EtcdReport | None]) -> None:
     reports["a"] = None
     assert "does not answer" in member_problem("a", reports)
 
 
-def test_one_of_three_can_be_spared_only_while_the_others_are_healthy(
+def test_one_of_three_may_stop_only_while_the_others_are_healthy(
     reports: dict[str, EtcdReport | None],
 ) -> None:
     assert quorum_blocker("a", reports) == ""
@@ -91,16 +91,16 @@ def test_one_of_three_can_be_spared_only_while_the_others_are_healthy(
         assert "needs 2, without a it would have 1; not healthy: b-00000002" in quorum_blocker(
             "a", reports | {"b": down}
         )
-        assert quorum_blocker("b", reports | {"b": None}) == ""  # it is not there: nothing is lost
+        assert quorum_blocker("b", reports | {"b": None}) == ""  # it is down already, so nothing is lost
 
 
-def test_learners_do_not_count_and_members_nobody_knows_do(reports: dict[str, EtcdReport | None]) -> None:
+def test_learners_do_not_count_but_unknown_members_do(reports: dict[str, EtcdReport | None]) -> None:
     learner = (*MEMBERS[:2], replace(MEMBERS[2], learner=True))
     two = {name[0]: report(name, learner) for name in NAMES}
     assert "2 voters and needs 2, without a it would have 1" in quorum_blocker("a", two)
     assert quorum_blocker("c", two) == ""
-    stranger = (*MEMBERS, Member(4, "", False))
-    four = {name[0]: report(name, stranger) for name in NAMES}
+    with_unknown = (*MEMBERS, Member(4, "", False))
+    four = {name[0]: report(name, with_unknown) for name in NAMES}
     assert "not healthy: one that never started" in quorum_blocker("a", four)
 
 
@@ -109,9 +109,9 @@ def test_a_single_server_may_be_restarted() -> None:
     assert quorum_blocker("a", {"a": report(NAMES[0], alone)}) == ""
 
 
-def test_five_can_spare_one_while_one_is_down() -> None:
+def test_one_of_five_may_stop_while_one_is_down() -> None:
     members = (*MEMBERS, Member(4, "d-00000004", False), Member(5, "e-00000005", False))
-    five = {each.name[0]: report(each.name, members) for each in members}
+    five = {member.name[0]: report(member.name, members) for member in members}
     assert quorum_blocker("a", five | {"e": None}) == ""
     assert "needs 3, without a it would have 2" in quorum_blocker("a", five | {"e": None, "d": None})
 
@@ -125,7 +125,7 @@ def test_a_node_is_found_by_name_or_address_and_its_member_by_name() -> None:
     assert members_of("a", [*MEMBERS, Member(9, "a-b-00000009", False)]) == [MEMBERS[0]]
 
 
-def test_what_etcd_needs_is_not_removed(reports: dict[str, EtcdReport | None]) -> None:
+def test_a_server_that_etcd_needs_is_not_removed(reports: dict[str, EtcdReport | None]) -> None:
     others = {name: reports[name] for name in ("b", "c")}
     check_removal("a", True, others)
     check_removal("agent", False, {})

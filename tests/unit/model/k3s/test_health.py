@@ -14,7 +14,7 @@ from skerry.model.settings.settings import Settings
 from tests.unit.conftest import MakeSettings
 
 NOW = 1_700_000_000
-WELL = Health(
+HEALTHY = Health(
     now=NOW,
     expires=NOW + 300 * DAY_SECONDS,
     certificate="serving-kube-apiserver.crt",
@@ -31,13 +31,13 @@ def settings(make_settings: MakeSettings) -> Settings:
     return make_settings()
 
 
-def found(health: Health, settings: Settings, role: str = "server", age_hours: int = 1000) -> list[str]:
+def problems_of(health: Health, settings: Settings, role: str = "server", age_hours: int = 1000) -> list[str]:
     return list(problems(health, settings, role, NOW - age_hours * HOUR_SECONDS))  # type: ignore[arg-type]
 
 
-def test_a_host_that_is_well_needs_nobody(settings: Settings) -> None:
-    assert found(WELL, settings) == []
-    assert (WELL.certificate_days, WELL.snapshot_hours) == (300, 3)
+def test_a_healthy_host_has_no_problems(settings: Settings) -> None:
+    assert problems_of(HEALTHY, settings) == []
+    assert (HEALTHY.certificate_days, HEALTHY.snapshot_hours) == (300, 3)
 
 
 @pytest.mark.parametrize(
@@ -50,30 +50,28 @@ def test_a_host_that_is_well_needs_nobody(settings: Settings) -> None:
         ({"restore": True}, "a restore was interrupted"),
     ],
 )
-def test_what_needs_a_person_is_told_with_figures(
-    settings: Settings, change: dict[str, int], words: str
-) -> None:
-    [problem] = found(replace(WELL, **change), settings)  # type: ignore[arg-type]
+def test_problems_are_reported_with_figures(settings: Settings, change: dict[str, int], words: str) -> None:
+    [problem] = problems_of(replace(HEALTHY, **change), settings)  # type: ignore[arg-type]
     assert words in problem
 
 
-def test_a_young_cluster_an_agent_and_sqlite_have_no_snapshot_to_show(
+def test_a_young_cluster_an_agent_and_sqlite_need_no_snapshot(
     settings: Settings, make_settings: MakeSettings
 ) -> None:
-    none = replace(WELL, snapshot=0)
-    assert found(none, settings, age_hours=24) == []
-    assert found(none, settings, "agent") == []
-    assert found(none, make_settings(k3s_datastore="sqlite")) == []
-    assert found(none, make_settings(snapshot_schedule="")) == []
+    none = replace(HEALTHY, snapshot=0)
+    assert problems_of(none, settings, age_hours=24) == []
+    assert problems_of(none, settings, "agent") == []
+    assert problems_of(none, make_settings(k3s_datastore="sqlite")) == []
+    assert problems_of(none, make_settings(snapshot_schedule="")) == []
 
 
-def test_a_pending_reboot_needs_a_person_only_where_no_window_takes_care_of_it(
+def test_a_pending_reboot_is_a_problem_only_without_a_reboot_window(
     settings: Settings, make_settings: MakeSettings
 ) -> None:
-    pending = replace(WELL, reboot=True)
-    assert found(pending, settings) == []
+    pending = replace(HEALTHY, reboot=True)
+    assert problems_of(pending, settings) == []
     for other in (make_settings(reboot_window=""), make_settings(harden=False)):
-        [problem] = found(pending, other)
+        [problem] = problems_of(pending, other)
         assert "invoke reboot" in problem
 
 

@@ -1,4 +1,4 @@
-"""Preflight's rules: a fit host passes, and each thing that may be wrong is found, with its remedy."""
+"""Preflight's rules: a fit host passes, and every problem is reported with a remedy."""
 
 from __future__ import annotations
 
@@ -80,26 +80,28 @@ def test_an_unfit_host_is_an_error_with_a_remedy(
     assert finding.remedy
 
 
-def test_everything_wrong_is_said_at_once_errors_first(make_settings: MakeSettings) -> None:
-    found = check(replace(FIT, cores=1, clock_synchronised=False, arch="mips"), make_settings())
-    assert [finding.level for finding in found] == ["error", "error", "warning"]
+def test_all_problems_are_reported_at_once_errors_first(make_settings: MakeSettings) -> None:
+    problems = check(replace(FIT, cores=1, clock_synchronised=False, arch="mips"), make_settings())
+    assert [finding.level for finding in problems] == ["error", "error", "warning"]
 
 
 def test_a_two_gigabyte_host_counts_as_two_gigabytes(make_settings: MakeSettings) -> None:
-    """Firmware and kernel keep some: Linux shows about 1.92 GiB of 2."""
+    """Firmware and kernel use some memory: Linux shows about 1.92 of 2 GiB."""
     assert check(replace(FIT, memory_kib=1_970_000), make_settings()) == []
 
 
 @pytest.mark.parametrize("port", [6443, 2379, 2380, 10250])
-def test_a_strangers_port_is_an_error_and_our_own_is_not(make_settings: MakeSettings, port: int) -> None:
-    stranger = Listener("tcp", "*", port, "nginx", "nginx.service")
-    [finding] = check(replace(FIT, listeners=(stranger,)), make_settings())
+def test_a_port_of_another_program_is_an_error_and_k3ss_own_is_not(
+    make_settings: MakeSettings, port: int
+) -> None:
+    other = Listener("tcp", "*", port, "nginx", "nginx.service")
+    [finding] = check(replace(FIT, listeners=(other,)), make_settings())
     assert f"port {port} is taken by nginx" in finding.problem
-    ours = replace(stranger, process="k3s-server", unit="k3s.service")
+    ours = replace(other, process="k3s-server", unit="k3s.service")
     assert check(replace(FIT, listeners=(ours,)), make_settings()) == []
 
 
-def test_etcds_ports_do_not_matter_to_sqlite_or_to_an_agent(make_settings: MakeSettings) -> None:
+def test_etcds_ports_do_not_matter_for_sqlite_or_an_agent(make_settings: MakeSettings) -> None:
     etcd = replace(FIT, listeners=(Listener("tcp", "*", 2379, "etcd", "etcd.service"),))
     assert check(etcd, make_settings(k3s_datastore="sqlite")) == []
     assert check(etcd, make_settings(), role="agent") == []
@@ -132,45 +134,45 @@ def test_cgroup_v1_under_a_version_that_accepts_it_is_fine(make_settings: MakeSe
     assert check(replace(FIT, cgroup="tmpfs"), make_settings(k3s_version="v1.34.3+k3s1")) == []
 
 
-def test_a_cloned_machine_id_is_told_of_both_hosts(make_settings: MakeSettings) -> None:
+def test_a_cloned_machine_id_is_reported_for_both_hosts(make_settings: MakeSettings) -> None:
     other = replace(FIT, hostname="node-2")
-    found = findings(
+    problems = findings(
         {"a": FIT, "b": other},
         {"a": make_settings(), "b": make_settings()},
         {"a": "server", "b": "agent"},
         {"a": (NOW, NOW), "b": (NOW, NOW)},
     )
-    assert [(finding.host, "also that of" in finding.problem) for finding in found] == [
+    assert [(finding.host, "also that of" in finding.problem) for finding in problems] == [
         ("a", True),
         ("b", True),
     ]
 
 
-def test_a_host_that_took_its_time_to_answer_has_no_wrong_clock(make_settings: MakeSettings) -> None:
-    for clock, fine in ((NOW, True), (NOW + 90, True), (NOW + 121, False), (NOW - 31, False)):
+def test_a_host_that_answers_late_does_not_have_a_wrong_clock(make_settings: MakeSettings) -> None:
+    for clock, right in ((NOW, True), (NOW + 90, True), (NOW + 121, False), (NOW - 31, False)):
         facts_by_host = {"a": replace(FIT, clock=clock)}
         assert (
             not findings(facts_by_host, {"a": make_settings()}, {"a": "server"}, {"a": (NOW, NOW + 90)})
-        ) is fine
+        ) is right
 
 
 def test_a_finding_is_one_line() -> None:
     assert str(PreflightFinding("a", "error", "no", "do")) == "a: error: no; do"
 
 
-def test_a_fresh_host_must_not_come_first_where_a_cluster_is(make_settings: MakeSettings) -> None:
+def test_a_fresh_host_must_not_be_first_in_an_existing_cluster(make_settings: MakeSettings) -> None:
     settings, roles = make_settings(), {"new": "server", "b": "server", "c": "server"}
     hosts = {
         name: replace(FIT, hostname=name, machine_id=name * 3, datastore="" if name == "new" else "etcd")
         for name in roles
     }
-    found = findings(hosts, dict.fromkeys(roles, settings), roles, dict.fromkeys(roles, (NOW, NOW)))  # type: ignore[arg-type]
-    assert [str(each) for each in found if each.host == "new"] == [
+    problems = findings(hosts, dict.fromkeys(roles, settings), roles, dict.fromkeys(roles, (NOW, NOW)))  # type: ignore[arg-type]
+    assert [str(finding) for finding in problems if finding.host == "new"] == [
         "new: error: is first in servers but has no datastore, while b has: it would start another cluster; "
         "put b first in the inventory"
     ]
-    whole = hosts | {"new": replace(hosts["new"], datastore="etcd")}
-    assert not findings(whole, dict.fromkeys(roles, settings), roles, dict.fromkeys(roles, (NOW, NOW)))  # type: ignore[arg-type]
+    restored = hosts | {"new": replace(hosts["new"], datastore="etcd")}
+    assert not findings(restored, dict.fromkeys(roles, settings), roles, dict.fromkeys(roles, (NOW, NOW)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -188,10 +190,10 @@ def test_a_downgrade_and_a_skipped_minor_are_errors(
     assert words in finding.problem
 
 
-def test_the_same_the_next_and_an_older_version_that_was_asked_for_are_fine(
+def test_the_same_version_the_next_and_a_requested_downgrade_are_accepted(
     make_settings: MakeSettings,
 ) -> None:
     for running in ("", "v1.36.3+k3s1", "v1.36.2+k3s1", "v1.35.9+k3s1"):
         assert check(replace(FIT, k3s_version=running), make_settings(k3s_version="v1.36.3+k3s1")) == []
-    wanted = make_settings(k3s_version="v1.36.3+k3s1", k3s_downgrade=True)
-    assert check(replace(FIT, k3s_version="v1.36.4+k3s1"), wanted) == []
+    downgrade = make_settings(k3s_version="v1.36.3+k3s1", k3s_downgrade=True)
+    assert check(replace(FIT, k3s_version="v1.36.4+k3s1"), downgrade) == []
