@@ -17,6 +17,7 @@ from skerry.bench.criteria import ETCD
 from skerry.bench.figures import picture, svg
 from skerry.bench.page import page
 from skerry.bench.run import HostRun, Run, load
+from skerry.commands.hosts import audit_page
 from skerry.model.errors import InputError
 from tests.unit.bench.test_verdict import result, spread
 
@@ -111,6 +112,13 @@ def test_drawing_imports_nothing_before_it_draws() -> None:
         "import sys, skerry.bench.page; sys.exit(bool({'matplotlib', 'jinja2', 'numpy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_all_pages_share_one_stylesheet_and_forbid_scripts() -> None:
+    pages = [page(a_run()), audit_page.page("oslo", "now", [])]
+    heads = [text.partition("</style>")[0] for text in pages]
+    assert heads[0].partition("<style>")[2] == heads[1].partition("<style>")[2]
+    assert all("default-src 'none'" in head for head in heads)
 
 
 def test_the_worst_comes_first() -> None:
