@@ -14,8 +14,10 @@ from skerry.model.hardening.firewall import Ports, compose
 from skerry.model.hardening.host_context import HostContext
 from skerry.model.host_paths import FIREWALL_RULES
 
-CONTAINER = {"auditd", "apparmor", "skerry-shm"}  # what a container's kernel cannot have
-PERSISTED = (  # by name across folders, as systemd-sysctl reads them: the last word counts
+# Units that need a kernel of the host's own.
+CONTAINER = {"auditd", "apparmor", "skerry-shm"}
+# Sorted by file name across the folders, as systemd-sysctl reads them: the last value counts.
+PERSISTED = (
     "cat $(ls /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf 2>/dev/null"
     " | awk -F/ '{ print $NF, $0 }' | sort | cut -d ' ' -f 2)"
 )

@@ -119,7 +119,7 @@ def _units(lines: Iterable[str], ufw: bool) -> dict[CheckId, str]:
 
 
 def _unit_state(unit: dict[str, str], ufw: bool) -> str:
-    """ "active" (runs, and starts at boot), "off" (neither), "started" (runs only), "stopped" (only starts at boot)."""
+    """One of "active" (runs and starts at boot), "off" (neither), "started" (runs only), "stopped" (starts only)."""
     if unit["Id"] == "ufw.service":
         # systemd shows it as enabled and active on every Ubuntu, even if it filters nothing.
         return "active" if ufw else "off"

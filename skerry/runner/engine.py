@@ -1,5 +1,6 @@
-"""The one place that drives pyinfra: a child process of its own, because pyinfra turns the standard library
-over to gevent. `python -m skerry.runner.engine show INVENTORY` prints an inventory as JSON; `… run INVENTORY
+"""The one place that drives pyinfra: a child process, because pyinfra turns the standard library over to gevent.
+
+`python -m skerry.runner.engine show INVENTORY` prints an inventory as JSON; `… run INVENTORY
 DEPLOY` changes its hosts; `… look INVENTORY DEPLOY` prints what that would change, as JSON, and changes nothing.
 tests/unit/runner/test_engine.py says when a pyinfra release moves what is used here.
 """

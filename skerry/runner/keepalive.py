@@ -11,7 +11,8 @@ from typing import Any
 from pyinfra.api.state import BaseStateCallback
 
 SILENCE_SECONDS = 30
-OPTIONS = {  # those that this machine's TCP has
+# Options that this machine's TCP may lack.
+OPTIONS = {
     "TCP_KEEPIDLE": 10,
     "TCP_KEEPINTVL": 5,
     "TCP_KEEPCNT": 4,

@@ -76,7 +76,7 @@ def _kept(file: Path) -> Kept:
 
 
 def _name(fact: type[ScriptFact[Any]]) -> str:
-    """ "k3s.K3s": the module in deploy/facts and the class."""
+    """Module in skerry/facts and class, such as "k3s.K3s"."""
     return f"{fact.__module__.removeprefix(FACTS)}.{fact.__name__}"
 
 

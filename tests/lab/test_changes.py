@@ -240,9 +240,8 @@ def test_uninstall_keeps_volumes_until_told_otherwise_and_packages_that_others_n
     deleted = node.uninstall(uninstall_delete_volumes=True)
     assert deleted.code == 0, deleted.stderr
     k3s = "find / -xdev ( -name '*k3s*' -o -path '*/rancher/*' ) ! -path '/proc/*' ! -path '/var/log/*'"
-    assert (
-        node.shell(k3s.replace("(", "\\(").replace(")", "\\)")) == "/etc/default/k3s"
-    )  # made by these tests
+    # These tests have made it.
+    assert node.shell(k3s.replace("(", "\\(").replace(")", "\\)")) == "/etc/default/k3s"
     assert "socat" in packages
     statuses = node.shell(
         f"dpkg-query -W -f '${{Package}} ${{db:Status-Status}}\\n' {shlex.join(packages)} 2>&1 || true"

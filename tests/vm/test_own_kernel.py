@@ -31,9 +31,8 @@ from tests.lab.runs import Result, Running, write_inventory
 NAME = "vm1"
 VERSION = "v1.36.3+k3s1"  # refuses cgroup v1, with which the host boots at first
 RESET_SECONDS = 60  # less than a boot without KVM
-NICE = (
-    -3
-)  # a little ahead of the test layers that run at the same time: they are shorter, but have time limits, too
+# Slightly ahead of the test layers that run at the same time. They are shorter, but have time limits, too.
+NICE = -3
 SECONDS = 1800  # emulation is 10 to 30 times slower than the machine
 
 

@@ -33,7 +33,7 @@ def _checked(check: Callable[[T], None]) -> AfterValidator:
 
 
 def _reserve(value: object) -> Reserve:
-    """ "recipe", "auto", or CPU and memory for "system" and "kube"."""
+    """One of "recipe" and "auto", or CPU and memory for "system" and "kube"."""
     if not isinstance(value, (str, Mapping)):
         raise InputError(
             f"{value!r} is not a reservation; write 'recipe', 'auto' or amounts for system and kube"

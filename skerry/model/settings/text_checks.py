@@ -128,7 +128,7 @@ def recipient(text: str) -> None:
 
 
 def repository(text: str) -> None:
-    """ "owner/name" or URL of a Git repository, or empty."""
+    """Git repository as "owner/name" or as a URL, or empty."""
     if re.search(r"://[^/@]*:[^/@]*@", text):  # the message leaves the URL out: it holds a password
         raise InputError("contains a password; remove it, and give the forge's token in its variable")
     if text and not re.fullmatch(r"[\w.-]+(/[\w.-]+)+|ssh://[^\s/]+/\S+", text):

@@ -12,7 +12,7 @@ Action = Literal["restart", "wait", ""]
 
 
 def action_needed(node: Node, state: K3sState) -> Action:
-    """ "restart" if the running process is not the wanted one, "wait" if it is but its node is not Ready, else "".
+    """One of "restart" (the running process is not the wanted one), "wait" (it is, but its node is not Ready), or "".
 
     A node that is not Ready is also restarted if its unit was changed since it started: that may mend it.
     """

@@ -60,9 +60,8 @@ class Key:
 
 def authority(key: Key, name: str) -> str:
     """A self-signed CA certificate."""
-    usage = _extension(
-        "551d0f", _der(0x03, b"\x02\xa4"), critical=True
-    )  # sign certificates, digital signature
+    # sign certificates, digital signature
+    usage = _extension("551d0f", _der(0x03, b"\x02\xa4"), critical=True)
     basic = _extension("551d13", _der(0x30, _der(0x01, b"\xff")), critical=True)
     return _certificate(key, _name(name), key, _name(name), usage + basic)
 

@@ -60,9 +60,8 @@ def _other(command: str, arguments: list[str]) -> int:
 
 def _serve(command: str, arguments: list[str]) -> NoReturn:
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(
-            number, lambda *_: os._exit(0)
-        )  # files are written atomically: nothing has to be finished
+        # Files are written atomically, so nothing has to be finished.
+        signal.signal(number, lambda *_: os._exit(0))
     with contextlib.suppress(OSError), open("/proc/self/comm", "w", encoding="ascii") as comm:  # noqa: PTH123
         comm.write(f"k3s-{command}")
     from . import agent, server

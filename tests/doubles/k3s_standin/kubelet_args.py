@@ -45,13 +45,8 @@ NAMES = """
     volume-stats-agg-period
     """
 FLAGS = {*NAMES.split(), *MAPS}
-REFUSED = {
-    "config",
-    "config-dir",
-    "pods-per-core",
-    "reserved-cpus",
-    "root-dir",
-}  # would change the numbers
+# These would change the numbers.
+REFUSED = {"config", "config-dir", "pods-per-core", "reserved-cpus", "root-dir"}
 RESERVABLE = ("cpu", "memory", "ephemeral-storage", "pid")
 SIGNALS = {
     f"{where}.{what}"

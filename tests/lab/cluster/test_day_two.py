@@ -99,9 +99,8 @@ def test_an_upgrade_stops_at_a_disruption_budget_and_continues_after_the_loss_of
     assert f'set k3s_version = "{VERSION}"' in done.stdout
     assert cluster.versions() == {VERSION}
     assert "SchedulingDisabled" not in cluster.shell("c1", "k3s kubectl get nodes")
-    assert (
-        len(archives(cluster)) == 1
-    )  # of the first attempt: the rollback restores the state before the upgrade
+    # That of the first attempt: the rollback restores the state before the upgrade.
+    assert len(archives(cluster)) == 1
     assert writer.lost(cluster) == set()
     print(
         f"3 faults, {seconds:.0f} s, {len(writer.acknowledged)} writes, none lost, "
@@ -121,9 +120,8 @@ def test_an_older_minor_in_the_inventory_is_refused_and_a_rollback_restores_its_
     assert f"{OLDER} cannot read what {VERSION} has stored" in back.stderr
     assert cluster.versions() == {OLDER}
     assert {name for name in before if not name.startswith("upgrade-")} <= cluster.annotations()
-    assert max(numbers(before)) > max(
-        numbers(cluster.annotations()), default=0
-    )  # the writes since the backup are gone
+    # The writes since the backup are gone.
+    assert max(numbers(before)) > max(numbers(cluster.annotations()), default=0)
     again = cluster.invoke("rollback", "--yes")
     assert (again.returncode, "no upgrade of harbour is on record" in again.stderr) == (2, True)
 

@@ -84,11 +84,10 @@ def _edited(path: str, expression: str) -> tuple[str, str]:
 
 def undoable_checks(host: Any, control: Control) -> list[Check]:
     """The checks of a control that a command can undo in a container, one of each kind."""
+    # The first of each kind: for modes, this is not that of sshd's host key.
     checks = {
         check.kind: check
-        for check in reversed(
-            control.checks
-        )  # keeps the first of each kind: of modes not the one of sshd's host key
+        for check in reversed(control.checks)
         if check.key not in CONTAINER and check.kind != "mount"
         if check.kind != "mode" or host.file(check.key).exists
     }

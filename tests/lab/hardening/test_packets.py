@@ -122,9 +122,8 @@ def spoofing_works(host: lab.LabHost) -> bool:
     with socket.socket() as client:
         client.bind((SPOOFED, 0))
         client.setblocking(False)
-        client.connect_ex(
-            (host.address, 10250)
-        )  # the answer goes to the host's own bridge, never to this machine
+        # The answer goes to the host's own bridge, never to this machine.
+        client.connect_ex((host.address, 10250))
         time.sleep(0.5)
     return SPOOFED in lab.run(host.name, f"conntrack -L -s {SPOOFED}").stdout
 

@@ -35,7 +35,7 @@ def test_types_are_told_in_words() -> None:
     assert types["rollback_seconds"] == "whole number, at least 10, at most 900"
     assert types["k3s_cluster_cidr"] == 'network in CIDR notation, such as "10.42.0.0/16"'
     assert types["packages_extra"] == "list of: name of a Debian package"
-    assert types["reserve"] == '"recipe", "auto", or CPU and memory for "system" and "kube"'
+    assert types["reserve"] == 'one of "recipe" and "auto", or CPU and memory for "system" and "kube"'
 
 
 def test_the_page_names_unit_and_section() -> None:

@@ -28,15 +28,11 @@ def test_a_healthy_node_is_left_alone(node: Node, healthy: K3sState) -> None:
         ({"enabled": False}, "restart"),
         ({"active": "activating", "node": {}}, "wait"),
         ({"node": node_object(LEFT, ready="False")}, "wait"),
-        (
-            {"node": node_object(LEFT, heard="2023-11-14T22:13:20Z")},
-            "wait",
-        ),  # from the process before this one
+        # From the process before this one.
+        ({"node": node_object(LEFT, heard="2023-11-14T22:13:20Z")}, "wait"),
         ({"node": {}}, "wait"),
-        (
-            {"loaded": frozenset({"/etc/rancher/k3s/config.yaml"})},
-            "restart",
-        ),  # the process started with another one
+        # The process started with another one.
+        ({"loaded": frozenset({"/etc/rancher/k3s/config.yaml"})}, "restart"),
         ({"loaded": frozenset({"/usr/local/bin/k3s-killall.sh"})}, ""),
         ({"loaded": frozenset({"/usr/local/bin/k3s"}), "links": {"k3s": "another version"}}, "restart"),
     ],

@@ -21,7 +21,5 @@ def test_servers_are_changed_in_an_order_that_keeps_quorum() -> None:
     assert server_order(names, {"a": runs, "b": fresh, "c": down}) == ["c", "a", "b"]
     starting = host_facts("etcd", "activating")
     assert server_order(names, {"a": runs, "b": runs, "c": starting}) == ["c", "a", "b"]
-    assert server_order(names, {"a": runs, "b": runs}) == [
-        "a",
-        "b",
-    ]  # the third does not take part in this run
+    # The third server does not take part in this run.
+    assert server_order(names, {"a": runs, "b": runs}) == ["a", "b"]
