@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from skerry.commands.dev.reference import collection, controls_page, hardening_files_page, tasks_page
-from skerry.local import paths
+from skerry.local import exit_codes, paths
 from skerry.model.hardening import catalogue
 from skerry.model.settings.settings import Settings
 from tests.documents import PAGES, PROJECT
@@ -84,6 +84,11 @@ def test_every_folder_kept_here_is_documented() -> None:
     assert kept
     assert kept <= documented
     assert documented - kept <= {"asked"}  # skerry/runner/prefetch.py's own
+
+
+def test_every_exit_code_is_documented() -> None:
+    rows = re.findall(r"^\| (\d+) \|", (REFERENCE / "exit-codes.md").read_text(), re.MULTILINE)
+    assert {int(code) for code in rows} == {code for code in vars(exit_codes).values() if isinstance(code, int)}
 
 
 def test_every_phase_and_script_is_documented() -> None:
