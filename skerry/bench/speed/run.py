@@ -40,7 +40,7 @@ def run(counts: list[int], delays_ms: list[float], rounds: int, fresh: bool, fla
             log("booting a lab host")
             speed_lab = SpeedLab(Path(folder))
             k3s = k3s_caption(speed_lab.k3s_version)
-            log(k3s)
+            log(k3s.replace("\n", " "))
             log("recording a run on the fresh host")
             speed_lab.record()
             if fresh:
