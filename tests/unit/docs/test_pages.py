@@ -88,7 +88,9 @@ def test_every_folder_kept_here_is_documented() -> None:
 
 def test_every_exit_code_is_documented() -> None:
     rows = re.findall(r"^\| (\d+) \|", (REFERENCE / "exit-codes.md").read_text(), re.MULTILINE)
-    assert {int(code) for code in rows} == {code for code in vars(exit_codes).values() if isinstance(code, int)}
+    assert {int(code) for code in rows} == {
+        code for code in vars(exit_codes).values() if isinstance(code, int)
+    }
 
 
 def test_every_phase_and_script_is_documented() -> None:
