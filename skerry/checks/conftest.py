@@ -1,4 +1,4 @@
-"""Each check runs once for every host of the inventory that `invoke verify` was given."""
+"""Fixtures of the acceptance checks. Each check runs for every host of the inventory given to `invoke verify`."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 from testinfra.host import Host
 
-from skerry.checks.readings import questions
+from skerry.checks.readings import commands
 from skerry.checks.shell import Shell
 from skerry.model.hardening import catalogue
 from skerry.model.hardening.host_context import HostContext
 from skerry.model.settings.settings import Settings, parse_settings
 
-DOORS = os.environ.get("SKERRY_VERIFY_DOORS", "")
-AT_ONCE = 10  # hosts that answer meanwhile
-
+# How many hosts run their commands ahead of the checks.
+CONCURRENT_HOSTS = 10
 HOSTS: dict[str, dict[str, Any]] = json.loads(os.environ.get("SKERRY_VERIFY_HOSTS", "{}"))
+SSH_CONFIG = os.environ.get("SKERRY_VERIFY_SSH", "")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -30,32 +29,33 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def shells() -> Iterator[Callable[[str], Shell]]:
-    """The shell on a host, as root. It and those on some further hosts begin to answer what all will be asked."""
-    names, opened = sorted(HOSTS), dict[str, Shell]()
+def shell_of() -> Iterator[Callable[[str], Shell]]:
+    """shell_of(name): the root shell on a host. It and the next hosts' shells start with the hardening's commands."""
+    names, shells = sorted(HOSTS), dict[str, Shell]()
 
-    def shell(name: str) -> Shell:
-        place = names.index(name)
-        for each in names[place : place + AT_ONCE]:
-            if each not in opened:
-                door = str(Path(DOORS, each)) if DOORS else ""
-                opened[each] = Shell(each, os.environ["SKERRY_VERIFY_SSH"], HOSTS[each]["sudo"], door)
-                if _settings(each).harden:
-                    controls = catalogue.controls(_part(each))
-                    opened[each].ask(
-                        ask for control in controls for check in control.checks for ask in questions(check)
+    def shell_of(name: str) -> Shell:
+        index = names.index(name)
+        for host in names[index : index + CONCURRENT_HOSTS]:
+            if host not in shells:
+                shells[host] = Shell(host, SSH_CONFIG, HOSTS[host]["sudo"])
+                if _settings(host).harden:
+                    shells[host].submit(
+                        command
+                        for control in catalogue.controls(_host_context(host))
+                        for check in control.checks
+                        for command in commands(check)
                     )
-        return opened[name]
+        return shells[name]
 
-    yield shell
-    for each in opened.values():
-        each.close()
+    yield shell_of
+    for shell in shells.values():
+        shell.close()
 
 
 @pytest.fixture(scope="session")
-def host(name: str, shells: Callable[[str], Shell]) -> Any:
+def host(name: str, shell_of: Callable[[str], Shell]) -> Any:
     """The host over SSH, as root."""
-    return Host(shells(name))
+    return Host(shell_of(name))
 
 
 @pytest.fixture(scope="session")
@@ -71,11 +71,11 @@ def _settings(name: str) -> Settings:
 
 @pytest.fixture(scope="session")
 def host_context(name: str) -> HostContext:
-    """The host's host_context in the inventory, as the hardening phases see it."""
-    return _part(name)
+    """What the hardening of the host depends on, as its phases see it."""
+    return _host_context(name)
 
 
-def _part(name: str) -> HostContext:
+def _host_context(name: str) -> HostContext:
     return HostContext.from_inventory(
         name,
         HOSTS[name]["role"],
@@ -91,7 +91,7 @@ def role(name: str) -> str:
 
 @pytest.fixture(scope="session")
 def own_kernel(host: Any) -> None:
-    """Skips where the kernel is the machine's: a container has no swap, modules or clock of its own."""
+    """Skips the check in a container, which has no swap, modules or clock of its own."""
     virtualisation = host.run("systemd-detect-virt --container").stdout.strip()
     if virtualisation != "none":
         pytest.skip(f"{virtualisation}: the kernel belongs to the machine")

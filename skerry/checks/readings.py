@@ -1,4 +1,4 @@
-"""A second opinion on each check: read with testinfra and plain commands, not with the fact that the phases use."""
+"""Reads the value behind each hardening check with plain commands, independently of the fact that the phases use."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from skerry.model.hardening.firewall import Ports, compose
 from skerry.model.hardening.host_context import HostContext
 from skerry.model.host_paths import FIREWALL_RULES
 
-# Units that need a kernel of the host's own.
+# Keys of what a container cannot have, because the kernel belongs to the machine.
 CONTAINER = {"auditd", "apparmor", "skerry-shm"}
-# Sorted by file name across the folders, as systemd-sysctl reads them: the last value counts.
+# Sorted by file name across folders, as systemd-sysctl does: the last value of a key counts.
 PERSISTED = (
     "cat $(ls /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf 2>/dev/null"
     " | awk -F/ '{ print $NF, $0 }' | sort | cut -d ' ' -f 2)"
@@ -24,9 +24,9 @@ PERSISTED = (
 
 
 def rules(host: Any, host_context: HostContext) -> File:
-    """The firewall's rules for the ports at which sshd listens."""
-    listed = host.check_output("ss -Hltnp").splitlines()
-    ports = {int(line.split()[3].rpartition(":")[2]) for line in listed if '"sshd"' in line}
+    """The firewall rules that this host should have, given the ports on which its sshd listens."""
+    listeners = host.check_output("ss -Hltnp").splitlines()
+    ports = {int(line.split()[3].rpartition(":")[2]) for line in listeners if '"sshd"' in line}
     active = catalogue.active(catalogue.controls(host_context), host_context.settings.harden_exceptions)
     ids = frozenset(control.id for control in active)
     return compose(
@@ -38,49 +38,52 @@ def rules(host: Any, host_context: HostContext) -> File:
     )
 
 
-def wrong(host: Any, control: Control, own_kernel: bool, host_context: HostContext) -> list[str]:
-    """What does not hold of a control, in words; a container's kernel is not asked."""
-    return [
-        f"{check.kind} {check.key}: {found}, should be {check.expected}"
+def faults(host: Any, control: Control, own_kernel: bool, host_context: HostContext) -> list[str]:
+    """A line for each check of a control that does not hold; without `own_kernel`, the kernel's checks are left out."""
+    values = {
+        check: _read(host, check, own_kernel, host_context)
         for check in control.checks
         if own_kernel or not (check.key in CONTAINER or check.kind == "mount")
-        for found in [_found(host, check, own_kernel, host_context)]
-        if not check.holds(found)
+    }
+    return [
+        f"{check.kind} {check.key}: {value}, should be {check.expected}"
+        for check, value in values.items()
+        if not check.holds(value)
     ]
 
 
-def wrong_now(host: Any, control: Control, own_kernel: bool, host_context: HostContext) -> list[str]:
-    """The same of a host behind a Shell that may have changed since it was last asked."""
-    host.backend.forget()
-    host.backend.ask(each for check in control.checks for each in questions(check))
-    return wrong(host, control, own_kernel, host_context)
+def current_faults(host: Any, control: Control, own_kernel: bool, host_context: HostContext) -> list[str]:
+    """The same for a host that may have changed since its Shell last ran these commands."""
+    host.backend.clear_cache()
+    host.backend.submit(command for check in control.checks for command in commands(check))
+    return faults(host, control, own_kernel, host_context)
 
 
-def questions(check: Check) -> list[str]:
-    """The commands that tell whether a check holds."""
-    return QUESTIONS[check.kind](check.key)
+def commands(check: Check) -> list[str]:
+    """The commands whose results tell whether a check holds."""
+    return COMMANDS[check.kind](check.key)
 
 
-def _found(host: Any, check: Check, own_kernel: bool, host_context: HostContext) -> str | None:
-    answers = [host.run(each) for each in questions(check)]
+def _read(host: Any, check: Check, own_kernel: bool, host_context: HostContext) -> str | None:
+    results = [host.run(command) for command in commands(check)]
     if check.kind in ("module", "sysctl"):
-        return {"module": _module, "sysctl": _sysctl}[check.kind](check, own_kernel, *answers)
-    found = READINGS[check.kind](check, *answers)
-    if check.key == FIREWALL_RULES and found:
-        return "as composed" if found == rules(host, host_context).state else "differs"
-    return found
+        return {"module": _module, "sysctl": _sysctl}[check.kind](check, own_kernel, *results)
+    value = PARSERS[check.kind](check, *results)
+    if check.key == FIREWALL_RULES and value:
+        return "as composed" if value == rules(host, host_context).state else "differs"
+    return value
 
 
-def _text(answer: Any) -> str:
-    assert answer.rc == 0, answer.stderr
-    return str(answer.stdout).rstrip("\n")
+def _text(result: Any) -> str:
+    assert result.rc == 0, result.stderr
+    return str(result.stdout).rstrip("\n")
 
 
 def _unit_name(key: str) -> str:
     return key if "." in key else f"{key}.service"
 
 
-QUESTIONS: dict[str, Callable[[str], list[str]]] = {
+COMMANDS: dict[str, Callable[[str], list[str]]] = {
     "sshd": lambda key: ["sshd -T"],
     "hostkeys": lambda key: ["for k in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $k; done"],
     "sysctl": lambda key: [PERSISTED, f"cat /proc/sys/{key.replace('.', '/')}"],
@@ -106,41 +109,41 @@ QUESTIONS: dict[str, Callable[[str], list[str]]] = {
 }
 
 
-def _sshd(check: Check, running: Any) -> str | None:
-    lines = _text(running).splitlines()
+def _sshd(check: Check, settings: Any) -> str | None:
+    lines = _text(settings).splitlines()
     return next((line.partition(" ")[2] for line in lines if line.startswith(f"{check.key} ")), None)
 
 
-def _host_keys(check: Check, listed: Any) -> str:
+def _host_keys(check: Check, fingerprints: Any) -> str:
     weak = [
         words[-1]
-        for words in map(str.split, listed.stdout.splitlines())
+        for words in map(str.split, fingerprints.stdout.splitlines())
         if words[-1] in ("(DSA)", "(ECDSA)") or int(words[0]) < 256
     ]
     return ",".join(weak) or "none"
 
 
-def _sysctl(check: Check, own_kernel: bool, kept: Any, runtime: Any) -> str:
-    """The running value, if it is what the next boot will set; in a container the latter alone."""
-    lines = [line.partition("=") for line in _text(kept).splitlines()]
+def _sysctl(check: Check, own_kernel: bool, files: Any, running: Any) -> str:
+    """The running value, or the value that the next boot will set if that one is wrong or this is a container."""
+    lines = [line.partition("=") for line in _text(files).splitlines()]
     values = [value.strip() for key, _, value in lines if key.strip().lstrip("-") == check.key]
     persisted = values[-1] if values else "not persisted"
-    return _text(runtime) if own_kernel and check.holds(persisted) else persisted
+    return _text(running) if own_kernel and check.holds(persisted) else persisted
 
 
-def _module(check: Check, own_kernel: bool, configured: Any, present: Any) -> str:
-    lines, loaded = configured.stdout, own_kernel and present.rc == 0
+def _module(check: Check, own_kernel: bool, configuration: Any, present: Any) -> str:
+    lines, loaded = configuration.stdout, own_kernel and present.rc == 0
     return "blocked" if "install" in lines and "blacklist" in lines and not loaded else "loadable"
 
 
-def _file(check: Check, found: Any) -> str | None:
-    return " ".join(found.stdout.split()[:4]) if found.rc == 0 else None
+def _file(check: Check, state: Any) -> str | None:
+    return " ".join(state.stdout.split()[:4]) if state.rc == 0 else None
 
 
-def _mode(check: Check, listed: Any) -> str | None:
-    """Of the files that a pattern stands for, the first that is not as wanted."""
-    lines = listed.stdout.splitlines()
-    return next((each for each in lines if not check.holds(each)), lines[0] if lines else None)
+def _mode(check: Check, modes: Any) -> str | None:
+    """The mode of the first file that violates the check, else of the first that matches the key's pattern."""
+    lines = modes.stdout.splitlines()
+    return next((line for line in lines if not check.holds(line)), lines[0] if lines else None)
 
 
 def _unit(check: Check, active: Any, enabled: Any = None) -> str:
@@ -159,14 +162,14 @@ def _mount(check: Check, options: Any) -> str:
     return _text(options)
 
 
-def _line(check: Check, last: Any) -> str:
-    return str(last.stdout.split()[-1])
+def _line(check: Check, last_match: Any) -> str:
+    return str(last_match.stdout.split()[-1])
 
 
-def _firewall(check: Check, loaded: Any, wanted: Any) -> str:
-    """The loaded table is what the rules make of an empty network namespace."""
-    whole = "hook input priority" in loaded.stdout and "policy drop" in loaded.stdout
-    return "as written" if loaded.stdout == wanted.stdout and whole else "differs"
+def _firewall(check: Check, table: Any, expected: Any) -> str:
+    """Compares the loaded table with the one that loading the file into an empty network namespace gives."""
+    complete = "hook input priority" in table.stdout and "policy drop" in table.stdout
+    return "as written" if table.stdout == expected.stdout and complete else "differs"
 
 
 def _k3s(check: Check, file: Any) -> str | None:
@@ -174,11 +177,11 @@ def _k3s(check: Check, file: Any) -> str | None:
     flag, _, name = check.key.partition(" ")
     if not name:
         return str(config.get(flag)).lower() if flag in config else None
-    values = [each.partition("=")[2] for each in config.get(flag) or [] if each.startswith(f"{name}=")]
+    values = [entry.partition("=")[2] for entry in config.get(flag) or [] if entry.startswith(f"{name}=")]
     return values[-1] if values else None
 
 
-READINGS: dict[str, Callable[..., str | None]] = {
+PARSERS: dict[str, Callable[..., str | None]] = {
     "sshd": _sshd, "hostkeys": _host_keys, "file": _file, "mode": _mode, "unit": _unit, "package": _package,
     "mount": _mount, "line": _line, "firewall": _firewall, "k3s": _k3s,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""A host behind one shell, for testinfra: one SSH connection, no process here and no session there for a question."""
+"""testinfra backend: all commands go through one shell over one SSH connection, up to 32 in one round trip."""
 
 from __future__ import annotations
 
@@ -14,61 +14,54 @@ from testinfra.backend.base import BaseBackend, CommandResult
 
 from skerry.model.root_shell import as_root
 
-TOGETHER = 32  # commands whose answers come together
+BATCH_SIZE = 32
 BEGIN = "d=$(mktemp -d) && trap 'rm -rf \"$d\"' EXIT || exit 1\n"
 
 
 class Shell(BaseBackend):
-    """Remembers its answers until it is told to `forget`: a host does not change while it is looked at."""
+    """Caches each command's result until `clear_cache`: a host does not change while it is checked."""
 
     NAME = "shell"
 
-    def __init__(self, name: str, ssh_config: str, sudo: bool = False, door: str = "") -> None:
-        """`door`: a socket that leads to root's shell there over a connection that is there already."""
+    def __init__(self, name: str, ssh_config: str, sudo: bool = False) -> None:
         super().__init__(name)
-        self._ssh: subprocess.Popen[bytes] | None = None
-        if door:
-            self._connection = socket.socket(socket.AF_UNIX)
-            self._connection.connect(door)
-        else:
-            self._connection, far = socket.socketpair()
-            command = ["ssh", "-F", ssh_config, name, as_root("sh", sudo)]
-            self._ssh = subprocess.Popen(command, stdin=far.fileno(), stdout=far.fileno())
-            far.close()
-        self._said = self._connection.makefile("rb")
-        self._waiting: deque[Sequence[str]] = deque()
-        self._answers: dict[str, CommandResult] = {}
+        self._connection, remote_end = socket.socketpair()
+        command = ["ssh", "-F", ssh_config, name, as_root("sh", sudo)]
+        self._ssh = subprocess.Popen(command, stdin=remote_end.fileno(), stdout=remote_end.fileno())
+        remote_end.close()
+        self._output = self._connection.makefile("rb")
+        self._pending: deque[Sequence[str]] = deque()
+        self._results: dict[str, CommandResult] = {}
         self._write(BEGIN)
 
-    def ask(self, commands: Iterable[str]) -> None:
-        """Have the host answer these one after the other; does not wait for it."""
-        known = {*self._answers, *chain(*self._waiting)}
-        new = [each for each in dict.fromkeys(commands) if each not in known]
-        for batch in (new[start : start + TOGETHER] for start in range(0, len(new), TOGETHER)):
-            self._waiting.append(batch)
+    def submit(self, commands: Iterable[str]) -> None:
+        """Send these commands, which the host runs one after the other, and do not wait for their results."""
+        known = {*self._results, *chain(*self._pending)}
+        new = [command for command in dict.fromkeys(commands) if command not in known]
+        for batch in (new[start : start + BATCH_SIZE] for start in range(0, len(new), BATCH_SIZE)):
+            self._pending.append(batch)
             self._write(_script(batch))
 
     def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
-        """Raises RuntimeError when the connection is lost."""
-        whole = self.get_command(command, *args)
-        self.ask([whole])
-        while whole not in self._answers:
-            self._read()
-        return self._answers[whole]
+        """The command's result. Raises RuntimeError if the connection is lost."""
+        command = self.get_command(command, *args)
+        self.submit([command])
+        while command not in self._results:
+            self._read_batch()
+        return self._results[command]
 
-    def forget(self) -> None:
-        """The host may have changed."""
-        while self._waiting:
-            self._read()
-        self._answers.clear()
+    def clear_cache(self) -> None:
+        """Drop all results, because the host may have changed."""
+        while self._pending:
+            self._read_batch()
+        self._results.clear()
 
     def close(self) -> None:
-        """End the shell, whatever has not been answered."""
-        self._said.close()
+        """End the shell, even if results are pending."""
+        self._output.close()
         self._connection.close()
-        if self._ssh:
-            self._ssh.kill()
-            self._ssh.wait()
+        self._ssh.kill()
+        self._ssh.wait()
 
     def get_encoding(self) -> str:
         return "utf-8"
@@ -79,26 +72,26 @@ class Shell(BaseBackend):
         except OSError:
             raise RuntimeError(f"{self.hostname}: the connection was lost") from None
 
-    def _read(self) -> None:
-        """What the next batch of commands said."""
-        batch = self._waiting.popleft()
-        codes = self._line().split()
-        sizes = [int(self._line()) for _ in range(2 * len(batch))]
-        said = [self._said.read(size) for size in sizes]
-        for command, code, stdout, stderr in zip(batch, codes, said[::2], said[1::2], strict=True):
-            self._answers[command] = self.result(int(code), command.encode(), stdout, stderr)
+    def _read_batch(self) -> None:
+        """Read the results of the oldest pending batch, in the format of `_script`."""
+        batch = self._pending.popleft()
+        codes = self._read_line().split()
+        sizes = [int(self._read_line()) for _ in range(2 * len(batch))]
+        texts = [self._output.read(size) for size in sizes]
+        for command, code, stdout, stderr in zip(batch, codes, texts[::2], texts[1::2], strict=True):
+            self._results[command] = self.result(int(code), command.encode(), stdout, stderr)
 
-    def _line(self) -> bytes:
-        if not (line := self._said.readline()):
+    def _read_line(self) -> bytes:
+        if not (line := self._output.readline()):
             raise RuntimeError(f"{self.hostname}: the connection was lost")
         return line
 
 
 def _script(batch: Sequence[str]) -> str:
-    """Runs them; then their exit codes on one line, the size of each one's output and errors, and those."""
+    """Runs the commands, then prints their exit codes on one line, the sizes of their outputs, and the outputs."""
     runs = [
-        f'(eval {shlex.quote(command)}) < /dev/null > "$d/{place}o" 2> "$d/{place}e"; codes="$codes $?"\n'
-        for place, command in enumerate(batch)
+        f'(eval {shlex.quote(command)}) < /dev/null > "$d/{number}o" 2> "$d/{number}e"; codes="$codes $?"\n'
+        for number, command in enumerate(batch)
     ]
-    files = " ".join(f'"$d/{place}{kind}"' for place in range(len(batch)) for kind in "oe")
+    files = " ".join(f'"$d/{number}{kind}"' for number in range(len(batch)) for kind in "oe")
     return f"codes=\n{''.join(runs)}echo $codes; stat -c %s {files}; cat {files}\n"

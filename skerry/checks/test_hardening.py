@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from skerry.checks.readings import wrong
+from skerry.checks.readings import faults
 from skerry.model.hardening import catalogue
 from skerry.model.hardening.catalogue import IDS
 from skerry.model.hardening.host_context import HostContext
@@ -43,7 +43,7 @@ def test_control(
         pytest.skip("K3s is not installed")
     if not controls[id].checks:
         pytest.skip("the settings ask for nothing here: see k3s_profile")
-    assert wrong(host, controls[id], has_own_kernel, host_context) == []
+    assert faults(host, controls[id], has_own_kernel, host_context) == []
 
 
 def test_no_change_waits_for_its_proof(host: Any) -> None:

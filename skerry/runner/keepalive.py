@@ -1,6 +1,6 @@
-"""SSH connections that notice when the other end has gone.
+"""SSH connections that notice within `SILENCE_SECONDS` that the other end is gone.
 
-The kernel alone would go on for a quarter of an hour while data is under way, and for ever while a run waits.
+By itself the kernel waits a quarter of an hour while data is in flight, and for ever while a run waits for output.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from pyinfra.api.state import BaseStateCallback
 
 SILENCE_SECONDS = 30
-# Options that this machine's TCP may lack.
+# Those that this machine's TCP does not have are skipped.
 OPTIONS = {
     "TCP_KEEPIDLE": 10,
     "TCP_KEEPINTVL": 5,
@@ -21,12 +21,14 @@ OPTIONS = {
 }
 
 
-class Patience(BaseStateCallback):
-    """Gives up a connection after `SILENCE_SECONDS` without a sign of life, also those made after a reboot."""
+class KeepAlive(BaseStateCallback):
+    """Sets these options on each connection, also on those made after a reboot."""
 
     def host_connect(self, state: Any, host: Any) -> None:  # type: ignore[override]
-        connection = host.connector.client.get_transport().sock
-        if not isinstance(connection, socket.socket):  # through a jump host, whose own connection it is
+        client = getattr(host.connector, "client", None)
+        connection = client.get_transport().sock if client else None
+        # Through a jump host it is a channel of the jump host's connection, and through @local there is none.
+        if not isinstance(connection, socket.socket):
             return
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in OPTIONS.items():
@@ -34,8 +36,10 @@ class Patience(BaseStateCallback):
                 connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-def lost(host: Any) -> bool:
-    """Whether the connection to a host has gone."""
-    client = getattr(host.connector, "client", None)
+def is_lost(host: Any) -> bool:
+    """Whether the SSH connection to a host is gone; never with @local, which has none."""
+    if not hasattr(host.connector, "client"):
+        return False
+    client = host.connector.client
     transport = client.get_transport() if client else None
     return transport is None or not transport.is_active()

@@ -1,8 +1,8 @@
-"""FactResult ahead: what the run before asked of each host at its beginning is asked as soon as the host is reached.
+"""Prefetch: right after connecting, read the facts that the previous run read first, while this run still imports.
 
-Meanwhile this run gets ready. Where it then asks the very same, and has changed nothing there, it has its answer
-(skerry.facts.batch.use_prefetched); what else it asks is read as ever. Only names of facts and their arguments are
-kept, in `.skerry/asked/`, never scripts; an argument is a path or a name, and no secret.
+The facts are served by skerry.facts.batch until an operation changes the host. `.skerry/asked/` keeps names of facts
+and their arguments, which are paths and names, never scripts or secrets. What it gains, and why it stays:
+docs/explanation/decisions/prefetch.md.
 """
 
 from __future__ import annotations
@@ -36,66 +36,67 @@ from skerry.local.paths import SKERRY
 from skerry.operations import run_as_root
 
 FACTS = "skerry.facts."
-Kept = dict[str, list[dict[str, Any]]]  # by host
+Queries = dict[str, list[dict[str, Any]]]
+"""Facts and arguments by host, as they stand in the file."""
 
 
-class Foresight:
-    """Of the runs of one deploy script with one inventory."""
+class Prefetch:
+    """The prefetch list of one inventory and deploy script."""
 
     def __init__(self, inventory: Path, deploy: Path) -> None:
         self._file = SKERRY / "asked" / f"{inventory.stem}-{deploy.stem}.json"
-        self._kept = _kept(self._file)
+        self._queries = _load(self._file)
 
     def begin(self, hosts: Iterable[Host]) -> None:
-        """Have the hosts read what will be asked of them, as far as it is known; does not wait for it."""
+        """Start reading the listed facts of these hosts; returns at once."""
         for host in hosts:
-            if scripts := list(_scripts(self._kept.get(host.name, []))):
+            if scripts := list(_scripts(self._queries.get(host.name, []))):
                 with ctx_host.use(host):
-                    use_prefetched(gevent.spawn(_ahead, host, scripts).get)
+                    use_prefetched(gevent.spawn(_read, host, scripts).get)
 
-    def keep(self, hosts: Iterable[Host]) -> None:
-        """Note what this run has asked."""
-        new: Kept = {}
+    def save(self, hosts: Iterable[Host]) -> None:
+        """Save what this run has read of these hosts so far as the list for the next run."""
+        new: Queries = {}
         for host in hosts:
             with ctx_host.use(host):
                 new[host.name] = [
-                    {"fact": _name(each.fact), "arguments": each.arguments}
-                    for each in queries_before_changes()
+                    {"fact": _fact_name(query.fact), "arguments": query.arguments}
+                    for query in queries_before_changes()
                 ]
-        if (kept := self._kept | new) != self._kept:
-            replace(self._file, json.dumps(kept, indent=1), mode=0o600)
+        if (queries := self._queries | new) != self._queries:
+            replace(self._file, json.dumps(queries, indent=1), mode=0o600)
 
 
-def _kept(file: Path) -> Kept:
-    """None where a run has been killed before it noted any, or somebody has edited it."""
+def _load(file: Path) -> Queries:
+    """The saved list, or {} if the file is missing or malformed."""
     with suppress(OSError, ValueError):
-        kept = json.loads(file.read_text())
-        if isinstance(kept, dict):
-            return {host: questions for host, questions in kept.items() if isinstance(questions, list)}
+        queries = json.loads(file.read_text())
+        if isinstance(queries, dict):
+            return {host: listed for host, listed in queries.items() if isinstance(listed, list)}
     return {}
 
 
-def _name(fact: type[ScriptFact[Any]]) -> str:
-    """Module in skerry/facts and class, such as "k3s.K3s"."""
+def _fact_name(fact: type[ScriptFact[Any]]) -> str:
+    """The module in skerry/facts and the class: "k3s.K3s"."""
     return f"{fact.__module__.removeprefix(FACTS)}.{fact.__name__}"
 
 
-def _scripts(kept: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """The scripts of those that are still facts with such arguments."""
-    for each in kept:
+def _scripts(queries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Their scripts, without those whose fact or arguments this release does not know."""
+    for query in queries:
         with suppress(AttributeError, ImportError, KeyError, TypeError, ValueError):
-            module, name = each["fact"].split(".")
+            module, name = query["fact"].split(".")
             fact = getattr(importlib.import_module(FACTS + module), name)
             if issubclass(fact, ScriptFact):
-                yield FactQuery(fact, each["arguments"]).script
+                yield FactQuery(fact, query["arguments"]).script
 
 
-def _ahead(host: Host, scripts: list[str]) -> Mapping[str, FactResult]:
-    """What they say; nothing where the host does not answer: whoever asks again learns why."""
+def _read(host: Host, scripts: list[str]) -> Mapping[str, FactResult]:
+    """Their results, or {} if the host does not answer: a phase that reads them then reports why."""
     begun = time.time()
     with ctx_host.use(host), suppress(OSError, EOFError, SSHException, PyinfraError):
-        fine, output = run_as_root(host, "sh", _stdin=join_scripts(scripts))
-        said = split_output(output.stdout_lines) if fine else []
-        if len(said) == len(scripts):
-            return results_by_script(scripts, said, begun)
+        succeeded, output = run_as_root(host, "sh", _stdin=join_scripts(scripts))
+        outputs = split_output(output.stdout_lines) if succeeded else []
+        if len(outputs) == len(scripts):
+            return results_by_script(scripts, outputs, begun)
     return {}

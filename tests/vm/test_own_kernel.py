@@ -18,7 +18,7 @@ import pytest
 from testinfra.host import Host
 
 from skerry import lab
-from skerry.checks.readings import wrong_now
+from skerry.checks.readings import current_faults
 from skerry.checks.shell import Shell
 from skerry.commands.hosts.verify import write_ssh_config
 from skerry.commands.inventory import load
@@ -136,9 +136,9 @@ def test_kernel_controls_that_were_undone_fail(host: lab.LabHost, inventory: Pat
         "SYS-05": ("systemctl disable apparmor", "systemctl enable apparmor"),
         "SYS-14": ("mount -o remount,exec /dev/shm", "mount -o remount,noexec /dev/shm"),
     }.items():
-        assert wrong_now(testinfra_host, controls[id], True, host_context) == []
+        assert current_faults(testinfra_host, controls[id], True, host_context) == []
         output(host, undo)
-        assert wrong_now(testinfra_host, controls[id], True, host_context) != [], id
+        assert current_faults(testinfra_host, controls[id], True, host_context) != [], id
         output(host, restore)
     shell.close()
 

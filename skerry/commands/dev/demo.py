@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from skerry import lab
 from skerry.commands.hosts.up import deploy, verify_stage
+from skerry.commands.hosts.verify import EXTENTS
 from skerry.commands.inventory import load
 from skerry.commands.stages import Stage, finish, timed
 from skerry.local.artifacts import checksum
@@ -41,7 +42,11 @@ def demo(backend: str) -> list[Stage]:
     else:
         succeeded, stages = _deploy(ALL_PHASES, {}, stages)
         extent = "k3s"
-    return [*stages, timed("Verify", lambda: verify_stage(load(INVENTORY), extent))] if succeeded else stages
+    return (
+        [*stages, timed("Verify", lambda: verify_stage(load(INVENTORY), EXTENTS[extent]))]
+        if succeeded
+        else stages
+    )
 
 
 def _deploy(

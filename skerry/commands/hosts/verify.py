@@ -1,4 +1,4 @@
-"""The acceptance checks under skerry/checks/, run against any inventory with testinfra over OpenSSH."""
+"""The acceptance checks of skerry/checks/, run with testinfra over OpenSSH."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +19,21 @@ from skerry.model.errors import InputError
 from skerry.remote import ssh
 from skerry.remote.inventory import Host, Inventory
 
-# What each deploy script is responsible for, by its name.
-PREPARED = ("packages", "clock", "swap", "cgroup", "kernel")
+# For each file test_<name>.py of skerry/checks/: the phases that must all have run before it can pass.
+CHECKS = {
+    "packages": {"packages"},
+    "clock": {"clock"},
+    "swap": {"swap"},
+    "cgroup": {"cgroup"},
+    "kernel": {"kernel"},
+    "hardening": {"ssh", "firewall", "system"},
+    "k3s": {"k3s"},
+}
 EXTENTS = {
-    "prepare": PREPARED,
+    "prepare": ("packages", "clock", "swap", "cgroup", "kernel"),
     "harden": ("hardening",),
-    "host": (*PREPARED, "hardening"),
-    "k3s": (*PREPARED, "hardening", "k3s"),
+    "host": ("packages", "clock", "swap", "cgroup", "kernel", "hardening"),
+    "k3s": tuple(CHECKS),
 }
 
 
@@ -37,59 +45,51 @@ class Outcome:
     failed: int
     skipped: int
 
-
-def verify(
-    inventory: Inventory, extent: str = "k3s", quiet: bool = False, doors: Path | None = None
-) -> Outcome:
-    """Run the checks of an extent: "prepare" (the host part), "harden" (the controls), "host" (both), "k3s" (all).
-
-    pytest's own report goes to standard error; `quiet` shows failures alone. `doors` is a folder of sockets to shells
-    on the hosts (skerry/runner/shell_sockets.py); without it each
-    is connected to. Raises InputError where one cannot be.
-    """
-    if doors is None:
-        _insist_on_reach(inventory.hosts)
-    names = EXTENTS[extent]
-    with tempfile.TemporaryDirectory(prefix="skerry-verify-") as folder:
-        ssh_config = write_ssh_config(Path(folder), inventory.hosts)
-        report = Path(folder, "report.xml")
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "no:cacheprovider",
-            "-q" if quiet else "-v",
-            "--tb=short",
-        ]
-        command += [f"--junitxml={report}", *(f"skerry/checks/test_{name}.py" for name in names)]
-        environment = {
-            "SKERRY_VERIFY_SSH": str(ssh_config),
-            "SKERRY_VERIFY_DOORS": str(doors or ""),
-            "SKERRY_VERIFY_HOSTS": json.dumps(
-                {
-                    host.name: {"role": host.role, "sudo": host.sudo, "data": host.data}
-                    for host in inventory.hosts
-                }
-            ),
-        }
-        subprocess.run(
-            command, cwd=PROJECT, env={**os.environ, **environment}, stdout=sys.stderr, check=False
-        )
-        return read_report(report) if report.exists() else Outcome(0, 1, 0)
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
 
 def show(inventory: Inventory, extent: str) -> int:
-    """Run the checks and print the counts. Returns 1 if one fails or none ran."""
-    outcome = verify(inventory, extent)
-    print(f"{outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped")
+    """Run the checks of an extent and print the counts. Returns 1 if one fails or none ran.
+
+    Raises InputError for an unknown extent or a host that cannot be reached.
+    """
+    if extent not in EXTENTS:
+        raise InputError(f"--extent is {extent!r}; write {', '.join(EXTENTS)}")
+    _require_connections(inventory.hosts)
+    outcome = verify(inventory, EXTENTS[extent])
+    print(outcome)
     return DONE if outcome.passed and not outcome.failed else FAILED
 
 
-def _insist_on_reach(hosts: Sequence[Host]) -> None:
-    """Raises InputError with a line for each host that cannot be connected to: its checks would say no more."""
+def checks_of_phases(phases: Collection[str]) -> list[str]:
+    """The checks that hold once these phases have run."""
+    return [check for check, required in CHECKS.items() if required <= set(phases)]
 
-    def mistake(host: Host) -> str:
+
+def verify(inventory: Inventory, checks: Sequence[str], quiet: bool = False) -> Outcome:
+    """Run these checks on all hosts. pytest's report goes to standard error; `quiet` shows failures alone."""
+    with tempfile.TemporaryDirectory(prefix="skerry-verify-") as folder:
+        report = Path(folder, "report.xml")
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--tb=short"]
+        command += ["-q" if quiet else "-v", f"--junitxml={report}"]
+        command += [f"skerry/checks/test_{check}.py" for check in checks]
+        hosts = {
+            host.name: {"role": host.role, "sudo": host.sudo, "data": host.data} for host in inventory.hosts
+        }
+        environment = {
+            **os.environ,
+            "SKERRY_VERIFY_SSH": str(write_ssh_config(Path(folder), inventory.hosts)),
+            "SKERRY_VERIFY_HOSTS": json.dumps(hosts),
+        }
+        subprocess.run(command, cwd=PROJECT, env=environment, stdout=sys.stderr, check=False)
+        return read_report(report) if report.exists() else Outcome(0, 1, 0)
+
+
+def _require_connections(hosts: Sequence[Host]) -> None:
+    """Raises InputError with a line for each host that cannot be reached, instead of one for each of its checks."""
+
+    def problem(host: Host) -> str:
         try:
             with ssh.connect(host):
                 return ""
@@ -97,9 +97,9 @@ def _insist_on_reach(hosts: Sequence[Host]) -> None:
             return str(error)
 
     with ThreadPoolExecutor() as pool:
-        mistakes = [each for each in pool.map(mistake, hosts) if each]
-    if mistakes:
-        raise InputError("\n".join(mistakes))
+        problems = [line for line in pool.map(problem, hosts) if line]
+    if problems:
+        raise InputError("\n".join(problems))
 
 
 def read_report(report: Path) -> Outcome:
@@ -112,14 +112,14 @@ def read_report(report: Path) -> Outcome:
 
 
 def write_ssh_config(folder: Path, hosts: Iterable[Host]) -> Path:
-    """OpenSSH's configuration for these hosts."""
+    """Write OpenSSH's configuration for these hosts."""
     path = folder / "ssh_config"
-    path.write_text("\n".join(map(_entry, hosts)))
+    path.write_text("\n".join(map(_ssh_config, hosts)))
     return path
 
 
-def _entry(host: Host) -> str:
-    """The host's key is verified, and nothing is asked."""
+def _ssh_config(host: Host) -> str:
+    """A host's entry: its key is verified, and ssh never asks."""
     lines = [
         f"Host {host.name}",
         f"  HostName {host.address}",
@@ -128,7 +128,8 @@ def _entry(host: Host) -> str:
         f"  UserKnownHostsFile {host.known_hosts}",
         "  StrictHostKeyChecking yes",
         "  BatchMode yes",
-        "  LogLevel ERROR",  # a login banner is no answer
+        # Without this, a login banner would stand in the output.
+        "  LogLevel ERROR",
     ]
     if host.key:
         lines += [f"  IdentityFile {host.key}", "  IdentitiesOnly yes"]

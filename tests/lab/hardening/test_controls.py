@@ -13,7 +13,7 @@ import pytest
 from testinfra.host import Host
 
 from skerry import lab
-from skerry.checks.readings import CONTAINER, wrong_now
+from skerry.checks.readings import CONTAINER, current_faults
 from skerry.checks.shell import Shell
 from skerry.commands.hosts.verify import write_ssh_config
 from skerry.commands.inventory import load
@@ -117,7 +117,7 @@ def cis_node(
 
 def test_every_control_passes_as_deployed(cis_node: tuple[Any, list[Control], HostContext]) -> None:
     host, controls, host_context = cis_node
-    faults = {control.id: wrong_now(host, control, False, host_context) for control in controls}
+    faults = {control.id: current_faults(host, control, False, host_context) for control in controls}
     assert {id: lines for id, lines in faults.items() if lines} == {}
 
 
@@ -135,10 +135,10 @@ def test_a_control_that_was_undone_fails(
     for check in checks:
         undo_command, restore_command = undo(check)
         lab.run(prepared, undo_command)
-        faults = wrong_now(host, control, False, host_context)
+        faults = current_faults(host, control, False, host_context)
         lab.run(prepared, restore_command)
         assert any(f"{check.kind} {check.key}:" in fault for fault in faults), (check, faults)
-    assert wrong_now(host, control, False, host_context) == []
+    assert current_faults(host, control, False, host_context) == []
 
 
 def test_one_wrong_file_of_a_pattern_fails(
@@ -148,7 +148,7 @@ def test_one_wrong_file_of_a_pattern_fails(
     host, controls, host_context = cis_node
     [permissions] = [control for control in controls if control.id == "SYS-09"]
     lab.run(prepared, "cd /boot && umask 022 && touch System.map-1 System.map-2 && chmod 600 System.map-1")
-    faults = wrong_now(host, permissions, False, host_context)
+    faults = current_faults(host, permissions, False, host_context)
     lab.run(prepared, "rm /boot/System.map-*")
     assert faults == ["mode /boot/System.map-*: 644 root root, should be 600 root root|absent"]
 

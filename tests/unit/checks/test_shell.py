@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from testinfra.host import Host
 
-from skerry.checks.shell import TOGETHER, Shell
+from skerry.checks.shell import BATCH_SIZE, Shell
 
 
 @pytest.fixture
@@ -47,14 +47,14 @@ def test_a_command_that_is_none_does_not_end_the_shell(shell: Shell) -> None:
 
 
 def test_what_was_asked_ahead_is_not_asked_again_until_it_is_forgotten(shell: Shell, tmp_path: Path) -> None:
-    commands = [f"echo {number} | tee -a {tmp_path}/asked" for number in range(2 * TOGETHER + 1)]
-    shell.ask([*commands, *commands])
+    commands = [f"echo {number} | tee -a {tmp_path}/asked" for number in range(2 * BATCH_SIZE + 1)]
+    shell.submit([*commands, *commands])
     assert [shell.run(each).stdout for each in reversed(commands)] == [
         f"{number}\n" for number in reversed(range(len(commands)))
     ]
     asked = tmp_path / "asked"
     assert len(asked.read_text().splitlines()) == len(commands)
-    shell.forget()
+    shell.clear_cache()
     shell.run(commands[0])
     assert len(asked.read_text().splitlines()) == len(commands) + 1
 

@@ -1,4 +1,4 @@
-"""What a run asked is asked anew by the next before it has thought of it; what is kept are names, never scripts."""
+"""The next run prefetches what this one has read. Names of facts are kept, never scripts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from skerry.facts.batch import FactQuery
 from skerry.facts.k3s import K3s
 from skerry.facts.preflight import PreflightFacts
-from skerry.runner import prefetch as foresight
-from skerry.runner.prefetch import Foresight
+from skerry.runner import prefetch
+from skerry.runner.prefetch import Prefetch
 
 QUESTIONS = [
     FactQuery(PreflightFacts, {"reach": "", "unless": "/k3s"}),
@@ -30,20 +30,20 @@ class Host:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(foresight, "SKERRY", tmp_path)
-    monkeypatch.setattr(foresight, "queries_before_changes", lambda: QUESTIONS)
+    monkeypatch.setattr(prefetch, "SKERRY", tmp_path)
+    monkeypatch.setattr(prefetch, "queries_before_changes", lambda: QUESTIONS)
     return tmp_path / "asked" / "oslo-k3s.json"
 
 
 def remembered(place: Path) -> list[str]:
     """The scripts that the next run would send ahead to a."""
-    kept = Foresight(Path("inventories/oslo.py"), Path("deploy/k3s.py"))._kept
-    return list(foresight._scripts(kept.get("a", [])))
+    kept = Prefetch(Path("inventories/oslo.py"), Path("deploy/k3s.py"))._queries
+    return list(prefetch._scripts(kept.get("a", [])))
 
 
 def test_the_next_run_asks_the_same(place: Path) -> None:
     assert remembered(place) == []
-    Foresight(Path("inventories/oslo.py"), Path("deploy/k3s.py")).keep([Host("a")])  # type: ignore[list-item]
+    Prefetch(Path("inventories/oslo.py"), Path("deploy/k3s.py")).save([Host("a")])  # type: ignore[list-item]
     assert remembered(place) == [each.script for each in QUESTIONS]
     assert oct(place.stat().st_mode & 0o777) == "0o600"
     assert "section" not in place.read_text()
@@ -51,7 +51,7 @@ def test_the_next_run_asks_the_same(place: Path) -> None:
 
 def test_the_questions_of_hosts_that_are_not_in_this_run_are_kept(place: Path) -> None:
     for name in "ab":
-        Foresight(Path("oslo.py"), Path("k3s.py")).keep([Host(name)])  # type: ignore[list-item]
+        Prefetch(Path("oslo.py"), Path("k3s.py")).save([Host(name)])  # type: ignore[list-item]
     assert set(json.loads(place.read_text())) == {"a", "b"}
 
 
