@@ -123,7 +123,7 @@ def compose(
         "    ip6 saddr fe80::/10 udp dport 546 accept comment \"DHCPv6\"",
         *_from(ssh, f"tcp dport {_set(map(str, ports.ssh))} ct state new", "SSH"),
         *(_from(api, "tcp dport 6443", "API server") if role == "server" else []),
-        *[rule for ports in CLUSTER_PORTS[role] for rule in _from(inside, ports, "members")],
+        *[rule for match in CLUSTER_PORTS[role] for rule in _from(inside, match, "members")],
         *(_from(inside, f"tcp dport {RELAY_PORT}", "artifact_relay") if settings.artifact_relay else []),
         pods,
         *[rule for text in settings.firewall_open for rule in _from(everywhere, _opening(text), "firewall_open")],
@@ -179,7 +179,7 @@ def _sources(networks: Sequence[str]) -> list[str]:
     families = [
         [text for text in networks if ipaddress.ip_network(text).version == version] for version in (4, 6)
     ]
-    return [_source(each) for each in families if each]
+    return [_source(family) for family in families if family]
 
 
 def _source(networks: Sequence[str]) -> str:
