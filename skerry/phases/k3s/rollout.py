@@ -24,6 +24,8 @@ def roll_out(node: Node, fact: BatchedFact[K3sState]) -> None:
     """Start K3s on the current host when it is its turn."""
     # Called on every host, even as a no-op: pyinfra orders operations by their depth in each host's list.
     start_if_down(name="Start the servers that are down, all at once", node=node)
+    # Not pyinfra's _serial and _parallel: they go through a set, in any order, and take a server and an agent for one
+    # batch (State.active_hosts, pyinfra 3.10). tests/lab/cluster showed the second server restarted before the first.
     for server in host.loop(server_order(server_names(), all_host_facts())):
         if server == host.name:
             start(name=START, node=node, fact=fact)
