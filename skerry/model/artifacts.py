@@ -44,6 +44,18 @@ class ArtifactSource:
 
 
 @dataclass(frozen=True)
+class Destination:
+    """Where an artifact is installed on a host, and its mode."""
+
+    path: str
+    mode: str
+
+    def part(self, source: ArtifactSource) -> str:
+        """The path of the incomplete file, on the same file system as the final one."""
+        return f"{self.path}.{source.sha256[:12]}.part"
+
+
+@dataclass(frozen=True)
 class Release:
     """Templates of a publisher's URLs: a version's folder, its checksum file, and the file of each architecture."""
 

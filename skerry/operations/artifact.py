@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from pyinfra import host
 from pyinfra.api import StringCommand
 
 from skerry.local.files import digest
-from skerry.model.artifacts import ArtifactSource
+from skerry.model.artifacts import ArtifactSource, Destination
 from skerry.model.k3s.paths import checksum_file
 from skerry.operations import Commands, operation
 from skerry.operations.errors import BadInput
@@ -22,18 +21,6 @@ LOCK = "exec 9> /run/lock/skerry-artifact && flock --timeout 900 9"
 # curl gives up when a download stays below 1 KiB/s for this long.
 STALL_SECONDS = 60
 RETRIES = 3
-
-
-@dataclass(frozen=True)
-class Destination:
-    """Where an artifact is installed on a host, and its mode."""
-
-    path: str
-    mode: str
-
-    def part(self, source: ArtifactSource) -> str:
-        """The path of the incomplete file, on the same file system as the final one."""
-        return f"{self.path}.{source.sha256[:12]}.part"
 
 
 @operation

@@ -9,7 +9,10 @@ import hypothesis
 import pytest
 
 from skerry.local.paths import PROJECT
+from skerry.model.artifacts import ArtifactSource
 from skerry.model.hardening.host_context import HostContext
+from skerry.model.k3s.node import Node
+from skerry.model.k3s.reservations import RECIPE
 from skerry.model.settings.settings import Settings, parse_settings
 
 MakeSettings = Callable[..., Settings]
@@ -36,3 +39,10 @@ def make_settings() -> MakeSettings:
 def host_context(make_settings: MakeSettings) -> HostContext:
     """The first server of a cluster with default settings."""
     return HostContext("server", make_settings(), 0, ())
+
+
+@pytest.fixture
+def node(make_settings: MakeSettings) -> Node:
+    """A server that starts a cluster, with the default settings."""
+    binary = ArtifactSource("https://mirror.example/k3s", "a" * 64)
+    return Node("server", make_settings(), RECIPE, {"k3s": binary})

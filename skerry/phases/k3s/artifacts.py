@@ -8,10 +8,11 @@ from functools import cache, partial
 from pyinfra import host, inventory, state
 
 from skerry.model.artifacts import ArtifactSource
+from skerry.model.k3s.node import Node
 from skerry.operations import relay
 from skerry.operations.artifact import install
 from skerry.phases.host_spec import host_specs
-from skerry.phases.k3s.node import Node, address
+from skerry.phases.k3s.node import address
 from skerry.phases.k3s.state import k3s_fact
 from skerry.phases.preflight import all_host_facts
 

@@ -8,10 +8,10 @@ from pyinfra import state as run
 from skerry.facts.batch import BatchedFact
 from skerry.facts.k3s import K3sState
 from skerry.model.k3s.eviction import memory_threshold
+from skerry.model.k3s.node import Node
 from skerry.model.k3s.reservations import allocatable
 from skerry.model.quantity import parse_cpu, parse_memory
 from skerry.operations import Commands, operation, refuse
-from skerry.phases.k3s.node import Node
 from skerry.phases.k3s.restart import action_needed
 
 

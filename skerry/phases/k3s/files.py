@@ -13,9 +13,9 @@ from skerry.facts.batch import BatchedFact
 from skerry.facts.k3s import K3sState
 from skerry.model.files import TEMPORARY
 from skerry.model.hardening import k3s_cis
+from skerry.model.k3s.node import Node
 from skerry.model.k3s.paths import AGENT_TOKEN, FULL_TOKEN, KUBECTL, SERVER, TOKEN
 from skerry.operations import Commands, operation
-from skerry.phases.k3s.node import Node
 
 RANDOM = "od -An -N 32 -t x1 /dev/urandom | tr -d ' \\n' && echo"
 # A datastore that exists keeps the password with which it was made.

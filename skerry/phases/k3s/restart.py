@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from skerry.facts.k3s import K3sState
+from skerry.model.k3s.node import LINK, Node
 from skerry.model.role import Role
-from skerry.phases.k3s.node import LINK, Node
 
 Action = Literal["restart", "wait", ""]
 

@@ -9,11 +9,11 @@ from pyinfra import host, inventory
 
 from skerry.facts.batch import BatchedFact
 from skerry.facts.k3s import K3sState
+from skerry.model.k3s.node import Node
 from skerry.model.k3s.upgrade import batches
 from skerry.model.preparation.host_facts import HostFacts
 from skerry.operations.servers import server_names
 from skerry.phases.host_spec import host_specs
-from skerry.phases.k3s.node import Node
 from skerry.phases.k3s.start import start, start_if_down
 from skerry.phases.preflight import all_host_facts
 

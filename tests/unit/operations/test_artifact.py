@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from skerry.model.artifacts import ArtifactSource
+from skerry.model.artifacts import ArtifactSource, Destination
 from skerry.operations import artifact
-from skerry.operations.artifact import Destination, fetch_script, receive_script
+from skerry.operations.artifact import fetch_script, receive_script
 from tests.unit.shell import needs_root, shell
 
 pytestmark = needs_root

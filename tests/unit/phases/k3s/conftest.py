@@ -1,14 +1,11 @@
-"""A node that needs no change, and its state as facts read it."""
+"""The state of a node that needs no change."""
 
 from __future__ import annotations
 
 import pytest
 
 from skerry.facts.k3s import K3sState
-from skerry.model.artifacts import ArtifactSource
-from skerry.model.k3s.reservations import RECIPE
-from skerry.phases.k3s.node import Node
-from tests.unit.conftest import MakeSettings
+from skerry.model.k3s.node import Node
 
 STARTED = 1_700_000_000  # 2023-11-14T22:13:20Z
 
@@ -27,13 +24,6 @@ def node_object(
         {"type": "Ready", "status": ready, "lastHeartbeatTime": heard},
     ]
     return {"status": {"capacity": CAPACITY, "allocatable": allocatable, "conditions": conditions}}
-
-
-@pytest.fixture
-def node(make_settings: MakeSettings) -> Node:
-    return Node(
-        "server", make_settings(), RECIPE, {"k3s": ArtifactSource("https://mirror.example/k3s", "a" * 64)}
-    )
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from skerry.facts.k3s import K3sState
+from skerry.model.k3s.node import Node
 from skerry.model.quantity import MIB
 from skerry.phases.k3s.compare import allocatable_problem
-from skerry.phases.k3s.node import Node
 from tests.unit.phases.k3s.conftest import CAPACITY, LEFT, node_object
 
 

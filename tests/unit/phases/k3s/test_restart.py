@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from skerry.facts.k3s import K3sState
+from skerry.model.k3s.node import Node
 from skerry.phases.k3s.compare import allocatable_problem
-from skerry.phases.k3s.node import Node
 from skerry.phases.k3s.restart import action_needed, needs_drain
 from tests.unit.phases.k3s.conftest import LEFT, STARTED, node_object
 
