@@ -8,19 +8,8 @@ from datetime import date
 from typing import Literal, TypeAlias
 
 Kind = Literal[
-    "sshd",
-    "hostkeys",
-    "sysctl",
-    "module",
-    "file",
-    "mode",
-    "unit",
-    "package",
-    "mount",
-    "line",
-    "firewall",
-    "k3s",
-]
+    "sshd", "hostkeys", "sysctl", "module", "file", "mode", "unit", "package", "mount", "line", "firewall", "k3s",
+]  # fmt: skip
 """How a check's value is read: skerry/facts/hardening.sh has a section for each, skerry/checks has its own way."""
 
 GdprArticle = Literal[

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skerry.model.files import File
-from skerry.model.hardening.control import Check, Control
+from skerry.model.hardening.control import Check, Control, GdprArticle
 from skerry.model.host_paths import FIREWALL_RULES
 from skerry.model.ports import RELAY_PORT
 from skerry.model.role import Role
@@ -83,15 +83,9 @@ def controls(settings: Settings) -> list[Control]:
 def _control(
     id: str, title: str, ubuntu: str, debian: str, k3s_compatibility: str, *checks: Check
 ) -> Control:
+    gdpr_article: GdprArticle = "32(1)(b) confidentiality"
     return Control(
-        id,
-        title,
-        "CIS, K3s requirements",
-        ubuntu,
-        debian,
-        "32(1)(b) confidentiality",
-        k3s_compatibility,
-        checks,
+        id, title, "CIS, K3s requirements", ubuntu, debian, gdpr_article, k3s_compatibility, checks
     )
 
 
@@ -106,7 +100,6 @@ def compose(
     ssh = settings.firewall_ssh_from if "FW-02" in active else everywhere
     api = settings.firewall_api_from if "FW-02" in active else everywhere
     inside = members if "FW-03" in active else everywhere
-    pods = _pods(settings)
     lines = [
         "# Written by Skerry. `systemctl reload skerry-firewall` loads it again; no other table is touched.",
         "table inet skerry",
@@ -125,7 +118,7 @@ def compose(
         *(_from(api, "tcp dport 6443", "API server") if role == "server" else []),
         *[rule for match in CLUSTER_PORTS[role] for rule in _from(inside, match, "members")],
         *(_from(inside, f"tcp dport {RELAY_PORT}", "artifact_relay") if settings.artifact_relay else []),
-        pods,
+        _pods(settings),
         *[rule for text in settings.firewall_open for rule in _from(everywhere, _opening(text), "firewall_open")],
         "    limit rate 6/minute burst 10 packets log prefix \"skerry: in: \" level info",
         "  }",

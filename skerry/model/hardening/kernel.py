@@ -76,18 +76,9 @@ NEWER = {
 
 # Attack surface that no K3s node uses: file systems of foreign disks, and rare network protocols.
 BLOCKED = (
-    "cramfs",
-    "dccp",
-    "firewire-core",
-    "freevxfs",
-    "hfs",
-    "hfsplus",
-    "jffs2",
-    "rds",
-    "tipc",
-    "udf",
-    "usb-storage",
-)
+    "cramfs", "dccp", "firewire-core", "freevxfs", "hfs", "hfsplus", "jffs2",
+    "rds", "tipc", "udf", "usb-storage",
+)  # fmt: skip
 
 
 def controls() -> list[Control]:
