@@ -1,7 +1,7 @@
 """Every patch of Python and pyinfra in one file, each with what it gains and what upstream does there.
 
 Gains are CPU seconds of a run of deploy/k3s.py that changes nothing on one host, 0.46 s in all: the median of 20 rounds
-in which the run with the patch and the run without it took turns. What gained less than a twelfth was removed.
+in which runs with the patch and without it took turns (docs/explanation/decisions/007-patches-of-pyinfra.md).
 tests/unit/runner/test_patches.py compares each result with that of the installed Python and pyinfra.
 """
 

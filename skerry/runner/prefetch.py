@@ -2,7 +2,7 @@
 
 The facts are served by skerry.facts.batch until an operation changes the host. `.skerry/asked/` keeps names of facts
 and their arguments, which are paths and names, never scripts or secrets. What it gains, and why it stays:
-docs/explanation/decisions/prefetch.md.
+docs/explanation/decisions/010-prefetch.md.
 """
 
 from __future__ import annotations

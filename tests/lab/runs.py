@@ -20,6 +20,7 @@ from skerry.local.waiting import until
 
 VERSION = "v1.34.3+k3s1"  # the newest minor that accepts cgroup v1, which this machine may have
 ENGINE = "import pyinfra_cli, runpy\n{patch}\nrunpy.run_module('skerry.runner.engine', run_name='__main__')"
+PYINFRA = str(Path(sys.executable).parent / "pyinfra")
 Line = dict[str, Any]
 
 
@@ -54,16 +55,19 @@ class Result:
 
 
 class Running:
-    """A run of the engine in a session of its own."""
+    """A run of the engine, or of the `pyinfra` command if `plain`, in a session of its own."""
 
-    def __init__(self, inventory: Path, deploy: str, home: Path, patch: str = "") -> None:
+    def __init__(
+        self, inventory: Path, deploy: str, home: Path, patch: str = "", plain: bool = False
+    ) -> None:
         self._runs = home / "runs"
         self._before = self._folders()
         self._output = home / "output"
         self._output.mkdir(parents=True, exist_ok=True)
         number = len(list(self._output.iterdir()))
         self._stdout, self._stderr = (self._output / f"{number}.{name}" for name in ("stdout", "stderr"))
-        command = [sys.executable, "-c", ENGINE.format(patch=patch), "run", str(inventory), deploy]
+        engine = [sys.executable, "-c", ENGINE.format(patch=patch), "run"]
+        command = [*([PYINFRA, "-y"] if plain else engine), str(inventory), deploy]
         with self._stdout.open("w") as stdout, self._stderr.open("w") as stderr:
             self.process = subprocess.Popen(
                 command,

@@ -70,7 +70,7 @@ def test_a_host_key_that_changed(refused: Refused, host: lab.LabHost, other_key:
 
 def test_a_host_key_that_was_never_confirmed(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "known_hosts").write_text("")
-    refused("run `invoke trust`", ssh_known_hosts_file=str(tmp_path / "known_hosts"))
+    refused("run `invoke trust ", ssh_known_hosts_file=str(tmp_path / "known_hosts"))
 
 
 def test_a_user_whose_sudo_asks_for_a_password(refused: Refused) -> None:
