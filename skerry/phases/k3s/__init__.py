@@ -10,9 +10,8 @@ from skerry.operations.files import remove, write_all
 from skerry.phases.k3s.artifacts import install_artifact
 from skerry.phases.k3s.compare import compare_allocatable
 from skerry.phases.k3s.files import create_tokens, follow_profile, link_version, restore_datastore
-from skerry.phases.k3s.node import node_of
+from skerry.phases.k3s.node import k3s_fact, node_of
 from skerry.phases.k3s.rollout import roll_out
-from skerry.phases.k3s.state import k3s_fact
 
 
 @deploy("K3s")

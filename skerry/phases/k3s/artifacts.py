@@ -12,8 +12,7 @@ from skerry.model.k3s.node import Node
 from skerry.operations import relay
 from skerry.operations.artifact import install
 from skerry.phases.host_spec import host_specs
-from skerry.phases.k3s.node import address
-from skerry.phases.k3s.state import k3s_fact
+from skerry.phases.k3s.node import address, k3s_fact
 from skerry.phases.preflight import all_host_facts
 
 

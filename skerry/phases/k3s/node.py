@@ -1,4 +1,4 @@
-"""The K3s node that the settings make of each host of the run."""
+"""The K3s node of each host of the run, as the settings define it and as the host has it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import os
 
 from pyinfra import inventory
 from pyinfra.api.exceptions import DeployError
+from pyinfra.context import ctx_host
 
+from skerry.facts.batch import BatchedFact
+from skerry.facts.k3s import K3s, K3sState
 from skerry.local.artifacts import sources
 from skerry.local.http_client import Unreachable
 from skerry.model.artifacts import ARCHITECTURES
 from skerry.model.errors import InputError
+from skerry.model.hardening.k3s_cis import POLICIES
 from skerry.model.k3s.config import endpoint
 from skerry.model.k3s.eviction import memory_threshold
 from skerry.model.k3s.node import Node
 from skerry.model.k3s.reservations import check_allocatable, reservations
-from skerry.model.k3s.snapshots import credentials
+from skerry.model.k3s.snapshots import CREDENTIALS, credentials
 from skerry.model.preparation.host_facts import HostFacts
 from skerry.model.settings.settings import Settings
 from skerry.operations.errors import BadInput
@@ -40,6 +44,17 @@ def node_of(name: str) -> Node:
         raise BadInput(f"{name}: {error}") from None
     except Unreachable as error:
         raise DeployError(f"{error}; no host was changed") from None
+
+
+@per_run
+def k3s_fact(name: str) -> BatchedFact[K3sState]:
+    """The K3s fact of host `name`, which need not be the current host."""
+    node = node_of(name)
+    files = [*(file.path for file in node.files), POLICIES, CREDENTIALS]
+    with ctx_host.use(inventory.get_host(name)):
+        return BatchedFact(
+            K3s, unit=node.unit, binary=node.binary, images=node.images, role=node.role, files=files
+        )
 
 
 def _compose_node(name: str, host_facts: HostFacts) -> Node:

@@ -15,8 +15,8 @@ from skerry.facts.batch import BatchedFact
 from skerry.facts.k3s import K3sState
 from skerry.model.k3s.node import Node
 from skerry.operations import Commands, drain, operation, refuse, servers
+from skerry.phases.k3s.node import k3s_fact
 from skerry.phases.k3s.restart import Action, action_needed, join_conflict, needs_drain
-from skerry.phases.k3s.state import k3s_fact
 from skerry.phases.preflight import all_host_facts, this_host_facts
 
 
