@@ -29,7 +29,7 @@ class Account:
 class HardeningState:
     """The values that hardening checks, and what it must know to change them.
 
-    `values`: by kind and key. `files`: `File.state` by path. `backed_up`: places whose original is backed up, as
+    `values`: by kind and key. `files`: `File.state` by path. `backed_up`: originals that are backed up, as
     "file PATH". `armed`: name of a change that is not confirmed yet, "" if none. `include`: sshd_config begins with
     its Include line. `inapplicable`: kinds of checks and single checks that this host cannot have, with the reason.
     """
@@ -48,12 +48,12 @@ class HardeningState:
 
 
 class Hardening(ScriptFact[HardeningState]):
-    """The values of `places`, each "kind key"."""
+    """The state of a host's hardening. `values`: what to read, each "kind key"."""
 
     script = "hardening"
 
-    def command(self, places: list[str]) -> str:
-        return self.run("\n".join(places))
+    def command(self, values: list[str]) -> str:
+        return self.run("\n".join(values))
 
     def process(self, output: list[str]) -> HardeningState:
         return parse(output)
@@ -150,9 +150,9 @@ def _inapplicable(own_kernel: bool, has_k3s: bool) -> dict[Kind | CheckId, str]:
     reasons: dict[Kind | CheckId, str] = {}
     if not own_kernel:
         # auditd's package cannot even be installed without the kernel's part.
-        places: list[Kind | CheckId] = ["sysctl", "module", "mount", ("package", "auditd")]
-        places += [("unit", name) for name in ("auditd", "apparmor", "skerry-shm")]
-        reasons |= dict.fromkeys(places, "a container's kernel is the machine's")
+        checks: list[Kind | CheckId] = ["sysctl", "module", "mount", ("package", "auditd")]
+        checks += [("unit", name) for name in ("auditd", "apparmor", "skerry-shm")]
+        reasons |= dict.fromkeys(checks, "a container's kernel is the machine's")
     if not has_k3s:
         reasons["k3s"] = "K3s is not installed"
     return reasons

@@ -13,7 +13,7 @@ from skerry.facts.hardening import Hardening, HardeningState
 from skerry.model.hardening.host_context import HostContext
 from skerry.operations import Commands
 from skerry.operations.per_run import per_run
-from skerry.phases.hardening_plan import Plan, places
+from skerry.phases.hardening_plan import HardeningPlan, values_to_read
 from skerry.phases.host_spec import host_specs
 
 
@@ -40,25 +40,25 @@ def hardening_fact() -> BatchedFact[HardeningState]:
 
 @per_run
 def _fact_of(name: str) -> BatchedFact[HardeningState]:
-    return BatchedFact(Hardening, places=places(_context_of(name)))
+    return BatchedFact(Hardening, values=values_to_read(_context_of(name)))
 
 
-def plan_for(state: HardeningState) -> Plan:
+def plan_for(state: HardeningState) -> HardeningPlan:
     """The plan for the current host in this state; composed once for each state that was read."""
     plans = _plans_of(host.name)
     if not plans or plans[-1].state is not state:
-        plans[:] = [Plan(host_context(), state)]
+        plans[:] = [HardeningPlan(host_context(), state)]
     return plans[-1]
 
 
 @per_run
-def _plans_of(name: str) -> list[Plan]:
+def _plans_of(name: str) -> list[HardeningPlan]:
     """The plan that was composed last for a host."""
     return []
 
 
-def backup_originals(state: HardeningState, places: Iterable[str]) -> Commands:
+def backup_originals(state: HardeningState, originals: Iterable[str]) -> Commands:
     """Back up what Skerry is about to change for the first time: "file PATH", "unit NAME", ..."""
-    missing = sorted({place for place in places if place not in state.backed_up})
+    missing = sorted(set(originals) - state.backed_up)
     if missing:
         yield StringCommand(templates.text("hardening/keep.sh"), _stdin="\n".join([*missing, ""]))

@@ -14,7 +14,7 @@ from skerry.model.hardening.host_context import HostContext
 from skerry.model.host_paths import FIREWALL_RULES
 
 
-def places(context: HostContext) -> list[str]:
+def values_to_read(context: HostContext) -> list[str]:
     """What the fact must read, as "kind key": every check of every control, and the settings' files and users."""
     checks = [check for control in catalogue.controls(context) for check in control.checks]
     checked = {f"{check.kind} {_key(check)}" for check in checks if check.kind not in ("sshd", "k3s")}
@@ -42,7 +42,7 @@ def _key(check: Check) -> str:
 
 
 @dataclass(frozen=True)
-class Plan:
+class HardeningPlan:
     """What a host in this state should be, and which of its values are wrong."""
 
     host_context: HostContext

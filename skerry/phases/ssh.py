@@ -19,7 +19,7 @@ from skerry.operations import Commands, operation, refuse
 from skerry.operations.files import write
 from skerry.operations.guard import guarded
 from skerry.phases.hardening_context import backup_originals, hardening_fact, host_context, plan_for
-from skerry.phases.hardening_plan import Plan, keys_path, sudoers_path
+from skerry.phases.hardening_plan import HardeningPlan, keys_path, sudoers_path
 
 CHECK = "sshd -t && { ! command -v visudo > /dev/null || visudo -cq; }"
 REMEDY = "see users, sshd_extra, sshd_root_login and harden_exceptions"
@@ -106,7 +106,7 @@ def unavailable_because(state: HardeningState, users: Iterable[str]) -> str:
     return ""
 
 
-def wanted_files(plan: Plan) -> list[File]:
+def wanted_files(plan: HardeningPlan) -> list[File]:
     """sshd's drop-in, sudo's defaults, and each user's keys and right to use sudo."""
     files = [plan.drop_in, *([SUDO] if "SYS-11" in plan.active_ids else [])]
     for name, user in plan.host_context.settings.users.items():
@@ -117,7 +117,7 @@ def wanted_files(plan: Plan) -> list[File]:
     return files
 
 
-def unwanted_paths(plan: Plan) -> list[str]:
+def unwanted_paths(plan: HardeningPlan) -> list[str]:
     """Weak host keys, if the host has a strong one, and the sudoers files of users who may no longer use sudo."""
     state, paths = plan.state, []
     if "SSH-11" in plan.active_ids and any(key.strong for key in state.host_keys):

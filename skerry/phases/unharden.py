@@ -42,8 +42,8 @@ def _restore(fact: BatchedFact[HardeningState]) -> Commands:
         host.noop("nothing was hardened")
         return
     seconds = host_context().settings.rollback_seconds
-    places = [place.split(" ", 1) for place in state.backed_up]
-    files = sorted(path for kind, path in places if kind == "file" and path.startswith(LOGIN_PATHS))
+    originals = [original.split(" ", 1) for original in state.backed_up]
+    files = sorted(path for kind, path in originals if kind == "file" and path.startswith(LOGIN_PATHS))
     yield StringCommand(f"{GUARD} arm ssh-firewall {seconds} {' '.join(files)}")
     yield StringCommand(
         f"set -e; systemctl disable --quiet --now skerry-firewall 2>/dev/null || true; set +e\n"

@@ -9,13 +9,13 @@ from typing import Any
 
 from skerry.bench.speed.recording import Recording
 from skerry.model.hardening.control import Check
-from skerry.phases.hardening_plan import Plan
+from skerry.phases.hardening_plan import HardeningPlan
 
 Task = dict[str, Any]
 K3S_LINKS = {"/usr/local/bin/kubectl": "k3s", "/usr/local/bin/crictl": "k3s", "/usr/local/bin/ctr": "k3s"}
 
 
-def compose(plan: Plan, recording: Recording, with_k3s: bool, folder: Path) -> list[dict[str, Any]]:
+def compose(plan: HardeningPlan, recording: Recording, with_k3s: bool, folder: Path) -> list[dict[str, Any]]:
     """The playbook for the host of the recorded run. The contents of its files are written to `folder`.
 
     Ansible is at its fastest: one task with a list of names where a module takes one, and no fact gathering.
@@ -26,7 +26,7 @@ def compose(plan: Plan, recording: Recording, with_k3s: bool, folder: Path) -> l
     return [{"hosts": "all", "gather_facts": False, "tasks": tasks}]
 
 
-def _packages(plan: Plan, recording: Recording) -> Iterator[Task]:
+def _packages(plan: HardeningPlan, recording: Recording) -> Iterator[Task]:
     checks = [check for check in _applying(plan) if check.kind == "package"]
     for state in ("installed", "absent"):
         names = [check.key for check in checks if check.expected == state]
@@ -53,7 +53,7 @@ def _files(recording: Recording, with_k3s: bool, folder: Path) -> Iterator[Task]
         yield {"copy": {"src": str(source), "dest": path, "mode": f"0{mode}", "owner": owner, "group": owner}}
 
 
-def _checks(plan: Plan) -> Iterator[Task]:
+def _checks(plan: HardeningPlan) -> Iterator[Task]:
     """Modes, services and single lines that the controls require."""
     for check in _applying(plan):
         found = plan.values.get(check.id)
@@ -70,7 +70,7 @@ def _checks(plan: Plan) -> Iterator[Task]:
             yield {"lineinfile": {"path": path, "regexp": f"^{key}[ \t]", "line": line}}
 
 
-def _applying(plan: Plan) -> list[Check]:
+def _applying(plan: HardeningPlan) -> list[Check]:
     checks = dict.fromkeys(check for control in plan.active for check in control.checks)
     return [check for check in checks if check.applies(plan.state.inapplicable)]
 

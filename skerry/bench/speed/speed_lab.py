@@ -22,7 +22,7 @@ from skerry.model.errors import InputError
 from skerry.model.hardening.host_context import HostContext
 from skerry.model.k3s.versions import K3sVersion
 from skerry.model.settings.settings import Settings, parse_settings
-from skerry.phases.hardening_plan import Plan, places
+from skerry.phases.hardening_plan import HardeningPlan, values_to_read
 
 NAME = "speed-1"
 # The newest minor that accepts cgroup v1, which containers share with this machine.
@@ -55,7 +55,7 @@ class SpeedLab:
         [self.host] = lab.up(backend="nspawn", names=[NAME])
         self.hosts = [self.host]
         self.recording = Recording([], [])
-        self.plan: Plan
+        self.plan: HardeningPlan
 
     def target(self, links: Sequence[Link] = ()) -> list[str]:
         """The inventory and the deploy of a run through these links, or straight to the first host."""
@@ -74,8 +74,8 @@ class SpeedLab:
         self.deploy(PATCH.format(record=str(record)))
         self.recording = Recording.read(record, lab.run(NAME, "sort -u /var/lib/skerry/packages").stdout)
         host_context = HostContext("server", self._settings(), 0, ())
-        output = lab.run(NAME, Hardening().command(places(host_context))).stdout.splitlines()
-        self.plan = Plan(host_context, parse(output))
+        output = lab.run(NAME, Hardening().command(values_to_read(host_context))).stdout.splitlines()
+        self.plan = HardeningPlan(host_context, parse(output))
         archives = self.folder / "packages.tar"
         tar = [*lab.ssh_command(NAME), "tar -C / -c var/lib/apt/lists var/cache/apt/archives"]
         archives.write_bytes(subprocess.run(tar, stdout=subprocess.PIPE, check=True).stdout)

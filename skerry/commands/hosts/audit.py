@@ -24,7 +24,7 @@ from skerry.model.hardening import catalogue
 from skerry.model.hardening.control import ControlFinding, judge
 from skerry.model.hardening.host_context import HostContext
 from skerry.model.hardening.residency import Disk, Residence, residence
-from skerry.phases.hardening_plan import Plan, places
+from skerry.phases.hardening_plan import HardeningPlan, values_to_read
 from skerry.remote import ssh
 from skerry.remote.inventory import Host, Inventory
 
@@ -81,10 +81,12 @@ def _audit(inventory: Inventory, host: Host, today: date) -> HostAudit:
     fact = Hardening()
     try:
         with ssh.connect(host) as connection:
-            output = ssh.run(connection, host, fact.command(places(host_context)) + _DATA).splitlines()
+            output = ssh.run(
+                connection, host, fact.command(values_to_read(host_context)) + _DATA
+            ).splitlines()
     except (InputError, RuntimeError) as error:
         return HostAudit(host.name, [], [], str(error).removeprefix(f"{host.name}: "))
-    plan = Plan(host_context, fact.process(output))
+    plan = HardeningPlan(host_context, fact.process(output))
     waivers = catalogue.waivers(host.settings)
     findings = judge(plan.controls, plan.values, waivers, today, plan.state.inapplicable)
     encryption = plan.values.get(("k3s", "secrets-encryption"), "")

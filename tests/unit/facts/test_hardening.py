@@ -6,7 +6,7 @@ from skerry.facts.hardening import parse
 from skerry.model.hardening import catalogue
 from skerry.model.hardening.host_context import HostContext
 from skerry.model.host_paths import FIREWALL_RULES
-from skerry.phases.hardening_plan import Plan, places
+from skerry.phases.hardening_plan import HardeningPlan, values_to_read
 
 OUTPUT = """@files
 /etc/skerry/firewall.nft 600 root root 0
@@ -71,13 +71,13 @@ def test_the_output_is_parsed_into_values_by_kind_and_key(host_context: HostCont
     assert expected.items() <= state.values.items()
     assert (state.openssh, state.include, state.ssh_ports, state.own_kernel) == ((8, 2), True, (22,), True)
     assert state.accounts["ada"].home == "/home/ada"
-    plan = Plan(host_context, state)
+    plan = HardeningPlan(host_context, state)
     assert plan.values["file", FIREWALL_RULES] == "differs"
     assert ("line", "/etc/login.defs UMASK") in [check.id for check in plan.wrong]
 
 
 def test_the_script_reads_every_check(host_context: HostContext) -> None:
-    arguments = places(host_context)
+    arguments = values_to_read(host_context)
     for control in catalogue.controls(host_context):
         for check in control.checks:
             if check.kind in ("sysctl", "module", "file", "mode", "package", "mount", "line"):
