@@ -1,7 +1,7 @@
-"""Readings of a host are shared until something changes there, never longer; with the pyinfra that is installed.
+"""Facts of a host are read together, and read again after a change, with the installed pyinfra.
 
-Each run is pyinfra's own, on this machine instead of a host. A release that works in another way than
-skerry/facts/batch.py says fails here.
+Each run is a run of pyinfra on this machine. A pyinfra release whose internals differ from what skerry/facts/batch.py
+assumes fails these tests.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[3]
+from skerry.local.paths import PROJECT
 
 DEPLOY = """
 from pathlib import Path
@@ -30,10 +30,10 @@ class Value(ScriptFact[str]):
         return "".join(output)
 
 @operation
-def put(found, value, script="echo {{value}} > {{file}}"):
+def put(fact, value, script="echo {{value}} > {{file}}"):
     with (HERE / "seen").open("a") as file:
-        file.write(f"{{found.current()}} {{found.at_start()}}\\n")
-    if found.current() != value:
+        file.write(f"{{fact.current()}} {{fact.at_start()}}\\n")
+    if fact.current() != value:
         yield StringCommand(script.format(value=value, file=HERE / "a"))
 
 a, b, c = (BatchedFact(Value, path=name) for name in "abc")
@@ -42,21 +42,24 @@ a, b, c = (BatchedFact(Value, path=name) for name in "abc")
 
 @dataclass(frozen=True)
 class Run:
-    """What an operation was shown, "now as-found", for each time one was evaluated; and the files in each reading."""
+    """A finished run.
+
+    `seen` has "current at-start" for each evaluation of an operation, `readings` the files in each joined reading.
+    """
 
     done: subprocess.CompletedProcess[str]
     seen: list[str]
     readings: list[str]
 
 
-def run(here: Path, operations: str, answer: str = "") -> Run:
-    """Run operations on files a, b and c, which hold their names. `answer`: of the person pyinfra asks."""
+def run(folder: Path, operations: str, answer: str = "") -> Run:
+    """Run operations on the files a, b and c, which contain their names. `answer` is typed at pyinfra's prompt."""
     for name in "abc":
-        (here / name).write_text(name)
+        (folder / name).write_text(name)
     for name in ("seen", "reads"):
-        (here / name).write_text("")
-    script = here / "walk.py"
-    script.write_text(DEPLOY.format(here=str(here)) + operations)
+        (folder / name).write_text("")
+    script = folder / "walk.py"
+    script.write_text(DEPLOY.format(here=str(folder)) + operations)
     command = [
         str(Path(sys.executable).parent / "pyinfra"),
         *([] if answer else ["-y"]),
@@ -65,73 +68,75 @@ def run(here: Path, operations: str, answer: str = "") -> Run:
     ]
     done = subprocess.run(command, cwd=PROJECT, input=answer, capture_output=True, text=True, check=False)
     readings: dict[str, str] = {}
-    for line in (here / "reads").read_text().splitlines():
+    for line in (folder / "reads").read_text().splitlines():
         name, shell = line.split()
         readings[shell] = readings.get(shell, "") + name
-    together = ["".join(sorted(names)) for names in readings.values()]  # they are read side by side
-    return Run(done, (here / "seen").read_text().splitlines(), together)
+    together = ["".join(sorted(names)) for names in readings.values()]  # they are read in parallel
+    return Run(done, (folder / "seen").read_text().splitlines(), together)
 
 
 def test_a_run_that_changes_nothing_reads_everything_once(tmp_path: Path) -> None:
-    found = run(tmp_path, "put(a, 'a'); put(b, 'b'); put(a, 'a'); put(c, 'c')")
-    assert found.done.returncode == 0, found.done.stderr
-    assert found.readings == ["abc"]
-    assert found.seen == ["a a", "b b", "a a", "c c"]
+    result = run(tmp_path, "put(a, 'a'); put(b, 'b'); put(a, 'a'); put(c, 'c')")
+    assert result.done.returncode == 0, result.done.stderr
+    assert result.readings == ["abc"]
+    assert result.seen == ["a a", "b b", "a a", "c c"]
 
 
-def test_the_next_operation_sees_what_one_has_done(tmp_path: Path) -> None:
-    """The second changes a; c is read anew, too, although nothing changed it: nobody can know."""
-    found = run(tmp_path, "put(a, 'a'); put(a, 'new'); put(a, 'new'); put(c, 'c'); put(a, 'new')")
-    assert found.done.returncode == 0, found.done.stderr
-    assert found.seen == ["a a", "a a", "new a", "c c", "new a"]
-    assert found.readings == ["abc", "a", "c"]
+def test_the_next_operation_sees_the_changes_of_an_operation(tmp_path: Path) -> None:
+    """The second operation changes a. c is read again, too, because an operation may change anything."""
+    result = run(tmp_path, "put(a, 'a'); put(a, 'new'); put(a, 'new'); put(c, 'c'); put(a, 'new')")
+    assert result.done.returncode == 0, result.done.stderr
+    assert result.seen == ["a a", "a a", "new a", "c c", "new a"]
+    assert result.readings == ["abc", "a", "c"]
 
 
-def test_the_next_operation_sees_what_a_failed_one_has_done(tmp_path: Path) -> None:
+def test_the_next_operation_sees_the_changes_of_a_failed_operation(tmp_path: Path) -> None:
     broken = "put(a, 'half', script='echo {value} > {file}; false', _ignore_errors=True)"
-    found = run(tmp_path, f"{broken}; put(a, 'half')")
-    assert found.done.returncode == 0, found.done.stderr
-    assert found.seen == ["a a", "half a"]
+    result = run(tmp_path, f"{broken}; put(a, 'half')")
+    assert result.done.returncode == 0, result.done.stderr
+    assert result.seen == ["a a", "half a"]
 
 
-def test_what_was_read_before_a_person_was_asked_does_not_count(tmp_path: Path) -> None:
-    found = run(tmp_path, "put(a, 'new'); put(b, 'b')", answer="\n")
-    assert found.done.returncode == 0, found.done.stderr
-    assert found.readings == ["abc", "abc", "b"]
+def test_facts_from_before_a_prompt_are_read_again(tmp_path: Path) -> None:
+    result = run(tmp_path, "put(a, 'new'); put(b, 'b')", answer="\n")
+    assert result.done.returncode == 0, result.done.stderr
+    assert result.readings == ["abc", "abc", "b"]
 
 
-def test_a_reading_that_was_cut_short_ends_the_run_before_anything_is_decided(tmp_path: Path) -> None:
-    found = run(tmp_path, "put(BatchedFact(Value, path='c; kill $$'), 'x')")
-    assert found.done.returncode != 0
-    assert found.seen == []
+def test_an_incomplete_reading_ends_the_run_before_any_decision(tmp_path: Path) -> None:
+    result = run(tmp_path, "put(BatchedFact(Value, path='c; kill $$'), 'x')")
+    assert result.done.returncode != 0
+    assert result.seen == []
 
 
-def test_a_host_that_cannot_be_read_any_more_fails_its_operation_and_not_the_run(tmp_path: Path) -> None:
-    """Errors of that operation are ignored here, so that what follows it shows that the run goes on."""
+def test_a_failed_reading_fails_its_operation_but_not_the_run(tmp_path: Path) -> None:
+    """The operation ignores errors, so that the next one shows that the run continues."""
     cut = f"BatchedFact(Value, path='b; [ $(cat {tmp_path}/a) = a ] || kill $$')"
-    found = run(tmp_path, f"put(a, 'new'); put({cut}, 'x', _ignore_errors=True); put(c, 'end')")
-    assert found.done.returncode == 0, found.done.stderr
-    assert "Traceback" not in found.done.stdout + found.done.stderr
+    result = run(tmp_path, f"put(a, 'new'); put({cut}, 'x', _ignore_errors=True); put(c, 'end')")
+    assert result.done.returncode == 0, result.done.stderr
+    assert "Traceback" not in result.done.stdout + result.done.stderr
     assert (tmp_path / "a").read_text() == "end\n"
-    assert found.seen == ["a a", "c c"]
+    assert result.seen == ["a a", "c c"]
 
 
-AHEAD = """
+PREFETCHED = """
 from skerry.facts.batch import FactResult, use_prefetched
-use_prefetched(lambda: {{a._query.script: FactResult(["{said}"], 0, 0), "echo other": FactResult(["x"], 0, 0)}})
+use_prefetched(lambda: {{a._query.script: FactResult(["{output}"], 0, 0), "echo other": FactResult(["x"], 0, 0)}})
 """
 
 
-def test_what_was_read_ahead_is_not_read_again_until_something_changes(tmp_path: Path) -> None:
-    """Told apart by saying something else than the file holds."""
-    found = run(tmp_path, AHEAD.format(said="ahead") + "put(a, 'ahead'); put(b, 'new'); put(a, 'ahead')")
-    assert found.done.returncode == 0, found.done.stderr
-    assert found.seen == ["ahead ahead", "b b", "new ahead"]
-    assert found.readings == ["bc", "a"]
+def test_prefetched_facts_are_not_read_again_until_a_change(tmp_path: Path) -> None:
+    """The prefetched content differs from the file's, which shows which one was used."""
+    result = run(
+        tmp_path, PREFETCHED.format(output="ahead") + "put(a, 'ahead'); put(b, 'new'); put(a, 'ahead')"
+    )
+    assert result.done.returncode == 0, result.done.stderr
+    assert result.seen == ["ahead ahead", "b b", "new ahead"]
+    assert result.readings == ["bc", "a"]
 
 
-def test_what_was_read_ahead_of_a_persons_answer_does_not_count(tmp_path: Path) -> None:
-    found = run(tmp_path, AHEAD.format(said="ahead") + "put(a, 'a')", answer="\n")
-    assert found.done.returncode == 0, found.done.stderr
-    assert found.readings == ["bc", "abc"]
-    assert found.seen[-1] == "a a"
+def test_facts_prefetched_before_a_prompt_are_read_again(tmp_path: Path) -> None:
+    result = run(tmp_path, PREFETCHED.format(output="ahead") + "put(a, 'a')", answer="\n")
+    assert result.done.returncode == 0, result.done.stderr
+    assert result.readings == ["bc", "abc"]
+    assert result.seen[-1] == "a a"
