@@ -1,3 +1,5 @@
+"""The time service runs, and the clock is synchronised."""
+
 from typing import Any
 
 import pytest

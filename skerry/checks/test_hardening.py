@@ -1,4 +1,4 @@
-"""Every control that the settings ask for holds. Ids are those of `invoke audit`."""
+"""Every control that the settings ask for holds. Its id is the one that `invoke audit` shows."""
 
 from datetime import date
 from typing import Any
@@ -46,5 +46,5 @@ def test_control(
     assert faults(host, controls[id], has_own_kernel, host_context) == []
 
 
-def test_no_change_waits_for_its_proof(host: Any) -> None:
+def test_no_change_waits_to_be_proven(host: Any) -> None:
     assert not host.file("/var/lib/skerry/guard").exists

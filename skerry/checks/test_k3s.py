@@ -1,3 +1,5 @@
+"""K3s runs in the pinned version, with the reservations and secrets that the settings ask for."""
+
 import json
 from typing import Any
 
@@ -10,19 +12,18 @@ from skerry.model.quantity import parse_cpu, parse_memory
 from skerry.model.settings.settings import Settings
 
 SECRETS = ("/etc/rancher/k3s/config.yaml", "/etc/rancher/k3s/token")
-SERVERS_SECRETS = ("/etc/rancher/k3s/k3s.yaml", "/etc/rancher/k3s/agent-token")
-KUBELET = (
-    "--kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig"  # an agent's only access: to its own node
-)
+SERVER_SECRETS = ("/etc/rancher/k3s/k3s.yaml", "/etc/rancher/k3s/agent-token")
+# An agent has no other access to the API, and this one only to its own node.
+KUBELET = "--kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig"
 
 
 @pytest.fixture(scope="session")
 def node(host: Any, role: str) -> dict[str, Any]:
     name, access = host.check_output("hostname").lower(), KUBELET if role == "agent" else ""
-    found: dict[str, Any] = json.loads(
+    node: dict[str, Any] = json.loads(
         host.check_output(f"/usr/local/bin/k3s kubectl {access} get --raw /api/v1/nodes/{name}")
     )
-    return found
+    return node
 
 
 def test_the_service_runs_and_starts_at_boot(host: Any, role: Any) -> None:
@@ -41,22 +42,22 @@ def test_the_binary_still_has_its_checksum(host: Any, settings: Settings) -> Non
     assert installed.sha256sum == recorded
 
 
-@pytest.mark.parametrize("path", [*SECRETS, *SERVERS_SECRETS])
+@pytest.mark.parametrize("path", [*SECRETS, *SERVER_SECRETS])
 def test_secret_is_for_root_alone(host: Any, path: str, role: str) -> None:
-    if role == "agent" and path in SERVERS_SECRETS:
+    if role == "agent" and path in SERVER_SECRETS:
         pytest.skip("an agent has none")
     file = host.file(path)
     assert (file.user, file.group, oct(file.mode)) == ("root", "root", "0o600")
 
 
-def test_no_secret_stands_on_a_command_line(host: Any) -> None:
+def test_no_command_line_contains_the_token(host: Any) -> None:
     token = host.file("/etc/rancher/k3s/token").content_string.strip()
     assert len(token) >= 32
     assert token not in host.check_output("ps -eww -o args")
 
 
 def test_the_node_is_ready(node: dict[str, Any]) -> None:
-    conditions = {each["type"]: each["status"] for each in node["status"]["conditions"]}
+    conditions = {condition["type"]: condition["status"] for condition in node["status"]["conditions"]}
     assert conditions["Ready"] == "True"
 
 
@@ -73,16 +74,16 @@ def test_allocatable_is_capacity_less_reservations_and_eviction(
         settings.reserve, role=role, cores=cpu // 1000, memory_bytes=memory, max_pods=settings.max_pods
     )
     eviction = memory_threshold(settings.eviction_hard, memory)
-    found = node["status"]["allocatable"]
+    actual = node["status"]["allocatable"]
     expected_cpu, expected_memory = allocatable(cpu, memory, reserved, eviction)
-    assert parse_cpu(found["cpu"]) == expected_cpu
-    assert abs(parse_memory(found["memory"]) - expected_memory) < 1024
+    assert parse_cpu(actual["cpu"]) == expected_cpu
+    assert abs(parse_memory(actual["memory"]) - expected_memory) < 1024
 
 
 def test_the_kubelet_evicts_as_configured(
     host: Any, node: dict[str, Any], settings: Settings, role: str
 ) -> None:
-    """K3s's own default leaves memory out; what counts is what the kubelet says it runs with."""
+    """As the running kubelet reports it: K3s's own default does not evict for memory."""
     if role == "agent":
         pytest.skip("an agent may not ask for its kubelet's configuration")
     name = node["metadata"]["name"]

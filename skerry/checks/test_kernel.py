@@ -1,3 +1,5 @@
+"""The kernel modules and sysctls that K3s and the kubelet need are set now and at boot."""
+
 from typing import Any
 
 import pytest
@@ -18,19 +20,19 @@ def test_sysctl_is_set(host: Any, key: str, own_kernel: None) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.path)
-def test_file_outlives_a_reboot(host: Any, file: Any) -> None:
+def test_file_keeps_them_across_a_reboot(host: Any, file: Any) -> None:
     assert host.file(file.path).content_string == file.content
 
 
 def test_no_later_file_undoes_a_sysctl(host: Any) -> None:
-    """sysctl.d is read in order of file names across all its folders; the last word wins."""
-    read = host.run(
+    """sysctl.d is read in order of file names across all its folders; the last value of a key counts."""
+    text = host.run(
         "for f in $(ls /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf 2>/dev/null"
         " | awk -F/ '{ print $NF, $0 }' | sort | cut -d ' ' -f 2); do cat $f; echo; done"
     ).stdout
-    last = {}
-    for line in read.splitlines():
+    values = {}
+    for line in text.splitlines():
         key, separator, value = line.partition("=")
         if separator and not line.lstrip().startswith(("#", ";")):
-            last[key.strip().lstrip("-")] = value.strip()
-    assert {key: last.get(key) for key in SYSCTLS} == SYSCTLS
+            values[key.strip().lstrip("-")] = value.strip()
+    assert {key: values.get(key) for key in SYSCTLS} == SYSCTLS

@@ -1,3 +1,5 @@
+"""Required packages are installed, and dpkg has nothing left to do."""
+
 from typing import Any
 
 from skerry.model.preparation.packages import REQUIRED
@@ -9,5 +11,5 @@ def test_every_required_package_is_installed(host: Any, settings: Settings) -> N
     assert missing == []
 
 
-def test_dpkg_was_not_left_half_done(host: Any) -> None:
+def test_dpkg_has_finished(host: Any) -> None:
     assert host.run("dpkg --audit").stdout == ""

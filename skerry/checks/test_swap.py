@@ -1,3 +1,5 @@
+"""Swap is off, and stays off."""
+
 from typing import Any
 
 import pytest
@@ -16,7 +18,8 @@ def test_fstab_brings_no_swap_back(host: Any) -> None:
 
 
 def test_no_swap_unit_is_left(host: Any) -> None:
-    """By a pattern: with --type, systemd finds out the state of every unit file first, which takes a second."""
+    # By a pattern: with --type, systemd first reads the state of every unit file, which takes a second.
     listed = host.run("systemctl list-unit-files --no-legend --state=enabled,generated '*.swap'")
-    assert listed.rc in (0, 1), listed.stderr  # 1: none found (systemd 246 and newer)
+    # 1 means none, with systemd 246 and newer.
+    assert listed.rc in (0, 1), listed.stderr
     assert listed.stdout + listed.stderr == ""

@@ -1,4 +1,4 @@
-"""One shell answers many questions, each as if it had been asked alone."""
+"""One shell runs many commands, each as if it ran alone."""
 
 from __future__ import annotations
 
@@ -34,36 +34,36 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
         ("false", 1, "", ""),
     ],
 )
-def test_an_answer_is_what_the_command_says(
+def test_a_result_is_that_of_the_command(
     shell: Shell, command: str, code: int, stdout: str, stderr: str
 ) -> None:
-    answer = shell.run(command)
-    assert (answer.rc, answer.stdout, answer.stderr) == (code, stdout, stderr)
+    result = shell.run(command)
+    assert (result.rc, result.stdout, result.stderr) == (code, stdout, stderr)
 
 
-def test_a_command_that_is_none_does_not_end_the_shell(shell: Shell) -> None:
+def test_a_syntax_error_does_not_end_the_shell(shell: Shell) -> None:
     assert shell.run("if").rc != 0
     assert shell.run("echo %s", "it's").stdout == "it's\n"
 
 
-def test_what_was_asked_ahead_is_not_asked_again_until_it_is_forgotten(shell: Shell, tmp_path: Path) -> None:
-    commands = [f"echo {number} | tee -a {tmp_path}/asked" for number in range(2 * BATCH_SIZE + 1)]
+def test_a_submitted_command_runs_once_until_the_cache_is_cleared(shell: Shell, tmp_path: Path) -> None:
+    commands = [f"echo {number} | tee -a {tmp_path}/ran" for number in range(2 * BATCH_SIZE + 1)]
     shell.submit([*commands, *commands])
-    assert [shell.run(each).stdout for each in reversed(commands)] == [
+    assert [shell.run(command).stdout for command in reversed(commands)] == [
         f"{number}\n" for number in reversed(range(len(commands)))
     ]
-    asked = tmp_path / "asked"
-    assert len(asked.read_text().splitlines()) == len(commands)
+    ran = tmp_path / "ran"
+    assert len(ran.read_text().splitlines()) == len(commands)
     shell.clear_cache()
     shell.run(commands[0])
-    assert len(asked.read_text().splitlines()) == len(commands) + 1
+    assert len(ran.read_text().splitlines()) == len(commands) + 1
 
 
-def test_testinfra_asks_through_it(shell: Shell, tmp_path: Path) -> None:
+def test_testinfra_uses_it(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("content\n")
     assert Host(shell).file(str(tmp_path / "file")).content_string == "content\n"
 
 
-def test_a_lost_connection_is_said(shell: Shell) -> None:
+def test_a_lost_connection_is_reported(shell: Shell) -> None:
     with pytest.raises(RuntimeError, match="a: the connection was lost"):
         shell.run("kill -9 $$")

@@ -1,6 +1,6 @@
-"""The engine reads inventories as pyinfra does, and says a user's mistakes in one line without a traceback.
+"""The engine reads inventories as pyinfra does, and reports a user's mistake in one line without a traceback.
 
-It is also where a pyinfra release that moves what skerry/runner/engine.py and skerry/phases/host_spec.py use shows.
+These tests also fail if a pyinfra release moves what skerry/runner/ and skerry/phases/host_spec.py use.
 """
 
 from __future__ import annotations
@@ -90,6 +90,19 @@ def test_verifying_a_host_that_cannot_be_reached_is_one_line(inventory: Path) ->
     assert "a: 127.0.0.1 port 9 cannot be reached" in result.stderr
 
 
+def test_an_unknown_extent_is_one_line() -> None:
+    command = [
+        str(Path(sys.executable).parent / "invoke"),
+        "verify",
+        "inventories/oslo.py",
+        "--extent",
+        "foo",
+    ]
+    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "--extent is 'foo'; write prepare, harden, host, k3s\n"
+
+
 def test_an_unreachable_host_is_one_line_with_what_to_look_at(inventory: Path) -> None:
     inventory.write_text('servers = [("a", {"ssh_hostname": "127.0.0.1", "ssh_port": 9})]')
     result = engine("run", str(inventory), "deploy/k3s.py")
@@ -100,7 +113,7 @@ def test_an_unreachable_host_is_one_line_with_what_to_look_at(inventory: Path) -
 
 
 def test_pyinfra_itself_also_ends_with_2_and_no_traceback_for_bad_settings(inventory: Path) -> None:
-    """The design's own command, not ours; @local needs no SSH."""
+    """With @local, which needs no SSH."""
     inventory.write_text('servers = [("@local", {"k3s_verison": "v1.36.3+k3s1"})]')
     command = [str(Path(sys.executable).parent / "pyinfra"), "--dry", str(inventory), "deploy/prepare.py"]
     result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60)

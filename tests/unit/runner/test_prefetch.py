@@ -13,7 +13,7 @@ from skerry.facts.preflight import PreflightFacts
 from skerry.runner import prefetch
 from skerry.runner.prefetch import Prefetch
 
-QUESTIONS = [
+QUERIES = [
     FactQuery(PreflightFacts, {"reach": "", "unless": "/k3s"}),
     FactQuery(
         K3s, {"unit": "k3s", "binary": "/k3s", "images": "", "role": "server", "files": ["/a file", "/it's"]}
@@ -22,41 +22,41 @@ QUESTIONS = [
 
 
 class Host:
-    """Test double of pyinfra's host: its name."""
+    """Test double of pyinfra's host: has its name alone."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(prefetch, "SKERRY", tmp_path)
-    monkeypatch.setattr(prefetch, "queries_before_changes", lambda: QUESTIONS)
+    monkeypatch.setattr(prefetch, "queries_before_changes", lambda: QUERIES)
     return tmp_path / "asked" / "oslo-k3s.json"
 
 
-def remembered(place: Path) -> list[str]:
-    """The scripts that the next run would send ahead to a."""
-    kept = Prefetch(Path("inventories/oslo.py"), Path("deploy/k3s.py"))._queries
-    return list(prefetch._scripts(kept.get("a", [])))
+def prefetched(file: Path) -> list[str]:
+    """The scripts that the next run would prefetch from host a."""
+    queries = Prefetch(Path("inventories/oslo.py"), Path("deploy/k3s.py"))._queries
+    return list(prefetch._scripts(queries.get("a", [])))
 
 
-def test_the_next_run_asks_the_same(place: Path) -> None:
-    assert remembered(place) == []
+def test_the_next_run_prefetches_what_this_one_has_read(file: Path) -> None:
+    assert prefetched(file) == []
     Prefetch(Path("inventories/oslo.py"), Path("deploy/k3s.py")).save([Host("a")])  # type: ignore[list-item]
-    assert remembered(place) == [each.script for each in QUESTIONS]
-    assert oct(place.stat().st_mode & 0o777) == "0o600"
-    assert "section" not in place.read_text()
+    assert prefetched(file) == [query.script for query in QUERIES]
+    assert oct(file.stat().st_mode & 0o777) == "0o600"
+    assert "section" not in file.read_text()
 
 
-def test_the_questions_of_hosts_that_are_not_in_this_run_are_kept(place: Path) -> None:
+def test_the_queries_of_hosts_that_are_not_in_this_run_are_kept(file: Path) -> None:
     for name in "ab":
         Prefetch(Path("oslo.py"), Path("k3s.py")).save([Host(name)])  # type: ignore[list-item]
-    assert set(json.loads(place.read_text())) == {"a", "b"}
+    assert set(json.loads(file.read_text())) == {"a", "b"}
 
 
 @pytest.mark.parametrize(
-    "kept",
+    "saved",
     [
         "",
         "[]",
@@ -70,7 +70,7 @@ def test_the_questions_of_hosts_that_are_not_in_this_run_are_kept(place: Path) -
         '{"a": 7}',
     ],
 )
-def test_what_is_no_fact_of_ours_any_more_is_not_asked(place: Path, kept: str) -> None:
-    place.parent.mkdir()
-    place.write_text(kept)
-    assert remembered(place) == []
+def test_a_query_that_this_release_does_not_know_is_dropped(file: Path, saved: str) -> None:
+    file.parent.mkdir()
+    file.write_text(saved)
+    assert prefetched(file) == []

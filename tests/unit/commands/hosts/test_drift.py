@@ -1,4 +1,4 @@
-"""Drift of several clusters: one that cannot be looked at does not hide the others."""
+"""Drift of several clusters: one that cannot be compared does not hide the others."""
 
 from __future__ import annotations
 
@@ -21,33 +21,36 @@ def inventory(name: str) -> Inventory:
 
 
 @pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What a look at each cluster finds."""
-    found: dict[str, Any] = {"oslo": {"a": []}, "bergen": {"b": ["K3s | Link the version"]}}
+def changes(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a run would change in each cluster, or the error that comparing it raises."""
+    changes: dict[str, Any] = {"oslo": {"a": []}, "bergen": {"b": ["K3s | Link the version"]}}
 
-    def look(inventory: Inventory, deploy: str) -> dict[str, list[str]]:
-        if isinstance(answer := found[inventory.name], Exception):
-            raise answer
-        return cast(dict[str, list[str]], answer)
+    def host_drift(inventory: Inventory, deploy: str) -> dict[str, list[str]]:
+        if isinstance(result := changes[inventory.name], Exception):
+            raise result
+        return cast(dict[str, list[str]], result)
 
-    monkeypatch.setattr(drift, "host_drift", look)
-    return found
+    monkeypatch.setattr(drift, "host_drift", host_drift)
+    return changes
 
 
-def test_each_cluster_is_told_and_one_that_drifts_decides(
-    looks: dict[str, Any], capsys: pytest.CaptureFixture[str]
+def test_every_cluster_is_listed_and_one_with_drift_decides(
+    changes: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert drift.drift([inventory("oslo"), inventory("bergen")], "deploy/k3s.py", as_json=True) == 3
     shown = json.loads(capsys.readouterr().out)
-    assert [(each["cluster"], each["drift"]) for each in shown] == [("oslo", False), ("bergen", True)]
+    assert [(cluster["cluster"], cluster["drift"]) for cluster in shown] == [
+        ("oslo", False),
+        ("bergen", True),
+    ]
     assert drift.drift([inventory("oslo")], "deploy/k3s.py", as_json=True) == 0
     assert json.loads(capsys.readouterr().out)["hosts"] == {"a": []}
 
 
-def test_a_cluster_that_is_away_does_not_hide_the_others(
-    looks: dict[str, Any], capsys: pytest.CaptureFixture[str]
+def test_a_cluster_that_cannot_be_reached_does_not_hide_the_others(
+    changes: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    looks["bergen"] = InputError("b: cannot be reached")
+    changes["bergen"] = InputError("b: cannot be reached")
     assert drift.drift([inventory("bergen"), inventory("oslo")], "deploy/k3s.py", as_json=False) == 3
     shown = capsys.readouterr().out
     assert "bergen: b: cannot be reached" in shown
@@ -58,7 +61,7 @@ def test_a_cluster_that_is_away_does_not_hide_the_others(
 
 def test_inventories_are_named_and_none_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("skerry.commands.inventory.load", lambda path: inventory(Path(path).stem))
-    assert [each.name for each in load_all("a/oslo.py, b/bergen.py")] == ["oslo", "bergen"]
+    assert [cluster.name for cluster in load_all("a/oslo.py, b/bergen.py")] == ["oslo", "bergen"]
     with pytest.raises(InputError, match="oslo: is named twice"):
         load_all("a/oslo.py,b/oslo.py")
     with pytest.raises(InputError, match="name at least one"):
