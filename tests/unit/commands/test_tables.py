@@ -148,8 +148,9 @@ def test_drift(capsys: pytest.CaptureFixture[str], width: None) -> None:
     git = [f"Kustomization flux-system/{'infrastructure-' * 4}controllers: {WHY}"]
     rows = [drift.Drift(CLUSTER, True, {HOST: operations, "c2": []}, git), drift.Drift("b", False, {"c": []})]
     server = SimpleNamespace(settings=SimpleNamespace(flux_forge="git"))
-    inventories = [SimpleNamespace(path=Path("inventories/x.py"), first_server=server)] * 2
-    drift._show(rows, cast(Any, inventories))
+    inventory = SimpleNamespace(path=Path("inventories/x.py"), first_server=server)
+    for row in rows:
+        drift._print(row, cast(Any, inventory), row.cluster)
     check(
         capsys.readouterr().out, CLUSTER, "where", "not as wanted", "Swap | Turn swap off", "nothing", "Flux"
     )
