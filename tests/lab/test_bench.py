@@ -88,7 +88,7 @@ def test_k3s_is_refused_on_a_bad_or_unknown_disk(
     passed = run(inventory(fresh_host, **strict), "deploy/disk.py")
     assert (passed.code, passed.changed) == (0, [])
     put_record(fresh_host, "PASS", "another")
-    assert "another one than was measured" in run(inventory(fresh_host, **strict)).stderr
+    assert "is not the one that was measured" in run(inventory(fresh_host, **strict)).stderr
 
 
 def test_the_disk_phase_measures_a_disk_without_verdict(
