@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[1]
+from skerry.local.paths import PROJECT
+
 PAGES = sorted(
     [
         *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-PROJECT = Path(__file__).parents[2]
+from skerry.local.paths import PROJECT
+
 FILES = [
     path
     for folder in ("skerry", "deploy", "inventories", "docs", "tests")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parents[3]
+from skerry.local.paths import PROJECT
+
 SCRIPTS = sorted((PROJECT / "deploy").glob("*.py"))
 
 

@@ -49,24 +49,24 @@ def mirror(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 @pytest.fixture
 def make(make_settings: MakeSettings, tmp_path: Path) -> MakeSettings:
-    """Settings with folder and lock of their own."""
+    """make(**changes) gives settings with an air-gap folder and a lock of the test."""
     return functools.partial(
         make_settings, artifact_folder=str(tmp_path / "folder"), artifact_lock=str(tmp_path / "lock.yaml")
     )
 
 
 def fill(folder: Path, **changed: bytes) -> Path:
-    place = folder / "k3s" / VERSION
-    place.mkdir(parents=True)
-    (place / "k3s").write_bytes(changed.get("k3s", FILES["k3s"]))
-    (place / "sha256sum-amd64.txt").write_text(SUMS_TEXT)
-    return place / "k3s"
+    release = folder / "k3s" / VERSION
+    release.mkdir(parents=True)
+    (release / "k3s").write_bytes(changed.get("k3s", FILES["k3s"]))
+    (release / "sha256sum-amd64.txt").write_text(SUMS_TEXT)
+    return release / "k3s"
 
 
 def test_the_air_gap_folder_comes_first(make: MakeSettings, mirror: tuple[str, Path], tmp_path: Path) -> None:
     local = fill(tmp_path / "folder")
-    found = sources(make(artifact_mirror=mirror[0]), "amd64")["k3s"]
-    assert (found.location, found.sha256) == (local, SUMS["k3s"])
+    source = sources(make(artifact_mirror=mirror[0]), "amd64")["k3s"]
+    assert (source.location, source.sha256) == (local, SUMS["k3s"])
 
 
 def test_then_the_mirror_and_the_checksum_enters_the_lock(

@@ -35,10 +35,10 @@ def test_lines_are_read_back_without_secrets(runs: Path) -> None:
 
 
 def test_a_concurrent_run_of_another_cluster_is_not_read() -> None:
-    begun = time.time()
+    started = time.time()
     with open_journal() as oslo, open_journal(BERGEN) as bergen:
         oslo.write("end", host="a")
         bergen.write("end", host="b")
-    assert [line.get("host") for line in journal.read(OSLO, begun)] == [None, "a"]
+    assert [line.get("host") for line in journal.read(OSLO, started)] == [None, "a"]
     assert journal.read(OSLO, time.time()) == []
-    assert journal.read(Path("inventories/tromso.py"), begun) == []
+    assert journal.read(Path("inventories/tromso.py"), started) == []

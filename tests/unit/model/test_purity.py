@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parents[3]
+from skerry.local.paths import PROJECT
+
 FILES = sorted((PROJECT / "skerry/model").rglob("*.py"))
 
 MODULES = {

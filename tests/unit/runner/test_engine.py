@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parents[3]
+from skerry.local.paths import PROJECT
 
 
 def engine(*arguments: str) -> subprocess.CompletedProcess[str]:

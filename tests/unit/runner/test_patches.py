@@ -16,7 +16,6 @@ from pyinfra_cli import inventory
 
 from skerry.runner import patches
 
-PROJECT = Path(__file__).parents[3]
 PLUGINS = """
 from importlib import metadata
 
@@ -26,6 +25,7 @@ def names():
 
 before = names()
 from skerry.runner import patches
+from skerry.local.paths import PROJECT
 patches.before_imports()
 assert before[0] and before[1] and names() == before
 """

@@ -45,7 +45,7 @@ def key(tmp_path: Path) -> Path:
 
 
 def seal(path: Path, key: Path, *others: Path, manifest: Manifest = MANIFEST_OF) -> None:
-    recipients = [each for file in (key, *others) for each in sops.public_keys(file.read_text())]
+    recipients = [public for file in (key, *others) for public in sops.public_keys(file.read_text())]
     text = manifest.to_json().encode()
     with archive.sealed(path, recipients) as tar:
         archive.add(tar, MANIFEST, len(text), io.BytesIO(text), sha256(text).hexdigest())
@@ -58,7 +58,7 @@ def test_an_archive_is_read_back_and_leaves_no_plaintext(tmp_path: Path, key: Pa
     assert path.name == "oslo-20261123T065500Z.tar.age"
     assert oct(path.stat().st_mode & 0o777) == "0o600"
     assert CONTENT[:27] not in path.read_bytes()
-    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
     assert archive.check(path, key) == MANIFEST_OF
     with archive.opened(path, key) as (manifest, files):
         assert manifest == MANIFEST_OF
@@ -67,8 +67,8 @@ def test_an_archive_is_read_back_and_leaves_no_plaintext(tmp_path: Path, key: Pa
 
 def test_only_recipients_open_an_archive(tmp_path: Path, key: Path) -> None:
     other, stranger = tmp_path / "other", tmp_path / "stranger"
-    for each in (other, stranger):
-        each.write_text(sops.new_key())
+    for file in (other, stranger):
+        file.write_text(sops.new_key())
     path = tmp_path / "archive"
     seal(path, key, other)
     assert archive.check(path, other) == MANIFEST_OF

@@ -12,13 +12,13 @@ from skerry.commands.dev import testing
 def test_the_table_names_the_tests_that_failed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = "print('1 passed'); print('FAILED tests/a.py::test_b[c] - assert 0'); raise SystemExit(1)"
-    layer = testing.Layer("broken", ((sys.executable, "-c", said),), lambda: "")
+    script = "print('1 passed'); print('FAILED tests/a.py::test_b[c] - assert 0'); raise SystemExit(1)"
+    layer = testing.Layer("broken", ((sys.executable, "-c", script),), lambda: "")
     monkeypatch.setattr(testing, "LAYERS", ((layer,),))
     assert testing.run_layers("") == 1
-    said, _, table = capsys.readouterr().out.partition("seconds")
-    assert "broken  | 1 passed" in said
-    assert "tests/a.py::test_b[c]" in said
+    output, _, table = capsys.readouterr().out.partition("seconds")
+    assert "broken  | 1 passed" in output
+    assert "tests/a.py::test_b[c]" in output
     assert "tests/a.py::test_b[c]" in table
 
 
