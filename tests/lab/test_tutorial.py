@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from skerry import lab
-from tests.documents import PROJECT, Command, commands, listings
+from skerry.local.paths import PROJECT
+from tests.documents import Command, commands, listings
 from tests.lab.conftest import WriteInventory
 
 TUTORIAL = PROJECT / "docs" / "tutorial"

@@ -20,7 +20,8 @@ from invoke.parser import Parser
 from invoke.program import Program
 
 from skerry.commands.dev.reference import collection
-from tests.documents import PAGES, PROJECT, Command, commands
+from skerry.local.paths import PROJECT
+from tests.documents import PAGES, Command, commands
 
 # Programs that are not ours: a page may name them, and what they take is not checked.
 OTHERS = {"cp", "export", "git", "kubectl", "mv", "source", "ssh-keygen", "vagrant"}

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import PAGES, PROJECT, Listing, listings
+from skerry.local.paths import PROJECT
+from tests.documents import PAGES, Listing, listings
 
 LISTINGS = [listing for page in PAGES for listing in listings(page)]
 INVENTORY = 'servers = [("{name}-1", {{"ssh_hostname": "192.0.2.10"}})]\nagents = []\n'

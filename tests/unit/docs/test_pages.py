@@ -9,9 +9,10 @@ from pathlib import Path
 
 from skerry.commands.dev.reference import collection, controls_page, hardening_files_page, tasks_page
 from skerry.local import exit_codes, paths
+from skerry.local.paths import PROJECT
 from skerry.model.hardening import catalogue
 from skerry.model.settings.settings import Settings
-from tests.documents import PAGES, PROJECT
+from tests.documents import PAGES
 
 REFERENCE = PROJECT / "docs" / "reference"
 CODE = ("skerry", "deploy", "inventories")

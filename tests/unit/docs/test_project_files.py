@@ -7,7 +7,7 @@ import re
 import yaml
 
 from skerry.commands.dev.reference import version
-from tests.documents import PROJECT
+from skerry.local.paths import PROJECT
 
 
 def test_the_workflow_runs_ci_and_pins_actions_by_commit() -> None:

@@ -14,6 +14,7 @@ import pytest
 from pyinfra.api import util
 from pyinfra_cli import inventory
 
+from skerry.local.paths import PROJECT
 from skerry.runner import patches
 
 PLUGINS = """
@@ -25,7 +26,6 @@ def names():
 
 before = names()
 from skerry.runner import patches
-from skerry.local.paths import PROJECT
 patches.before_imports()
 assert before[0] and before[1] and names() == before
 """
