@@ -48,13 +48,12 @@ def up(
         records = [power.boot(lab, name) for name in names]
 
     def await_host(record: HostRecord) -> LabHost:
-        await_boot = power.await_boot if record.name in existing else power.await_first_boot
-        host = await_boot(lab, record)
+        host = (power.await_boot if record.name in existing else power.await_first_boot)(lab, record)
         seconds = time.monotonic() - started
         report(f"{host.name}: up after {seconds:.1f} s, {host.backend}, {host.address}:{host.port}")
         return host
 
-    with ThreadPoolExecutor(max_workers=max(1, len(records))) as pool:
+    with ThreadPoolExecutor(max_workers=len(records)) as pool:
         return list(pool.map(await_host, records))
 
 
