@@ -83,9 +83,8 @@ def _write(fact: BatchedFact[HardeningState]) -> Commands:
     if not (files or lines):
         host.noop("all is written")
         return
-    yield from backup_originals(
-        state, [f"file {path}" for path in [*(f.path for f in files), *(p for p, _ in lines)]]
-    )
+    paths = [file.path for file in files] + [path for path, _ in lines]
+    yield from backup_originals(state, [f"file {path}" for path in paths])
     yield from map(write_command, files)
     for (path, key), check in lines.items():
         yield StringCommand(set_line_script(path, key, check.expected))
