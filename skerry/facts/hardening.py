@@ -1,4 +1,4 @@
-"""Everything on which the hardening phases and the audit base their decisions."""
+"""The fact from which the hardening phases and the audit decide."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from skerry.model.preparation.host_facts import CONTAINERS
 
 @dataclass(frozen=True)
 class Account:
-    """A user of the host, as in passwd(5)."""
+    """A user account, as in passwd(5)."""
 
     uid: int
     gid: int
@@ -27,11 +27,12 @@ class Account:
 
 @dataclass(frozen=True)
 class HardeningState:
-    """The values that hardening checks, and what it must know to change them.
+    """The values that controls check, and what the phases need to know to change them.
 
-    `values`: by kind and key. `files`: `File.state` by path. `backed_up`: originals that are backed up, as
-    "file PATH". `armed`: name of a change that is not confirmed yet, "" if none. `include`: sshd_config begins with
-    its Include line. `inapplicable`: kinds of checks and single checks that this host cannot have, with the reason.
+    `values`: by kind and key, as the controls name them. `files`: mode, owner and checksum (`File.state`) by path. `backed_up`: what has a backup, as "file PATH". `armed`: name of a change that the guard rolls back unless it
+    is confirmed, "" if none. `include`: sshd_config begins with `Include /etc/ssh/sshd_config.d/*.conf`. `inapplicable`:
+    checks, or whole kinds of checks, that make no sense on this host, each with the reason. `own_kernel`: False in a
+    container.
     """
 
     values: dict[CheckId, str]
@@ -60,7 +61,7 @@ class Hardening(ScriptFact[HardeningState]):
 
 
 def parse(output: Iterable[str]) -> HardeningState:
-    """The state from the script's output. Raises KeyError if the output is incomplete."""
+    """Read the output of hardening.sh. Raises KeyError or ValueError if the output is incomplete or malformed."""
     section = sections(output)
     files = file_states(section["files"])
     host_keys = tuple(_host_key(line) for line in section["hostkeys"])
@@ -72,6 +73,7 @@ def parse(output: Iterable[str]) -> HardeningState:
         values |= {(kind, key): value.strip() for key, _, value in (line.partition(" ") for line in lines)}
     values["hostkeys", "weak"] = ",".join(weak) or "none"
     values |= {("package", line.split()[0]): "installed" for line in section["packages"]}
+    # The key is a line of a file and may contain spaces: the value is the last word.
     values |= {("line", key): value for key, _, value in (line.rpartition(" ") for line in section["lines"])}
     values |= _units(section["units"], ufw=bool(section["ufw"]))
     values["firewall", "table inet skerry"] = "".join(section["firewall"])
@@ -121,10 +123,11 @@ def _units(lines: Iterable[str], ufw: bool) -> dict[CheckId, str]:
 def _unit_state(unit: dict[str, str], ufw: bool) -> str:
     """One of "active" (runs and starts at boot), "off" (neither), "started" (runs only), "stopped" (starts only)."""
     if unit["Id"] == "ufw.service":
-        # systemd shows it as enabled and active on every Ubuntu, even if it filters nothing.
+        # On Ubuntu, systemd always shows ufw as enabled and active, even if ufw filters nothing.
         return "active" if ufw else "off"
     runs = unit.get("ActiveState") in ("active", "activating", "reloading")
     enablement = unit.get("UnitFileState")
+    # A static unit cannot be enabled: what starts it is another unit.
     if enablement == "static":
         return "active" if runs else "off"
     starts = enablement in ("enabled", "enabled-runtime", "indirect", "alias")
@@ -134,7 +137,7 @@ def _unit_state(unit: dict[str, str], ufw: bool) -> str:
 
 
 def _k3s(lines: list[str]) -> dict[CheckId, str]:
-    """The keys of config.yaml. The key of a component's argument is "kubelet-arg max-pods"."""
+    """The values in config.yaml by key. Each item of a list has a key of its own, such as "kubelet-arg max-pods"."""
     config: Any = yaml.safe_load("\n".join(lines)) or {}
     values: dict[CheckId, str] = {}
     for key, value in config.items():
@@ -149,7 +152,7 @@ def _k3s(lines: list[str]) -> dict[CheckId, str]:
 def _inapplicable(own_kernel: bool, has_k3s: bool) -> dict[Kind | CheckId, str]:
     reasons: dict[Kind | CheckId, str] = {}
     if not own_kernel:
-        # auditd's package cannot even be installed without the kernel's part.
+        # auditd's package cannot be installed where the kernel has no audit support, as in a container.
         checks: list[Kind | CheckId] = ["sysctl", "module", "mount", ("package", "auditd")]
         checks += [("unit", name) for name in ("auditd", "apparmor", "skerry-shm")]
         reasons |= dict.fromkeys(checks, "a container's kernel is the machine's")

@@ -1,4 +1,8 @@
-"""Firewall: our own nftables table denies what the host's role does not need. Other rules are left alone."""
+"""Firewall: a table of our own drops incoming traffic that the host's role does not need.
+
+The services of other firewalls (ufw, firewalld, nftables.service) are switched off. All other rules stay, such as
+kube-proxy's.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +21,13 @@ from skerry.phases.hardening_context import backup_originals, hardening_fact, ho
 REMEDY = "see firewall_ssh_from: is your own address in it?"
 RELOAD = f"systemctl daemon-reload && systemctl enable --quiet {UNIT} && systemctl reload-or-restart {UNIT}"
 
-# Stopping nftables.service would flush every rule of the host, also kube-proxy's. Instead, the tables that its file
-# defines (loaded in a network namespace of its own to list them) are deleted by name, except those that iptables
-# shares.
-TAKE_OVER = {
+# Commands that switch off another firewall, by unit. The guard's rollback switches it on again.
+SWITCH_OFF = {
     "ufw": "ufw --force disable > /dev/null",
     "firewalld": "systemctl disable --quiet --now firewalld",
+    # Stopping nftables.service would flush all rules on the host, including kube-proxy's. So it is stopped without its
+    # ExecStop. /etc/nftables.conf is loaded in an empty network namespace to list the tables that it defines, and these
+    # are deleted by name, except our own and those that iptables uses, too. A table may be gone already: no error.
     "nftables": (
         "mkdir -p /run/systemd/system/nftables.service.d && "
         "printf '[Service]\\nExecStop=\\n' > /run/systemd/system/nftables.service.d/skerry.conf && "
@@ -37,7 +42,7 @@ TAKE_OVER = {
 
 @deploy("Firewall")
 def firewall() -> None:
-    """Table "inet skerry" is loaded, now and at every boot, and a new connection has shown that it lets us in."""
+    """Load table "inet skerry", now and at every boot, and prove with a new SSH connection that it lets us in."""
     if not host_context().settings.harden:
         return
     fact = hardening_fact()
@@ -48,7 +53,10 @@ def firewall() -> None:
 @operation
 def _install(fact: BatchedFact[HardeningState]) -> Commands:
     plan = plan_for(fact.at_start())
-    if "FW-01" not in plan.active_ids or ("package", "nftables") in plan.state.values:
+    if "FW-01" not in plan.active_ids:
+        host.noop("FW-01 is waived")
+        return
+    if ("package", "nftables") in plan.state.values:
         host.noop("nftables is installed")
         return
     yield from backup_originals(plan.state, ["install nftables"])
@@ -57,18 +65,20 @@ def _install(fact: BatchedFact[HardeningState]) -> Commands:
 
 @operation
 def _load(fact: BatchedFact[HardeningState]) -> Commands:
+    # Not at_start(): the SSH phase has changed the host since.
     plan = plan_for(fact.current())
     state = plan.state
     if "FW-01" not in plan.active_ids:
         host.noop("FW-01 is waived")
         return
-    # The SSH phase rolls back a change that is still armed: files that the fact shows may then be gone.
+    # A change that was armed when the fact was read is rolled back by the SSH phase. The files that the fact shows may
+    # be gone by now, so all are written.
     files = [
         file for file in (plan.rules, SERVICE) if state.armed or state.files.get(file.path) != file.state
     ]
     loaded = state.values["firewall", "table inet skerry"] == "as written"
     enabled = state.values.get(("unit", UNIT.removesuffix(".service"))) == "active"
-    conflicting = [check.key for check in plan.wrong if check.kind == "unit" and check.key in TAKE_OVER]
+    conflicting = [check.key for check in plan.wrong if check.kind == "unit" and check.key in SWITCH_OFF]
     if loaded and enabled and not (files or conflicting):
         host.noop("the firewall is loaded")
         return
@@ -77,9 +87,9 @@ def _load(fact: BatchedFact[HardeningState]) -> Commands:
     yield from guarded(
         "firewall",
         files,
-        [],
+        absent=[],
         check=f"nft -c -f {FIREWALL_RULES}",
-        follow=" && ".join([RELOAD, *(f"{{ {TAKE_OVER[unit]}; }}" for unit in conflicting)]),
+        follow=" && ".join([RELOAD, *(f"{{ {SWITCH_OFF[unit]}; }}" for unit in conflicting)]),
         seconds=plan.host_context.settings.rollback_seconds,
         remedy=REMEDY,
     )

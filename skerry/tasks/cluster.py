@@ -94,7 +94,7 @@ def restore(
     """Restore the cluster from a backup, on the same hosts or on new ones."""
     from skerry.commands.cluster import restore
 
-    return restore.show(inventory, archive, key, overwrite, yes, json)
+    return restore.run(inventory, archive, key, overwrite, yes, json)
 
 
 @task(

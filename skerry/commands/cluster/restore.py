@@ -1,4 +1,4 @@
-"""`invoke restore`: a cluster from a backup, on the same hosts or on new ones."""
+"""`invoke restore`: restore a cluster from a backup, on the same hosts or on new ones."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from skerry.remote import ssh
 from skerry.remote.inventory import Host, Inventory
 from skerry.remote.trust import trust
 
-AUTHORITY = f"sed -n 's/^K10\\([0-9a-f]*\\)::.*/\\1/p' {FULL_TOKEN} 2>/dev/null; true"
-# Keeps the datastore under the name that K3s itself gives one replaced by a restore. Snapshots stay where they are.
+READ_CA_HASH = f"sed -n 's/^K10\\([0-9a-f]*\\)::.*/\\1/p' {FULL_TOKEN} 2>/dev/null; true"
+# Renames the datastore to etcd-old-TIME, as K3s does with the one that it replaces in a restore. Snapshots stay.
 SET_ASIDE = (
     f"systemctl stop k3s 2>/dev/null; rm -rf {RESTORE}; "
     f"[ ! -e {SERVER}/db/etcd ] || mv {SERVER}/db/etcd {SERVER}/db/etcd-old-$(date +%s)"
@@ -38,7 +38,7 @@ SET_ASIDE = (
 
 @dataclass(frozen=True)
 class RestoreRequest:
-    """The archive to restore, the key that opens it, and whether a running cluster may be overwritten."""
+    """The archive to restore, the key that decrypts it, and whether a running cluster may be overwritten."""
 
     path: Path
     key: Path
@@ -46,16 +46,17 @@ class RestoreRequest:
 
 
 def restore_request(inventory: Inventory, name: str, key: str, overwrite: bool = False) -> RestoreRequest:
-    """Find archive and key by what the user typed; "" is the cluster's own key. Raises InputError."""
+    """Find the archive and the key that the user named; "" means the cluster's own key. Raises InputError."""
     key_path = Path(key).expanduser() if key else key_file(inventory.name)
     return RestoreRequest(find(inventory.name, name), key_path, overwrite)
 
 
-def show(inventory_path: str, name: str, key: str, overwrite: bool, yes: bool, as_json: bool) -> int:
-    """Restore, and print the stages. Returns the exit code."""
+def run(inventory_path: str, name: str, key: str, overwrite: bool, yes: bool, as_json: bool) -> int:
+    """Restore, and print the table of stages. Returns the exit code."""
     code, stages = restore(inventory_path, name, key, overwrite, yes)
-    failed = f"fix what failed, then invoke up {inventory_path}"
-    return finish(code, stages, failed if code else f"invoke status {inventory_path}", as_json)
+    # The archive's files are on the hosts by now: `up` goes on from there.
+    after_failure = f"fix what failed, then invoke up {inventory_path}"
+    return finish(code, stages, after_failure if code else f"invoke status {inventory_path}", as_json)
 
 
 def restore(
@@ -66,16 +67,17 @@ def restore(
     yes: bool,
     data: dict[str, object] | None = None,
 ) -> tuple[int, list[Stage]]:
-    """Check the archive, stage it on the hosts, and deploy. Returns the exit code and the deploy's stages.
+    """Check the archive, put it on the hosts, and deploy. Returns the exit code and the deploy's stages.
 
-    `data` overrides settings. Raises InputError before any change if the archive must not be restored here.
+    `data` overrides settings, by name. Raises InputError if the archive must not be restored here, before any change,
+    and if a host cannot be reached, which may be later: then call it again.
     """
     inventory = load(inventory_path, **(data or {}))
     trust(inventory)
     request = restore_request(inventory, name, key, overwrite)
     manifest = validate_backup(inventory, request)
-    what = f"{manifest.cluster} as of {manifest.created}, K3s {manifest.k3s_version}"
-    question = f"Restore {what}? The data in its datastore now will be discarded."
+    backup = f"{manifest.cluster} as of {manifest.created}, K3s {manifest.k3s_version}"
+    question = f"Restore {backup}? What the cluster has stored since is lost to it."
     require_confirmation(question, yes, "nothing was restored")
     stage_restore(inventory, request, manifest)
     return deploy(inventory_path, "deploy/k3s.py", data or {})
@@ -84,10 +86,10 @@ def restore(
 def validate_backup(inventory: Inventory, request: RestoreRequest, cluster: str = "") -> Manifest:
     """Check the archive and compare it with the hosts. Returns its manifest.
 
-    `cluster` is the expected cluster's name, if it is not the inventory's. Raises InputError.
+    `cluster`: the name of the cluster that the archive must come from, "" for the inventory's. Raises InputError.
     """
     if not request.key.is_file():
-        raise InputError(f"{request.key}: there is no such key; name the archive's key with --key")
+        raise InputError(f"{request.key}: there is no such key file; give the archive's key with --key")
     archive.check_record(request.path)
     manifest = archive.check(request.path, request.key)
     hosts, settings = servers(inventory), inventory.first_server.settings
@@ -108,32 +110,35 @@ def validate_backup(inventory: Inventory, request: RestoreRequest, cluster: str 
 
 
 def _authority(host: Host) -> str:
-    """The hash of the CA of the cluster that a server holds, or "". Raises InputError if it cannot be reached."""
-    return shell(host, AUTHORITY).strip()
+    """The CA's hash in the server's token, "" if it has none. Raises InputError if the server cannot be reached."""
+    return shell(host, READ_CA_HASH).strip()
 
 
 def _is_ready(host: Host) -> bool:
+    """Whether the host's API server says "ok"; False also if the host cannot be asked."""
     with suppress(InputError, RuntimeError):
         return shell(host, f"timeout 10 {KUBECTL} get --raw /readyz").strip() == "ok"
     return False
 
 
 def stage_restore(inventory: Inventory, request: RestoreRequest, manifest: Manifest) -> None:
-    """Stop K3s on every server, set the datastores aside, and put the archive's files on the first server.
+    """Stop K3s on every server and put the archive's files on the first server. Asks nothing.
 
-    The next deploy restores it. A second call repeats everything after an interruption: the other servers lose
-    their datastore before the first one is touched, so that no majority continues without it.
+    The next deploy restores the archive. The datastores of the other servers are set aside first: with them, these
+    servers could form a majority and go on without the restored one. K3s sets the first server's aside itself. After an
+    interruption, call it again: all steps are repeated.
     """
     first, *others = servers(inventory)
     with cluster_lock(inventory.path), ThreadPoolExecutor() as pool:
-        for host in (first, *others):
+        for host in others:
             log(f"{host.name}: stopping K3s")
         list(pool.map(lambda host: shell(host, SET_ASIDE), others))
-        log(f"{first.name}: uploading {request.path.name}")
+        log(f"{first.name}: stopping K3s, uploading {request.path.name}")
         passwords = _upload_archive(first, request, manifest)
         list(pool.map(lambda host: _restore_password(host, passwords.get(host.name)), inventory.hosts))
         marker = json.dumps({"archive": request.path.name, "created": manifest.created}) + "\n"
-        with ssh.connect(first) as connection:  # last: with this marker, the next deploy restores
+        # Last: with this marker, the next deploy restores.
+        with ssh.connect(first) as connection:
             _put(connection, first, f"{RESTORE}/wanted", marker.encode())
 
 
@@ -150,15 +155,14 @@ def _upload_archive(first: Host, request: RestoreRequest, manifest: Manifest) ->
                 # Keep only the password: the CA hash is invalid until the CA is restored.
                 password = stream.read().strip().partition(b"::server:")[2]
                 _put(connection, first, TOKEN, password + b"\n")
-            elif place := restored_file(name):
-                ssh.send(
-                    connection, first, write_checked_script(place[0], manifest.files[name], place[1]), stream
-                )
+            elif target := restored_file(name):
+                path, mode = target
+                ssh.send(connection, first, write_checked_script(path, manifest.files[name], mode), stream)
     return passwords
 
 
 def _restore_password(host: Host, password: bytes | None) -> None:
-    """Give a new host the password of the node it replaces. A host that has a password keeps it."""
+    """Put back the host's node password from the archive. A host that has one keeps it."""
     with ssh.connect(host) as connection:
         known = ssh.run(connection, host, f"[ ! -s {NODE_PASSWORD} ] || echo known").strip()
         if password and not known:

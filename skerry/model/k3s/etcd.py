@@ -20,7 +20,11 @@ class Member:
 
 @dataclass(frozen=True)
 class EtcdReport:
-    """One server's view. `voter`: the node's condition EtcdIsVoter, "" for K3s before 1.25.16, which has none."""
+    """What one server reports about itself and the list of members.
+
+    `voter`: the status of the node's condition EtcdIsVoter, "True" or "False"; "" if K3s, before 1.25.16, does not
+    set it.
+    """
 
     name: str
     healthy: bool
@@ -41,11 +45,11 @@ class EtcdReport:
 
 
 EtcdReports = Mapping[str, "EtcdReport | None"]
-"""Reports by server; None for a server that does not answer."""
+"""Reports by server; None if the server, or etcd on it, does not answer."""
 
 
 def parse(lines: Iterable[str]) -> EtcdReport | None:
-    """The report in the output of skerry/facts/etcd.sh; None if no etcd runs."""
+    """Read the report from the output of skerry/facts/etcd.sh. Returns None if etcd does not answer there."""
     raw = sections(lines)
     text = "\n".join(raw.get("members", []))
     if not text.startswith("["):
@@ -68,7 +72,7 @@ def parse(lines: Iterable[str]) -> EtcdReport | None:
 
 
 def _is_healthy(text: str) -> bool:
-    """True if the body of etcd's /health says so. etcd answers that only with a quorum."""
+    """Whether the body of etcd's /health says "true", a string. etcd says so only while it has a quorum."""
     return text.startswith("{") and str(json.loads(text).get("health")) == "true"
 
 
@@ -89,16 +93,17 @@ def member_problem(server: str, reports: EtcdReports) -> str:
         return "its etcd member has no vote yet"
     for peer, peer_report in reports.items():
         if peer_report and report.ids.isdisjoint(peer_report.ids):
-            return f"it is in another etcd cluster than {peer}"
+            return f"it is not in the same etcd cluster as {peer}"
         if peer_report and report.ids != peer_report.ids:
-            return f"it and {peer} do not agree on etcd's members yet"
+            return f"it and {peer} list different etcd members"
     return ""
 
 
 def quorum_blocker(server: str, reports: EtcdReports) -> str:
-    """Why stopping `server` would cost etcd its quorum; "" if it would not, or if there is only one member.
+    """Why stopping `server` would cost etcd its quorum.
 
-    A majority of voters must remain: https://etcd.io/docs/v3.5/faq/#what-is-failure-tolerance
+    Returns "" if it would not, if `server` does not answer or has no vote, and if it is the only voter. A majority of
+    voters must remain: https://etcd.io/docs/v3.5/faq/#what-is-failure-tolerance
     """
     report = reports.get(server)
     if report is None:
@@ -108,9 +113,12 @@ def quorum_blocker(server: str, reports: EtcdReports) -> str:
         return ""
     healthy = {peer.name for peer in reports.values() if peer and peer.healthy and peer.ids == report.ids}
     others = [member.name for member in voters if member.name != report.name]
-    left, needed = [name for name in others if name in healthy], len(voters) // 2 + 1
-    if len(left) >= needed:
+    remaining = [name for name in others if name in healthy]
+    needed = len(voters) // 2 + 1
+    if len(remaining) >= needed:
         return ""
-    missing = ", ".join(sorted(name or "one that never started" for name in others if name not in healthy))
+    missing = ", ".join(
+        sorted(name or "a member that never started" for name in others if name not in healthy)
+    )
     reason = f"; not healthy: {missing}" if missing else ""
-    return f"etcd has {len(voters)} voters and needs {needed}, without {server} it would have {len(left)}{reason}"
+    return f"etcd has {len(voters)} voters and needs {needed}; without {server} it would have {len(remaining)}{reason}"

@@ -121,7 +121,7 @@ def test_no_server_is_restarted_while_another_is_unhealthy(cluster: Cluster) -> 
     finally:
         cluster.shell("c3", "systemctl kill -s CONT k3s")
     assert refused.code == 1
-    assert "etcd has 3 voters and needs 2, without c1 it would have 1; not healthy: c3-" in refused.stderr
+    assert "etcd has 3 voters and needs 2; without c1 it would have 1; not healthy: c3-" in refused.stderr
     assert cluster.starts() == before
 
 

@@ -67,8 +67,8 @@ def test_a_full_member_has_settled(reports: dict[str, EtcdReport | None]) -> Non
         ({"voter": "False"}, "no vote yet"),
         ({"name": "a-other"}, "not in its own list"),
         ({"members": (replace(MEMBERS[0], learner=True), *MEMBERS[1:])}, "no vote yet"),
-        ({"members": MEMBERS[:2]}, "do not agree"),
-        ({"members": (Member(9, NAMES[0], False),)}, "another etcd cluster than b"),
+        ({"members": MEMBERS[:2]}, "list different"),
+        ({"members": (Member(9, NAMES[0], False),)}, "not in the same etcd cluster as b"),
     ],
 )
 def test_what_a_member_lacks(
@@ -88,7 +88,7 @@ def test_one_of_three_may_stop_only_while_the_others_are_healthy(
 ) -> None:
     assert quorum_blocker("a", reports) == ""
     for down in (None, report(NAMES[1], healthy=False)):
-        assert "needs 2, without a it would have 1; not healthy: b-00000002" in quorum_blocker(
+        assert "needs 2; without a it would have 1; not healthy: b-00000002" in quorum_blocker(
             "a", reports | {"b": down}
         )
         assert quorum_blocker("b", reports | {"b": None}) == ""  # it is down already, so nothing is lost
@@ -97,11 +97,11 @@ def test_one_of_three_may_stop_only_while_the_others_are_healthy(
 def test_learners_do_not_count_but_unknown_members_do(reports: dict[str, EtcdReport | None]) -> None:
     learner = (*MEMBERS[:2], replace(MEMBERS[2], learner=True))
     two = {name[0]: report(name, learner) for name in NAMES}
-    assert "2 voters and needs 2, without a it would have 1" in quorum_blocker("a", two)
+    assert "2 voters and needs 2; without a it would have 1" in quorum_blocker("a", two)
     assert quorum_blocker("c", two) == ""
     with_unknown = (*MEMBERS, Member(4, "", False))
     four = {name[0]: report(name, with_unknown) for name in NAMES}
-    assert "not healthy: one that never started" in quorum_blocker("a", four)
+    assert "not healthy: a member that never started" in quorum_blocker("a", four)
 
 
 def test_a_single_server_may_be_restarted() -> None:
@@ -113,7 +113,7 @@ def test_one_of_five_may_stop_while_one_is_down() -> None:
     members = (*MEMBERS, Member(4, "d-00000004", False), Member(5, "e-00000005", False))
     five = {member.name[0]: report(member.name, members) for member in members}
     assert quorum_blocker("a", five | {"e": None}) == ""
-    assert "needs 3, without a it would have 2" in quorum_blocker("a", five | {"e": None, "d": None})
+    assert "needs 3; without a it would have 2" in quorum_blocker("a", five | {"e": None, "d": None})
 
 
 def test_a_node_is_found_by_name_or_address_and_its_member_by_name() -> None:
