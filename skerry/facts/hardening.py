@@ -29,10 +29,11 @@ class Account:
 class HardeningState:
     """The values that controls check, and what the phases need to know to change them.
 
-    `values`: by kind and key, as the controls name them. `files`: mode, owner and checksum (`File.state`) by path. `backed_up`: what has a backup, as "file PATH". `armed`: name of a change that the guard rolls back unless it
-    is confirmed, "" if none. `include`: sshd_config begins with `Include /etc/ssh/sshd_config.d/*.conf`. `inapplicable`:
-    checks, or whole kinds of checks, that make no sense on this host, each with the reason. `own_kernel`: False in a
-    container.
+    `values`: by kind and key, as the controls name them. `files`: mode, owner and checksum (`File.state`) by path.
+    `backed_up`: what has a backup, as "file PATH". `armed`: name of a change that the guard rolls back unless it is
+    confirmed, "" if none. `include`: sshd_config begins with `Include /etc/ssh/sshd_config.d/*.conf`.
+    `inapplicable`: checks, or whole kinds of checks, that make no sense on this host, each with the reason.
+    `own_kernel`: False in a container.
     """
 
     values: dict[CheckId, str]
