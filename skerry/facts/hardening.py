@@ -17,23 +17,14 @@ from skerry.model.preparation.host_facts import CONTAINERS
 
 
 @dataclass(frozen=True)
-class Account:
-    """A user account, as in passwd(5)."""
-
-    uid: int
-    gid: int
-    home: str
-
-
-@dataclass(frozen=True)
 class HardeningState:
     """The values that controls check, and what the phases need to know to change them.
 
     `values`: by kind and key, as the controls name them. `files`: mode, owner and checksum (`File.state`) by path.
     `backed_up`: what has a backup, as "file PATH". `armed`: name of a change that the guard rolls back unless it is
-    confirmed, "" if none. `include`: sshd_config begins with `Include /etc/ssh/sshd_config.d/*.conf`.
-    `inapplicable`: checks, or whole kinds of checks, that make no sense on this host, each with the reason.
-    `own_kernel`: False in a container.
+    confirmed, "" if none. `include`: sshd_config begins with `Include /etc/ssh/sshd_config.d/*.conf`. `homes`: home
+    folders of the settings' users that exist. `inapplicable`: checks, or whole kinds of checks, that make no sense on
+    this host, each with the reason. `own_kernel`: False in a container.
     """
 
     values: dict[CheckId, str]
@@ -44,7 +35,7 @@ class HardeningState:
     include: bool
     host_keys: tuple[HostKey, ...]
     ssh_ports: tuple[int, ...]
-    accounts: dict[str, Account]
+    homes: dict[str, str]
     inapplicable: dict[Kind | CheckId, str]
     own_kernel: bool
 
@@ -88,7 +79,7 @@ def parse(output: Iterable[str]) -> HardeningState:
         include=section["include"] == ["include /etc/ssh/sshd_config.d/*.conf"],
         host_keys=host_keys,
         ssh_ports=tuple(sorted(int(port) for port in section["sshports"])),
-        accounts=dict(_account(line) for line in section["users"]),
+        homes=dict(line.split(" ", 1) for line in section["users"]),
         inapplicable=_inapplicable(own_kernel, has_k3s=bool(section["k3s"])),
         own_kernel=own_kernel,
     )
@@ -103,12 +94,6 @@ def _openssh(text: str) -> tuple[int, int]:
 def _host_key(line: str) -> HostKey:
     path, type, bits = line.split()
     return HostKey(path, type, int(bits))
-
-
-def _account(line: str) -> tuple[str, Account]:
-    """From "name uid gid home"."""
-    name, uid, gid, home = line.split(" ", 3)
-    return name, Account(int(uid), int(gid), home)
 
 
 def _units(lines: Iterable[str], ufw: bool) -> dict[CheckId, str]:

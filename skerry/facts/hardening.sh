@@ -84,5 +84,5 @@ else
 fi
 section k3s; cat /etc/rancher/k3s/config.yaml 2>/dev/null
 section users
-for name in $users; do getent passwd "$name" | awk -F: '{ print $1, $3, $4, $6 }'; done
+for name in $users; do getent passwd "$name" | awk -F: '{ print $1, $6 }'; done
 section virtualisation; echo "$virtualisation"

@@ -18,10 +18,6 @@ class SwapState:
     units: tuple[str, ...]
     zram_generator: bool
 
-    @property
-    def off(self) -> bool:
-        return not (self.active or self.fstab or self.units or self.zram_generator)
-
 
 class Swap(ScriptFact[SwapState]):
     """Swap in use, in fstab, in units and by zram-generator. A container has none: its swap is the machine's."""

@@ -56,7 +56,7 @@ def _enable_guard(fact: BatchedFact[HardeningState]) -> Commands:
 @operation
 def _create_users(users: list[str], fact: BatchedFact[HardeningState]) -> Commands:
     """Create missing users without a password, so that they can log in by key only."""
-    missing = [name for name in users if name not in fact.at_start().accounts]
+    missing = [name for name in users if name not in fact.at_start().homes]
     if not missing:
         host.noop("all users exist")
     for name in missing:
@@ -100,9 +100,9 @@ def unavailable_because(state: HardeningState, users: Iterable[str]) -> str:
             "line, or waive the SSH controls in harden_exceptions"
         )
     for name in users:
-        account = state.accounts.get(name)
-        if account and f"{account.home}/.ssh/authorized_keys" != keys_path(name):
-            return f"user {name} has the home {account.home}; Skerry keeps keys in {keys_path(name)} only"
+        home = state.homes.get(name)
+        if home is not None and f"{home}/.ssh/authorized_keys" != keys_path(name):
+            return f"user {name} has the home {home}; Skerry keeps keys in {keys_path(name)} only"
     return ""
 
 

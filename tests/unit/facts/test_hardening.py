@@ -54,7 +54,7 @@ secrets-encryption: true
 kubelet-arg:
 - max-pods=110
 @users
-ada 1000 1000 /home/ada
+ada /home/ada
 @virtualisation
 kvm"""
 
@@ -70,7 +70,7 @@ def test_the_output_is_parsed_into_values_by_kind_and_key(host_context: HostCont
     }  # fmt: skip
     assert expected.items() <= state.values.items()
     assert (state.openssh, state.include, state.ssh_ports, state.own_kernel) == ((8, 2), True, (22,), True)
-    assert state.accounts["ada"].home == "/home/ada"
+    assert state.homes["ada"] == "/home/ada"
     plan = HardeningPlan(host_context, state)
     assert plan.values["file", FIREWALL_RULES] == "differs"
     assert ("line", "/etc/login.defs UMASK") in [check.id for check in plan.wrong]
