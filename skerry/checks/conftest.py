@@ -17,7 +17,7 @@ from skerry.model.hardening import catalogue
 from skerry.model.hardening.host_context import HostContext
 from skerry.model.settings.settings import Settings, parse_settings
 
-# How many hosts run their commands ahead of the checks.
+# How many hosts run their commands at the same time: the one that is checked and those after it.
 CONCURRENT_HOSTS = 10
 HOSTS: dict[str, dict[str, Any]] = json.loads(os.environ.get("SKERRY_VERIFY_HOSTS", "{}"))
 SSH_CONFIG = os.environ.get("SKERRY_VERIFY_SSH", "")
@@ -30,7 +30,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def shell_of() -> Iterator[Callable[[str], Shell]]:
-    """shell_of(name): the root shell on a host. It and the next hosts' shells start with the hardening's commands."""
+    """Yields shell_of(name): returns the root shell on a host. It also lets the next hosts run their commands."""
     names, shells = sorted(HOSTS), dict[str, Shell]()
 
     def shell_of(name: str) -> Shell:
@@ -91,7 +91,7 @@ def role(name: str) -> str:
 
 @pytest.fixture(scope="session")
 def own_kernel(host: Any) -> None:
-    """Skips the check in a container, which has no swap, modules or clock of its own."""
+    """Skip the check in a container, which has no swap, modules or clock of its own."""
     virtualisation = host.run("systemd-detect-virt --container").stdout.strip()
     if virtualisation != "none":
         pytest.skip(f"{virtualisation}: the kernel belongs to the machine")

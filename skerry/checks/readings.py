@@ -24,7 +24,7 @@ PERSISTED = (
 
 
 def rules(host: Any, host_context: HostContext) -> File:
-    """The firewall rules that this host should have, given the ports on which its sshd listens."""
+    """Returns the firewall rules that the host should have. They let in the ports of its sshd, else 22."""
     listeners = host.check_output("ss -Hltnp").splitlines()
     ports = {int(line.split()[3].rpartition(":")[2]) for line in listeners if '"sshd"' in line}
     active = catalogue.active(catalogue.controls(host_context), host_context.settings.harden_exceptions)
@@ -39,7 +39,10 @@ def rules(host: Any, host_context: HostContext) -> File:
 
 
 def faults(host: Any, control: Control, own_kernel: bool, host_context: HostContext) -> list[str]:
-    """A line for each check of a control that does not hold; without `own_kernel`, the kernel's checks are left out."""
+    """Returns a line for each check of the control that does not hold.
+
+    Without `own_kernel`, mounts and CONTAINER are left out, and sysctls and modules are judged by their files only.
+    """
     values = {
         check: _read(host, check, own_kernel, host_context)
         for check in control.checks
@@ -53,14 +56,14 @@ def faults(host: Any, control: Control, own_kernel: bool, host_context: HostCont
 
 
 def current_faults(host: Any, control: Control, own_kernel: bool, host_context: HostContext) -> list[str]:
-    """The same for a host that may have changed since its Shell last ran these commands."""
+    """Returns the same as `faults`, for a host that may have changed since its Shell last ran these commands."""
     host.backend.clear_cache()
     host.backend.submit(command for check in control.checks for command in commands(check))
     return faults(host, control, own_kernel, host_context)
 
 
 def commands(check: Check) -> list[str]:
-    """The commands whose results tell whether a check holds."""
+    """Returns the commands whose results tell whether a check holds."""
     return COMMANDS[check.kind](check.key)
 
 
@@ -101,6 +104,7 @@ COMMANDS: dict[str, Callable[[str], list[str]]] = {
     "package": lambda key: [f"dpkg-query -f '${{Status}}' -W {key}"],
     "mount": lambda key: [f"findmnt -n -o OPTIONS {key}"],
     "line": lambda key: [f"grep -E '^{key.split()[1]}[[:space:]]' {key.split()[0]} | tail -n 1"],
+    # -s leaves out counters, in which the two tables always differ.
     "firewall": lambda key: [
         "nft -s list table inet skerry",
         f"unshare --net sh -c 'nft -f {FIREWALL_RULES} && nft -s list table inet skerry'",
@@ -124,7 +128,10 @@ def _host_keys(check: Check, fingerprints: Any) -> str:
 
 
 def _sysctl(check: Check, own_kernel: bool, files: Any, running: Any) -> str:
-    """The running value, or the value that the next boot will set if that one is wrong or this is a container."""
+    """Returns the value that the files set at boot, "not persisted" if none does; the running value if that is right.
+
+    In a container, always the files' value, because the running one is the machine's.
+    """
     lines = [line.partition("=") for line in _text(files).splitlines()]
     values = [value.strip() for key, _, value in lines if key.strip().lstrip("-") == check.key]
     persisted = values[-1] if values else "not persisted"
@@ -141,12 +148,13 @@ def _file(check: Check, state: Any) -> str | None:
 
 
 def _mode(check: Check, modes: Any) -> str | None:
-    """The mode of the first file that violates the check, else of the first that matches the key's pattern."""
+    """Returns the mode of the first file that violates the check, else of the first file; None if there is no file."""
     lines = modes.stdout.splitlines()
     return next((line for line in lines if not check.holds(line)), lines[0] if lines else None)
 
 
 def _unit(check: Check, active: Any, enabled: Any = None) -> str:
+    """Returns "active" if the unit runs and starts at boot, "off" if neither, "half" if only one of them."""
     if check.key == "ufw":
         return "active" if "ENABLED=yes" in active.stdout else "off"
     runs = active.stdout.strip() in ("active", "activating")
@@ -167,7 +175,7 @@ def _line(check: Check, last_match: Any) -> str:
 
 
 def _firewall(check: Check, table: Any, expected: Any) -> str:
-    """Compares the loaded table with the one that loading the file into an empty network namespace gives."""
+    """Returns "as written" if the loaded table is what the file gives in an empty network namespace, else "differs"."""
     complete = "hook input priority" in table.stdout and "policy drop" in table.stdout
     return "as written" if table.stdout == expected.stdout and complete else "differs"
 

@@ -43,7 +43,7 @@ class Shell(BaseBackend):
             self._write(_script(batch))
 
     def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
-        """The command's result. Raises RuntimeError if the connection is lost."""
+        """Returns the command's result, which may be cached. Raises RuntimeError if the connection is lost."""
         command = self.get_command(command, *args)
         self.submit([command])
         while command not in self._results:
@@ -88,7 +88,7 @@ class Shell(BaseBackend):
 
 
 def _script(batch: Sequence[str]) -> str:
-    """Runs the commands, then prints their exit codes on one line, the sizes of their outputs, and the outputs."""
+    """Returns a script that runs the commands, then prints exit codes on one line, output sizes, outputs."""
     runs = [
         f'(eval {shlex.quote(command)}) < /dev/null > "$d/{number}o" 2> "$d/{number}e"; codes="$codes $?"\n'
         for number, command in enumerate(batch)

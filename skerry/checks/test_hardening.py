@@ -1,4 +1,4 @@
-"""Every control that the settings ask for holds. Its id is the one that `invoke audit` shows."""
+"""Every control that the settings ask for holds. The ids are those that `invoke audit` shows."""
 
 from datetime import date
 from typing import Any

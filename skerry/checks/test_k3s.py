@@ -13,7 +13,7 @@ from skerry.model.settings.settings import Settings
 
 SECRETS = ("/etc/rancher/k3s/config.yaml", "/etc/rancher/k3s/token")
 SERVER_SECRETS = ("/etc/rancher/k3s/k3s.yaml", "/etc/rancher/k3s/agent-token")
-# An agent has no other access to the API, and this one only to its own node.
+# An agent's only way to the API: the kubelet's own credentials, which may read the agent's node only.
 KUBELET = "--kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig"
 
 
@@ -83,7 +83,7 @@ def test_allocatable_is_capacity_less_reservations_and_eviction(
 def test_the_kubelet_evicts_as_configured(
     host: Any, node: dict[str, Any], settings: Settings, role: str
 ) -> None:
-    """As the running kubelet reports it: K3s's own default does not evict for memory."""
+    """The running kubelet is asked, because K3s's own default does not evict for memory."""
     if role == "agent":
         pytest.skip("an agent may not ask for its kubelet's configuration")
     name = node["metadata"]["name"]

@@ -18,8 +18,8 @@ def test_fstab_brings_no_swap_back(host: Any) -> None:
 
 
 def test_no_swap_unit_is_left(host: Any) -> None:
-    # By a pattern: with --type, systemd first reads the state of every unit file, which takes a second.
+    # A pattern instead of --type, with which systemd reads the state of every unit file: that takes a second.
     listed = host.run("systemctl list-unit-files --no-legend --state=enabled,generated '*.swap'")
-    # 1 means none, with systemd 246 and newer.
+    # Since systemd 246, exit code 1 means that no unit matches.
     assert listed.rc in (0, 1), listed.stderr
     assert listed.stdout + listed.stderr == ""

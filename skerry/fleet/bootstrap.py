@@ -16,7 +16,7 @@ TOKEN_USERS = {"github": "x-access-token", "gitlab": "oauth2", "gitea": "skerry"
 
 
 def command(flux: str, target: Target, kubeconfig: str, context: str) -> list[str]:
-    """The argv of the bootstrap. It has no token, because flux reads that from its environment."""
+    """Returns the argv of `flux bootstrap`, without the token, which flux reads from its environment."""
     common = [
         f"--branch={target.branch}", f"--path={target.path}", f"--kubeconfig={kubeconfig}", f"--context={context}",
         f"--timeout={target.timeout_seconds}s", f"--network-policy={str(target.network_policy).lower()}",
@@ -30,7 +30,7 @@ def command(flux: str, target: Target, kubeconfig: str, context: str) -> list[st
 
 
 def key_file(target: Target) -> Path:
-    """The SSH key for plain Git, on this machine."""
+    """Returns the path on this machine of the private SSH key for plain Git."""
     return Path(target.private_key).expanduser()
 
 
@@ -56,9 +56,9 @@ def git_environment(target: Target, token: str) -> dict[str, str]:
 
 
 def contradicting_key(scanned: str, known: str) -> str:
-    """The type of a scanned host key that differs from the known key of that type; "" if there is none.
+    """Returns the type of a scanned host key if keys of this type are known, but not this one; "" if there is none.
 
-    Both are lines of known_hosts files (sshd(8)) about one server.
+    Both arguments are lines of known_hosts files (sshd(8)) about one server.
     """
     known_keys = set(_keys(known))
     types = {kind for kind, _ in known_keys}
@@ -66,7 +66,7 @@ def contradicting_key(scanned: str, known: str) -> str:
 
 
 def pinned_keys(scanned: str, known: str, name: str) -> str:
-    """The known keys as lines for the server `name`; "" if all scanned keys are among them, or none is known."""
+    """Returns the known keys as lines for the server `name`; "" if every scanned key is known, or no key is known."""
     known_keys = dict.fromkeys(_keys(known))
     if set(_keys(scanned)) <= set(known_keys):
         return ""
@@ -89,7 +89,7 @@ def redact(text: str, secrets: list[str]) -> str:
 
 
 def sops_age_manifest(private: str) -> dict[str, object]:
-    """The Secret that Kustomizations decrypt with. Flux reads those of its data keys that end in .agekey."""
+    """Returns the Secret that Kustomizations decrypt with. Flux reads only data keys that end in .agekey."""
     return _secret("sops-age", {"age.agekey": private})
 
 

@@ -98,14 +98,17 @@ def controllers(items: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 
 def remedy(message: str) -> str:
-    """What to do about the message of a condition."""
+    """Returns what to do about the message of a condition; "see `flux logs`" if no pattern of REMEDIES matches."""
     return next(
         (text for pattern, text in REMEDIES if re.search(pattern, message, re.IGNORECASE)), "see `flux logs`"
     )
 
 
 def not_following(states: Sequence[ObjectState], commit: str) -> Iterator[ObjectState]:
-    """The objects that are not Ready, or not at `commit`, which is a full hash, or "" for any."""
+    """Yield the objects that are suspended, not Ready, or follow the repository but are not at `commit`.
+
+    `commit` is a full hash; "" accepts any commit.
+    """
     for state in states:
         if not state.ready or state.suspended or (state.follows and not state.revision.endswith(commit)):
             yield state

@@ -18,7 +18,7 @@ Get = Callable[[str], tuple[int, Any]]
 
 
 def check(target: Target, get: Get) -> None:
-    """Raises InputError unless the token can push to the branch and create a deploy key."""
+    """Raise InputError unless the token can push to the branch and create a deploy key."""
     status, repository = get(_repository_path(target))
     name = target.token_name
     if status == 401:
@@ -86,7 +86,7 @@ RULES = {"github": _github, "gitlab": _gitlab, "gitea": _gitea}
 
 
 def client(target: Target, token: str, scheme: str = "https") -> Get:
-    """A function that makes GET requests to the forge's API. The token is in their header, and in no message."""
+    """Returns a function that makes GET requests to the forge's API. The token is sent in a header and never shown."""
     api = {"github": "v3", "gitlab": "v4", "gitea": "v1"}[target.forge]
     base = "api.github.com" if target.host == "github.com" else f"{target.host}/api/{api}"
     token_header = (

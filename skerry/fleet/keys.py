@@ -35,7 +35,7 @@ def path(root: Path, fleet: FleetMetadata, name: str) -> Path:
 
 
 def read(file: Path) -> str:
-    """The text of a private key file. Raises InputError if it is missing or other users may read it."""
+    """Returns the text of a private key file. Raises InputError if it is missing or others may read it."""
     if not file.is_file():
         raise InputError(f"{file}: does not exist; restore the key from your backup, or set SKERRY_KEYS")
     if mode := stat.S_IMODE(file.stat().st_mode) & 0o077:
@@ -44,13 +44,13 @@ def read(file: Path) -> str:
 
 
 def all_private(root: Path, fleet: FleetMetadata) -> str:
-    """All private keys of the repository that are on this machine."""
+    """Returns all private keys of the repository on this machine; "" if none is there. Raises InputError as `read`."""
     files = [path(root, fleet, name) for name in (*fleet.clusters, RECOVERY)]
     return "\n".join(read(file) for file in files if file.is_file())
 
 
 def create(file: Path) -> bool:
-    """Make a private key file (0600) and its folder (0700) unless the file exists. Returns whether it was made."""
+    """Make a private key file (0600) and its folder (0700). Returns False if it exists and `read` accepts it."""
     if file.exists():
         read(file)
         return False
@@ -62,7 +62,7 @@ def create(file: Path) -> bool:
 
 @dataclass
 class InitResult:
-    """What `init` has done: the folder of the keys, the keys made now, and whether .sops.yaml was changed."""
+    """What `init` has done: the folder of the keys, the names of new keys, and whether .sops.yaml was changed."""
 
     folder: Path
     created: list[str] = field(default_factory=list)
@@ -72,7 +72,8 @@ class InitResult:
 def init(root: Path, recovery: str = "") -> InitResult:
     """Make the keys that are missing, one per cluster and one for recovery, and list them in .sops.yaml.
 
-    `recovery` is the public part of a recovery key that is kept elsewhere. Raises InputError.
+    `recovery` is the public part of a recovery key that is kept elsewhere. Raises InputError if it is not a public key,
+    or if a key file is missing, unreadable or not the one in .sops.yaml.
     """
     fleet = metadata.load(root)
     if recovery and not RECIPIENT.fullmatch(recovery):
@@ -92,7 +93,10 @@ def init(root: Path, recovery: str = "") -> InitResult:
 def _cluster_key(
     root: Path, fleet: FleetMetadata, name: str, config: dict[str, Any], result: InitResult
 ) -> str:
-    """The public key of a cluster. Raises InputError if its key file is not the one in .sops.yaml."""
+    """Returns the public key of a cluster. Makes the key if .sops.yaml has none for the cluster.
+
+    Raises InputError if .sops.yaml lists another key, or if the key file is missing that belongs to a listed key.
+    """
     file = path(root, fleet, name)
     listed = sops_config.recipients_for(config, f"clusters/{name}/x.sops.yaml")
     if listed and not file.exists():
@@ -114,7 +118,7 @@ def _cluster_key(
 def _recovery_key(
     root: Path, fleet: FleetMetadata, config: dict[str, Any], cluster_keys: set[str], result: InitResult
 ) -> str:
-    """The public key for recovery: of the key file if it is on this machine, else the one in .sops.yaml."""
+    """Returns the public recovery key: the key file's, else the one in .sops.yaml, else that of a key made now."""
     file = path(root, fleet, RECOVERY)
     shared = sops_config.recipients_for(config, "infrastructure/x.sops.yaml")
     others = [recipient for recipient in shared if recipient not in cluster_keys]

@@ -19,7 +19,7 @@ def list_resource(path: Path, name: str) -> None:
 
 
 def with_resource(path: Path, name: str) -> str:
-    """The kustomization's text with one more resource.
+    """Returns the kustomization's text with `name` in its resources; the same text if it is there already.
 
     Raises InputError if the file is not a kustomization, or its list is written in a form that Skerry does not edit.
     """
@@ -43,7 +43,7 @@ def with_resource(path: Path, name: str) -> str:
 
 
 def _candidates(text: str, name: str) -> Iterator[str]:
-    """The text with the entry in an empty list, then after each list item from the last to the first."""
+    """Yield possible edits: the entry in an empty list, then after each list item from the last to the first."""
     yield text.replace("resources: []\n", f"resources:\n  - {name}\n", 1)
     lines = text.splitlines(keepends=True)
     for number in range(len(lines), 0, -1):

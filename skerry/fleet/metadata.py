@@ -50,7 +50,10 @@ class Upgrades:
 
 @dataclass
 class FleetMetadata:
-    """Everything in .skerry.yaml. `files` holds the sha256 of each file as Skerry last wrote it."""
+    """Everything in .skerry.yaml. `files` holds the sha256 of each file as Skerry last wrote it.
+
+    `kubernetes` ("1.36") and `flux` are the versions to lint for; CI gets Skerry from `skerry_url`.
+    """
 
     name: str
     kubernetes: str

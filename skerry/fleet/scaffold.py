@@ -54,7 +54,10 @@ def init(root: Path, kubernetes: str, flux: str, skerry_url: str, remote: str = 
 
 
 def add_app(root: Path, name: str, image: str, port: int) -> Outcome:
-    """Add an application to base and to every cluster's overlay. Raises InputError for an invalid or taken name."""
+    """Add an application to base and to every cluster's overlay.
+
+    Raises InputError for an invalid or taken name, image or port.
+    """
     fleet, app = metadata.load(root), App(image, port)
     check_dns_label("application", name)
     if fleet.apps.get(name, app) != app or (
@@ -76,7 +79,7 @@ def add_app(root: Path, name: str, image: str, port: int) -> Outcome:
     fleet.apps[name] = app
     for cluster in fleet.clusters.values():
         cluster.apps += [name] if name not in cluster.apps else []
-    # Saved first, so that the next run completes one that was killed.
+    # Saved before the files are written, so that the next run completes an interrupted one.
     fleet.save(root)
     outcome = _write(root, fleet, only=name)
     for path, text in lists.items():
@@ -90,7 +93,7 @@ def add_app(root: Path, name: str, image: str, port: int) -> Outcome:
 
 
 def add_cluster(root: Path, name: str, like: str) -> Outcome:
-    """Add a cluster that runs every application. Raises InputError for an invalid or taken name."""
+    """Add a cluster that runs every application. Raises InputError for an invalid or taken name, or no such overlay."""
     fleet = metadata.load(root)
     check_dns_label("cluster", name)
     if name == "base" or name in fleet.clusters or (root / "clusters" / name).exists():

@@ -20,9 +20,10 @@ CONCURRENCY = 4
 
 
 def encrypt(path: Path, plaintext: str) -> None:
-    """Write `plaintext` to `path`, encrypted; if it is empty, encrypt the file's content in place.
+    """Write `plaintext` to `path`, encrypted; without plaintext, encrypt the file's content in place.
 
-    Raises InputError, and writes nothing, unless every document is a Secret with a name.
+    Raises InputError, and writes nothing, if both exist or neither does, if a document is not a Secret with a name, or
+    if .sops.yaml has no key for the path.
     """
     path = path.absolute()
     root = metadata.find_root(path.parent)
@@ -53,7 +54,7 @@ def _check_plaintext(path: Path, text: str) -> None:
 
 
 def _without_leaks(root: Path, path: Path, ciphertext: str) -> str:
-    """The ciphertext, once the leak checks have passed it. Raises RuntimeError."""
+    """Returns the ciphertext. Raises RuntimeError if the leak checks find plaintext in it."""
     file = SourceFile(str(path.relative_to(root)), ciphertext, parse(str(path), ciphertext))
     if findings := list(leaks.check(file)):
         raise RuntimeError(f"{path}: sops left plaintext ({findings[0].problem}); nothing was written")
@@ -61,15 +62,16 @@ def _without_leaks(root: Path, path: Path, ciphertext: str) -> str:
 
 
 def edit(path: Path, editor: Mapping[str, str]) -> bool:
-    """Edit an encrypted file with the editor in the variables `editor`. Returns whether it changed.
+    """Edit an encrypted file with the editor that the environment variables `editor` name. Returns whether it changed.
 
-    Raises InputError.
+    Raises InputError if the file does not exist, or if no key on this machine decrypts it.
     """
     path = path.absolute()
     root = metadata.find_root(path.parent)
     if not path.is_file():
         raise InputError(f"{path}: there is no such file; make it with `invoke secrets-encrypt`")
     private = keys.all_private(root, metadata.load(root))
+    # Only to fail with a message: `sops.edit` leaves the terminal to sops.
     sops.decrypt(root, path, private)
     ciphertext = sops.edit(root, path, private, editor)
     if ciphertext is None:
@@ -86,7 +88,7 @@ def encrypted_files(root: Path) -> list[SourceFile]:
 def rotate(root: Path) -> list[str]:
     """Encrypt every encrypted file with a new data key, for the recipients in .sops.yaml. Returns the files.
 
-    sops works on a copy, so that either all files change or none. Raises InputError.
+    sops works on a copy. Raises InputError if it fails for one file, and then changes none.
     """
     files = encrypted_files(root)
     private = keys.all_private(root, metadata.load(root))

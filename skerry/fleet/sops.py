@@ -1,4 +1,4 @@
-"""Run sops and age-keygen. Plaintext and private keys go through pipes and tmpfs, never through argv or a disk.
+"""Run sops and age-keygen. Plaintext and private keys go by pipes, environment and tmpfs, not by argv or disk.
 
 The exit codes are those of sops 3.11 (cmd/sops/codes/codes.go in getsops/sops).
 """
@@ -74,7 +74,7 @@ def decrypt(root: Path, path: Path, keys: str) -> str:
 
 
 def explain(done: subprocess.CompletedProcess[str], name: str) -> str:
-    """Why sops failed, and what to do. Its output is not shown, because it may quote the file."""
+    """Returns why sops failed, and what to do. The output of sops is not shown, because it may quote the file."""
     if done.returncode == NO_KEY:
         return "no key on this machine can decrypt it; run `invoke secrets-check`, or ask a holder of its key"
     if done.returncode == MAC_MISMATCH:
@@ -111,9 +111,9 @@ def _keygen(*arguments: str, stdin: str | None = None) -> str:
 
 
 def edit(root: Path, path: Path, keys: str, editor: Mapping[str, str]) -> str | None:
-    """Open a copy of the file in the user's editor. Returns the new ciphertext, None if it was not changed.
+    """Open a copy of the file in the user's editor. Returns the new ciphertext, None if nothing was changed.
 
-    The copy is in memory, so the repository never holds plaintext or a half-written file.
+    The copy is in memory, so the repository never holds plaintext or a half-written file. Raises InputError.
     """
     with private_folder() as folder:
         copy = folder / path.name

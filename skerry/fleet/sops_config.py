@@ -17,7 +17,7 @@ HEADER = "The keys that SOPS encrypts for. `invoke secrets-init` adds keys, `inv
 
 
 def load(root: Path) -> dict[str, Any]:
-    """The content of .sops.yaml, without rules if there is no such file. Raises InputError if it is broken."""
+    """The content of .sops.yaml, without rules if it is missing or empty. Raises InputError if it is broken."""
     file = root / FILE
     try:
         config = yaml.safe_load(file.read_text()) if file.is_file() else None
@@ -32,7 +32,7 @@ def load(root: Path) -> dict[str, Any]:
 
 
 def recipients_for(config: dict[str, Any], name: str) -> list[str]:
-    """The recipients of a file by its path in the repository: those of the first rule that matches, as in sops."""
+    """Returns the recipients of a file, by its path in the repository, from the first rule that matches; [] if none."""
     for rule in config["creation_rules"]:
         if re.search(str(rule.get("path_regex", "")), name):
             return rule_recipients(rule)
@@ -49,7 +49,7 @@ def rule_recipients(rule: dict[str, Any]) -> list[str]:
 def with_recipients(config: dict[str, Any], clusters: dict[str, str], recovery: str) -> dict[str, Any]:
     """The configuration with a rule for each cluster's own files and one for the shared files.
 
-    Rules and recipients that it holds already stay, so that keys which a team has added are kept.
+    `clusters` maps names to public keys. Existing rules and recipients stay, so that keys added by a team are kept.
     """
     rules = [dict(rule) for rule in config["creation_rules"]]
     keys = {_pattern(f"(apps|clusters)/{name}"): [key, recovery] for name, key in clusters.items()}

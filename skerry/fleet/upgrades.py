@@ -12,13 +12,13 @@ WINDOW_HOURS = 3
 
 
 def check(upgrades: Upgrades) -> None:
-    """Raises InputError if there is no window in which kured may reboot hosts."""
+    """Raise InputError if there is no window in which kured may reboot hosts."""
     if not upgrades.window:
         raise InputError("reboot_window is empty; set the window for kured, run this, then empty it again")
 
 
 def template_values(upgrades: Upgrades) -> dict[str, str]:
-    """The values of the templates in templates/upgrades. kured's window ends on the day it starts."""
+    """The values of the templates in templates/upgrades. kured's window must not pass midnight."""
     day, _, start = upgrades.window.partition(" ")
     hour, _, minute = start.partition(":")
     end = "23:59" if int(hour) + WINDOW_HOURS > 23 else f"{int(hour) + WINDOW_HOURS:02}:{minute}"

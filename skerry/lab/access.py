@@ -14,7 +14,7 @@ _ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>c])|[\x00-\x08\x
 
 
 def hosts() -> list[LabHost]:
-    """All hosts of this lab, running or stopped, in the order of their creation."""
+    """Returns all hosts of this lab, running or stopped, in the order of their indexes."""
     lab = current_lab()
     return [host_of(lab, record) for record in lab.records()]
 
@@ -36,13 +36,13 @@ def run(name: str, command: str, check: bool = True) -> subprocess.CompletedProc
 
 
 def logs(name: str, lines: int = 50) -> str:
-    """The last lines of a host's console, without escape sequences."""
+    """Returns the last lines of a host's console, without escape sequences; "" if the host has not booted yet."""
     lab = current_lab()
     return console(lab, lab.record(name), lines)
 
 
 def cut(name: str) -> None:
-    """Disconnect the host from the network: packets are lost in both directions until `mend`."""
+    """Disconnect the host from the network until `mend`. Raises LabError if the host is stopped."""
     _connect(name, False)
 
 
@@ -52,7 +52,7 @@ def mend(name: str) -> None:
 
 
 def host_of(lab: LabFolder, record: HostRecord) -> LabHost:
-    """The host of a record with its present state."""
+    """Returns the host that the record describes, with its present state."""
     pid = processes.main_pid(record.machine)
     return LabHost(
         name=record.name, backend=record.backend, address=record.address, port=record.port, user="root",
@@ -63,7 +63,7 @@ def host_of(lab: LabFolder, record: HostRecord) -> LabHost:
 
 
 def console(lab: LabFolder, record: HostRecord, lines: int) -> str:
-    """The last lines of the console log of the present or last boot."""
+    """Returns the last lines of the console log of the present or last boot; "" if there is no log."""
     path = lab.host_folder(record.name) / "console.log"
     if not path.exists():
         return ""

@@ -11,7 +11,7 @@ from skerry.lab.seed import SeedFile
 
 
 class Backend(Protocol):
-    """A module of this package. Its docstrings in `nspawn` and `qemu` say what each function does."""
+    """The functions of the modules `nspawn` and `qemu`, whose docstrings say what each does."""
 
     def check(self, spec: Spec) -> None: ...
     def boot_seconds(self) -> float: ...

@@ -19,7 +19,7 @@ def which(program: str) -> str | None:
 
 
 def as_root(argv: Sequence[str]) -> list[str]:
-    """The command as root, with sudo if need be. Raises LabError without root and without sudo."""
+    """Returns the argv that runs a command as root. Raises LabError if this user is not root and sudo is missing."""
     if os.geteuid() == 0:
         return list(argv)
     if which("sudo") is None:
@@ -28,7 +28,7 @@ def as_root(argv: Sequence[str]) -> list[str]:
 
 
 def in_private_namespaces(argv: Sequence[str]) -> list[str]:
-    """The command as root, in mount and process namespaces that end with the calling process.
+    """Returns the argv that runs a command as root, in mount and process namespaces that end with the caller.
 
     If the caller is killed, even with SIGKILL, no process and no mount stays.
     """

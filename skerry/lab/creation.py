@@ -90,6 +90,7 @@ def _create(lab: LabFolder, specs: list[Spec], report: Callable[[str], None]) ->
     image = images.ensure(lab, specs[0].backend, report)
     for spec in specs:
         backend = backends.get(spec.backend)
+        # After a crash, a machine may run without a record; its index is taken, too.
         numbers = (machine.rpartition("-")[2] for machine in processes.machines(lab.resource_prefix))
         running = {int(number) for number in numbers if number.isdigit()}
         index = free_index({record.index for record in lab.records()} | running)

@@ -17,7 +17,7 @@ _SEALED = "lab-disk-sealed"  # the last line of seal.sh
 
 
 def build(release: OsRelease, tree: Path, folder: Path, packages: Path, machine: str) -> None:
-    """Build `disk.raw` in the folder from the tree. `machine` is the machine name of the qemu that finishes it."""
+    """Build `disk.raw` in the folder from the tree. `machine` is the machine name of the qemu that seals it."""
     require("mkfs.ext4", "qemu-system-x86_64", "sfdisk")
     root, image = folder / "rootfs", folder / "disk.raw"
     copy_trees(tree, target=root)
@@ -48,7 +48,7 @@ def _write(root: Path, image: Path) -> None:
 
 
 def _copy_kernel(root: Path, folder: Path) -> tuple[Path, Path]:
-    """Copies of kernel and initrd that this user can read, for the one boot before GRUB is installed."""
+    """Copy kernel and initrd so that this user can read them, for the one boot before GRUB is installed."""
     copies = folder / "vmlinuz", folder / "initrd"
     for pattern, target in zip(("boot/vmlinuz-*", "boot/initrd.img-*"), copies, strict=True):
         paths = sorted(root.glob(pattern))
@@ -59,7 +59,7 @@ def _copy_kernel(root: Path, folder: Path) -> tuple[Path, Path]:
 
 
 def _seal(image: Path, kernel: Path, initrd: Path, machine: str, folder: Path) -> None:
-    """Boot once with seal.sh as process 1. Raises LabError with the console's last line if it fails."""
+    """Boot once with seal.sh, which installs GRUB, as process 1. Raises LabError with the console's last line."""
     console = folder / "console.log"
     options = "console=ttyS0 no_timer_check panic=-1"
     kernel_arguments = f"root=LABEL=lab-root ro {options} init=/seal SWAP_MIB={recipe.SWAP_MIB}"

@@ -30,7 +30,7 @@ def accelerator_arguments() -> list[str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports on 127.0.0.1 on which no program listens."""
+    """Returns `count` ports of 127.0.0.1 on which no program listens."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for probe in sockets:

@@ -50,7 +50,7 @@ class LabFolder:
         return self.root / "hosts" / name
 
     def records(self) -> list[HostRecord]:
-        """The records of all hosts by index. A host whose creation was interrupted has none."""
+        """Returns all records by index; an interrupted creation leaves none. Raises LabError if one is unreadable."""
         records = []
         for path in (self.root / "hosts").glob("*/host.json"):
             try:
@@ -96,7 +96,7 @@ class LabFolder:
 
 
 def current_lab() -> LabFolder:
-    """The lab of this environment: the folder SKERRY_LAB, else `.lab` in the project."""
+    """Returns the lab in the folder SKERRY_LAB, else in `.lab`. Raises LabError if mounts cannot take its path."""
     root = lab_folder()
     if any(char in str(root) for char in ":,\\\n"):
         raise LabError(f"SKERRY_LAB={root}: mounts cannot take ':', ',' or '\\' in a path; choose another")

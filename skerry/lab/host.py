@@ -64,7 +64,9 @@ class HostRecord:
     """The image's directory below images/."""
     address: str
     port: int
+    """Where this machine reaches the host's SSH."""
     lan_address: str
+    """The host's address for other lab hosts of the same backend."""
     cpus: int
     memory_mib: int
     disk_gib: int

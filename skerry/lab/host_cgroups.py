@@ -1,7 +1,7 @@
 """Cgroups of nspawn hosts on a machine without systemd.
 
-In a cgroup of its own a host sees itself as the root of every hierarchy: the groups that K3s makes there
-do not mix with those of other hosts and are removed with the host's.
+A host in a cgroup of its own sees this cgroup as the root of every hierarchy. So the cgroups that K3s makes in one host
+do not mix with those of other hosts, and are removed with the host's.
 """
 
 from __future__ import annotations

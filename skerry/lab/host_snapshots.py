@@ -25,7 +25,7 @@ def snapshot(name: str, label: str) -> None:
 
 
 def share(name: str, label: str, recipient: str) -> None:
-    """Copy a snapshot to another host, which keeps its identity. Raises LabError unless both are nspawn hosts."""
+    """Copy a snapshot to `recipient`, which keeps its own identity. Raises LabError unless both are nspawn hosts."""
     lab = current_lab()
     with lab.lock():
         source, target = lab.record(name), lab.record(recipient)
@@ -35,7 +35,7 @@ def share(name: str, label: str, recipient: str) -> None:
 
 
 def restore(name: str, label: str) -> LabHost:
-    """Run the host from a snapshot. Raises LabError with the labels of all snapshots if there is none."""
+    """Run the host from a snapshot. Raises LabError with the labels of all snapshots if this one is missing."""
     lab = current_lab()
     record = lab.record(name)
     labels = backends.get(record.backend).snapshots(lab, record)

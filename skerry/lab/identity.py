@@ -29,6 +29,7 @@ def identity_files(lab: LabFolder, record: HostRecord) -> list[SeedFile]:
         SeedFile(f"etc/ssh/{_HOST_KEY}", host_key.read_text(), 0o600),
         SeedFile(f"etc/ssh/{_HOST_KEY}.pub", f"{public_host_key}\n"),
     ]
+    # tree.sh makes the users: ops has sudo without a password; nosudo would need one and has none.
     for home, owner in (("root", 0), ("home/ops", 1000), ("home/nosudo", 1001)):
         files.append(SeedFile(f"{home}/.ssh", mode=0o700, owner=owner))
         files.append(SeedFile(f"{home}/.ssh/authorized_keys", f"{client_key}\n", 0o600, owner))

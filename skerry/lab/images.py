@@ -16,7 +16,7 @@ from skerry.lab.os_release import RELEASES, OsRelease, choose
 
 Report = Callable[[str], None]
 KINDS = {"nspawn": "tree", "qemu": "disk"}
-"""backend: the kind of image that its hosts start from."""
+"""The kind of image from which the hosts of each backend start."""
 
 
 def ensure(lab: LabFolder, backend: str, report: Report) -> Path:
@@ -90,7 +90,7 @@ def _build_once(lab: LabFolder, name: str, build: Callable[[Path], None], report
 
 @contextmanager
 def _build_lock(lab: LabFolder) -> Iterator[None]:
-    """Exclude other builds: labs with a lock each may share their images."""
+    """Exclude other builds. The lab's own lock does not, because several labs may share one images folder."""
     lab.images.mkdir(parents=True, exist_ok=True)
     with (lab.images / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -13,7 +13,7 @@ HostSettings = tuple[LabHost, dict[str, Any]]
 
 
 def host_data(host: LabHost) -> dict[str, Any]:
-    """How to reach a lab host, and the settings for what a lab lacks: a time server, a disk and a kernel of its own."""
+    """Returns how to reach a lab host, and settings for what it lacks: a time server, its own disk, its own kernel."""
     data: dict[str, Any] = {
         "ssh_hostname": host.address,
         "ssh_port": host.port,

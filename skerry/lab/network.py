@@ -73,7 +73,7 @@ def belongs_to_lab(link: str, resource_prefix: str) -> bool:
 
 
 def nameservers() -> str:
-    """resolv.conf for hosts: this machine's, without a stub resolver that answers on its loopback alone."""
+    """Returns the hosts' resolv.conf: this machine's servers but those on loopback. Raises LabError if none is left."""
     for name in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"):
         if Path(name).exists():
             lines = [line for line in Path(name).read_text().splitlines() if line.startswith("nameserver")]
@@ -84,7 +84,7 @@ def nameservers() -> str:
 
 
 def uplink_mtu() -> int:
-    """The MTU of this machine's default route."""
+    """Returns the MTU of this machine's default route; 1500 if there is none."""
     for line in Path("/proc/net/route").read_text().splitlines()[1:]:
         name, destination = line.split()[:2]
         if destination == "00000000":
@@ -97,6 +97,7 @@ def free_subnet(first: int, routes: str) -> int:
     taken = {line.split()[1] for line in routes.splitlines()[1:]}
     for step in range(256):
         octet = (first + step) % 256
+        # The kernel writes 10.213.OCTET.0 in hexadecimal, with the last byte first.
         if not any(entry.endswith(f"{octet:02X}D50A") for entry in taken):
             return octet
     raise LabError(f"no free /24 in {_RANGE}.0.0/16; take down another lab")

@@ -1,7 +1,7 @@
 """The nspawn backend: containers at native speed, as many as fit into memory, on this machine's kernel.
 
-Kernel modules, swap and the sysctls outside net.* are the machine's, and hosts can change them. They cannot set
-its clock.
+Kernel modules, swap and the sysctls outside net.* are this machine's: a host that changes them changes them for all.
+Hosts cannot set the clock.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MASKED = (
 
 
 def check(spec: Spec) -> None:
-    """Raise LabError if this backend cannot create such a host."""
+    """Install missing programs. Raises LabError if that fails, or if this backend cannot create such a host."""
     if spec.kernel_args:
         raise LabError("nspawn hosts share this machine's kernel and take no kernel_args; use backend qemu")
     require("systemd-nspawn", "setpriv", "unshare", "ssh", "ip", "iptables")
@@ -63,7 +63,7 @@ def prepare(lab: LabFolder, record: HostRecord, identity: list[SeedFile]) -> Non
 
 
 def start(lab: LabFolder, record: HostRecord) -> HostRecord:
-    """Launch the host."""
+    """Launch the host. Returns its record, unchanged."""
     network.up(lab)
     folder = lab.host_folder(record.name)
     managed = host_cgroups.systemd_manages()
@@ -111,9 +111,9 @@ def load(lab: LabFolder, record: HostRecord, label: str) -> bool:
 
 
 def share(lab: LabFolder, record: HostRecord, label: str, recipient: HostRecord) -> None:
-    """Copy a snapshot to another host without the identity of the first.
+    """Copy a snapshot to another host, without the identity of the host that it was taken of.
 
-    The other host's seed is unpacked over it at its next boot.
+    The recipient's own seed is unpacked over the copy when the recipient first boots from it.
     """
     source, target = _snapshots(lab, record) / label, _snapshots(lab, recipient) / label
     target.mkdir(parents=True)

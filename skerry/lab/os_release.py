@@ -1,4 +1,4 @@
-"""The operating system of the hosts: Ubuntu 20.04 if its archive is reachable, else Debian 11."""
+"""The operating system of new hosts: SKERRY_LAB_RELEASE, else Ubuntu 20.04 or Debian 11, whichever is at hand."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ PREFERRED, FALLBACK = RELEASES["focal"], RELEASES["bullseye"]
 
 
 def choose(built: Collection[str], reachable: Callable[[OsRelease], bool]) -> tuple[OsRelease, str]:
-    """The release for new hosts, and the reason for the choice.
+    """Returns the release for new hosts, and the reason for the choice. Raises LabError if the user set an unknown one.
 
-    `built` names the releases with a finished image. They are preferred, so that the choice does not change from
+    `built` names the releases with a finished image, which are preferred, so that the choice does not change from
     one call to the next.
     """
     forced = os.environ.get("SKERRY_LAB_RELEASE")

@@ -44,7 +44,7 @@ def reachable(release: OsRelease) -> bool:
 
 
 def keyring(release: OsRelease, folder: Path) -> Path:
-    """A keyring that verifies the archive. It is made in `folder` if the machine has none."""
+    """Returns a keyring for the archive. If it is missing, Debian's is installed and Ubuntu's is made in `folder`."""
     if release.family == "debian":
         if not (_KEYRINGS / "debian-archive-keyring.gpg").exists():
             install("debian-archive-keyring")
@@ -71,7 +71,7 @@ def _pinned_keyring(release: OsRelease, folder: Path) -> Path:
 
 
 def _apt(folder: Path, release: OsRelease, *command: str) -> None:
-    """Run apt-get with this archive alone, without verifying signatures; all its files are in `folder`."""
+    """Run apt-get with only this archive and its files in `folder`. Signatures are not verified: keys come later."""
     if which("apt-get") is None:
         raise LabError("there is no apt-get here; images can only be built on Debian or Ubuntu")
     for subfolder in ("state/lists/partial", "cache/archives/partial"):

@@ -82,7 +82,7 @@ def boot(lab: LabFolder, name: str) -> HostRecord:
     with lab.lock():
         record = lab.record(name)
         if processes.main_pid(record.machine) is None:
-            processes.cut_power(record.machine)  # a container outlives its manager
+            processes.cut_power(record.machine)  # a container may outlive a killed systemd-nspawn
             record = backends.get(record.backend).start(lab, record)
         return record
 

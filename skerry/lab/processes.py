@@ -51,7 +51,7 @@ def kill(machine: str) -> None:
 
 
 def cut_power(machine: str) -> None:
-    """Kill every process of a machine and remove its cgroups."""
+    """Kill every process of a machine and remove its cgroups, except those that are still in use after 10 s."""
     kill(machine)
     until(lambda: not host_cgroups.remove(machine), seconds=10)
 
@@ -87,6 +87,7 @@ def _pids() -> list[int]:
 
 
 def _parent(pid: int) -> int:
+    # A program's name stands in parentheses, and may contain some.
     after_name = _read(pid, "stat").rpartition(b")")[2].split()
     return int(after_name[1]) if after_name else 0
 

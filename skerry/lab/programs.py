@@ -5,7 +5,7 @@ from __future__ import annotations
 from skerry.lab.command import as_root, run, which
 from skerry.lab.host import LabError
 
-# program: its package on Debian and Ubuntu
+# The package of each program on Debian and Ubuntu.
 PACKAGES = {
     "debootstrap": "debootstrap",
     "gpg": "gpg",

@@ -23,7 +23,7 @@ _NAMESERVER = "nameserver 10.0.2.3\n"  # qemu's own, which forwards to this mach
 
 
 def check(spec: Spec) -> None:
-    """Raise LabError if this backend cannot create such a host."""
+    """Install missing programs. Raises LabError if that fails, or if this backend cannot create such a host."""
     if spec.disk_gib < recipe.DISK_GIB:
         raise LabError(f"{spec.name}: disk_gib={spec.disk_gib} is less than the image's {recipe.DISK_GIB}")
     if any(char in spec.kernel_args for char in "\"'`$\\|&\n"):

@@ -12,7 +12,7 @@ from skerry.lab.host import LabError
 
 
 def execute(path: Path, name: str, /, **arguments: Any) -> Any:
-    """The answer to one QMP command. Raises LabError if qemu does not answer or refuses the command."""
+    """Run one QMP command. Returns what it returns. Raises LabError if qemu does not answer or refuses the command."""
     try:
         with _connect(path) as connection, connection.makefile("rw") as stream:
             stream.readline()  # qemu's greeting
@@ -23,7 +23,7 @@ def execute(path: Path, name: str, /, **arguments: Any) -> Any:
 
 
 def monitor(path: Path, line: str) -> str:
-    """The output of a command of qemu's human monitor."""
+    """Run a command of qemu's human monitor. Returns its output, "" if the command prints nothing."""
     return str(execute(path, "human-monitor-command", **{"command-line": line}))
 
 

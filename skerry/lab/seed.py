@@ -15,7 +15,7 @@ _APT_SETTINGS = ("Proxy", "Check-Valid-Until", "Check-Date")  # a host needs the
 
 @dataclass(frozen=True)
 class SeedFile:
-    """A file, a directory (without text) or a symbolic link (with a target) of the seed."""
+    """A file, a directory (without text) or a symbolic link (with a target) of the seed. `owner`: uid and gid."""
 
     path: str
     text: str | None = None
@@ -27,7 +27,8 @@ class SeedFile:
 def apt_files(dump: str, controller: str) -> list[SeedFile]:
     """This machine's apt proxy and tolerance of wrong clocks, from the output of `apt-config dump`.
 
-    `controller` is this machine's address as seen by hosts; it replaces localhost in a proxy's address.
+    `controller`, this machine's address as seen by hosts, replaces localhost in a proxy's address. Returns [] if no
+    such setting is there.
     """
     lines = [
         line.replace("//localhost", f"//{controller}").replace("//127.0.0.1", f"//{controller}")

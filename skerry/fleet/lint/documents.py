@@ -89,9 +89,9 @@ class Document:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file of the repository: its path in it, its text, and its documents.
+    """A file: its path in the repository, its text, and its documents.
 
-    There are no documents if it is not YAML or JSON, or not valid; `broken` then tells why.
+    A file that is no manifest has no documents. Neither has invalid YAML or JSON, for which `broken` tells why.
     """
 
     path: str
@@ -132,7 +132,7 @@ def parse(name: str, text: str) -> list[Document]:
 
 
 def _first_lines(text: str) -> list[int]:
-    """The first line of each document. YAML's own markers separate them, as in the parser."""
+    """Returns the number of the first line of each document. YAML's markers (---, ...) separate documents."""
     starts: list[int] = []
     fresh = True
     for number, line in enumerate(text.splitlines(), start=1):
@@ -159,7 +159,7 @@ def _items(value: Any) -> Iterator[Any]:
 
 
 def read_repository(root: Path) -> list[SourceFile]:
-    """Every text file of the repository up to 5 MB, sorted by folder. YAML and JSON are parsed."""
+    """Returns every text file of the repository up to 5 MB, by folder, YAML and JSON parsed. Skips symbolic links."""
     files = []
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(set(folders) - SKIPPED_FOLDERS)

@@ -38,7 +38,7 @@ def check(repository: Repository) -> Iterator[LintFinding]:
 
 
 def _check_listed(repository: Repository) -> Iterator[LintFinding]:
-    """Manifests that the kustomization beside them does not mention."""
+    """Find manifests that the kustomization in the same folder does not mention."""
     for file in repository.files:
         folder, _, name = file.path.rpartition("/")
         kustomization = repository.kustomizations.get(folder)
@@ -60,7 +60,7 @@ def _flux_kustomizations(repository: Repository, cluster: str) -> Iterator[tuple
 
 
 def _check_root(repository: Repository, cluster: str) -> Iterator[LintFinding]:
-    """The cluster's own folder is applied by Flux's Kustomization flux-system, which does not decrypt."""
+    """Check a cluster's own folder, which Flux's Kustomization flux-system applies, and which is never decrypted."""
     root = repository.kustomizations.get(cluster)
     if root and f"{cluster}/flux-system" not in referenced(cluster, root):
         problem = (
@@ -131,7 +131,7 @@ def _cycle(graph: dict[Name, list[Name]], start: Name) -> list[Name]:
 def _check_path(
     repository: Repository, tree: patches.ResourceTree, file: SourceFile, document: Document
 ) -> Iterator[LintFinding]:
-    """spec.path: the folder exists, its encrypted files are decrypted, and the patches match a resource."""
+    """Check spec.path: the folder exists, encrypted files in it are decrypted, and patches match a resource."""
     reference = document.spec.get("sourceRef")
     if not isinstance(reference, dict) or (reference.get("kind"), reference.get("name")) != (
         "GitRepository",

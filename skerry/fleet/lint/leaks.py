@@ -66,7 +66,7 @@ def check(file: SourceFile) -> Iterator[LintFinding]:
 
 
 def _search(file: SourceFile, document: Document, value: Any, path: str) -> Iterator[LintFinding]:
-    """Search a value for mappings that are a Secret, generate one or patch one. `path` is its place in the document."""
+    """Search a value for mappings that are a Secret, generate one or patch one. `path` leads to the value."""
     if isinstance(value, list):
         for number, item in enumerate(value):
             yield from _search(file, document, item, f"{path}[{number}]")
@@ -164,7 +164,7 @@ def is_harmless(leaf: Any) -> bool:
 
 
 def check_generated(root: Path, file: SourceFile) -> Iterator[LintFinding]:
-    """The plaintext files that a kustomization's secretGenerator reads."""
+    """Find plaintext files that a kustomization's secretGenerator reads. An entry is PATH or KEY=PATH."""
     for document in file.documents:
         generators = document.value.get("secretGenerator") if isinstance(document.value, dict) else None
         for generator in generators if isinstance(generators, list) else []:

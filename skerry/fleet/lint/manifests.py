@@ -11,8 +11,8 @@ from skerry.fleet.lint.documents import Document, SourceFile, line_of
 from skerry.fleet.lint.finding import LintFinding
 from skerry.model.kubernetes_names import DNS_LABEL, DNS_SUBDOMAIN
 
-# Removed from Flux: kustomize and source v1beta1, helm v2beta1 in 2.7; source and kustomize v1beta2, helm v2beta2
-# in 2.8; image v1beta2 and notification v1beta2 in 2.9 (release notes of fluxcd/flux2).
+# The API versions that Flux serves. Removed: kustomize and source v1beta1, helm v2beta1 in 2.7; source and kustomize
+# v1beta2, helm v2beta2 in 2.8; image v1beta2 and notification v1beta2 in 2.9 (release notes of fluxcd/flux2).
 CURRENT = {
     "kustomize.toolkit.fluxcd.io": "v1",
     "source.toolkit.fluxcd.io": "v1",
@@ -65,7 +65,10 @@ def _check_api(file: SourceFile, document: Document) -> Iterator[LintFinding]:
 
 
 def _check_name(file: SourceFile, document: Document) -> Iterator[LintFinding]:
-    """https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"""
+    """Check name and namespace, except of RBAC objects, whose names are free.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
+    """
     if not document.api_version or not document.kind or document.group == "rbac.authorization.k8s.io":
         return
     for field, form in (("name", DNS_SUBDOMAIN), ("namespace", DNS_LABEL)):

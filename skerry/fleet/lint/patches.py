@@ -45,7 +45,7 @@ class ResourceTree:
 
     @cache  # noqa: B019  one tree lives as long as the program
     def resources(self, folder: str, renamed: bool = True) -> Resources:
-        """The resources of a kustomization before its patches. `renamed` applies its own prefix and namespace."""
+        """The resources of a kustomization before its patches. `renamed` applies prefix, suffix and namespace."""
         value = self._kustomizations[folder].documents[0].value
         result = Resources()
         for part in ("resources", "bases", "components"):
@@ -82,7 +82,7 @@ class ResourceTree:
 
 
 def check(tree: ResourceTree, folder: str, file: SourceFile) -> Iterator[LintFinding]:
-    """The patches of a kustomization whose target matches nothing."""
+    """Find patches of a kustomization that match nothing; none if some of its resources are unknown."""
     if not tree.resources(folder, renamed=False).complete:
         return
     resources = tree.resources(folder)
@@ -92,7 +92,7 @@ def check(tree: ResourceTree, folder: str, file: SourceFile) -> Iterator[LintFin
 
 
 def check_flux(resources: Resources, document: Document, file: SourceFile) -> Iterator[LintFinding]:
-    """The patches of a Flux Kustomization (spec.patches) whose target matches nothing."""
+    """Find patches of a Flux Kustomization (spec.patches) that match nothing; none if some resources are unknown."""
     if resources.complete:
         yield from _check_targets(resources, _list(document.spec, "patches"), file)
 

@@ -38,7 +38,7 @@ def find_kustomizations(files: list[SourceFile]) -> dict[str, SourceFile]:
 
 
 def overlays(kustomizations: Mapping[str, SourceFile]) -> list[str]:
-    """The folders to render: those that no other kustomization includes. The others are rendered as part of them."""
+    """Returns the folders to render: no components, and none that another kustomization includes and so renders."""
     included = {path for folder, file in kustomizations.items() for path in referenced(folder, file)}
     components = {folder for folder, file in kustomizations.items() if file.documents[0].kind == "Component"}
     return sorted(folder for folder in kustomizations if folder not in included | components)

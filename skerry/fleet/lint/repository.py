@@ -33,7 +33,10 @@ class Repository:
         return [file for file in self.files if folder == "." or file.path.startswith(f"{folder}/")]
 
     def applied(self, folder: str, seen: frozenset[str] = frozenset()) -> list[SourceFile]:
-        """The files that Flux applies with a folder: those that its kustomization includes, else all below it."""
+        """The files that Flux applies with a folder: those that its kustomization includes, else all below it.
+
+        `seen` are the folders on the way here, so that circular references end.
+        """
         if folder in seen:
             return []
         if folder not in self.kustomizations:

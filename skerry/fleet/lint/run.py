@@ -74,7 +74,7 @@ def lint(root: Path) -> LintReport:
 
 
 def _unbootstrapped(repository: Repository, folder: str) -> bool:
-    """Whether this is a cluster's own folder before the bootstrap, whose flux-system/ cannot be rendered yet."""
+    """Whether this is a cluster's own folder before the bootstrap: it cannot render, because it has no flux-system/."""
     return folder in repository.clusters and not (repository.root / folder / "flux-system").is_dir()
 
 
@@ -90,7 +90,7 @@ def _check_rendered(repository: Repository, rendered: list[Rendered], leaky: boo
     """The findings about rendered folders. With `leaky`, leaks are already reported by the files that hold them."""
     broken = any(file.broken for file in repository.files)
     for overlay in rendered:
-        # A file that is not YAML is reported already, and is the cause.
+        # If a file is not YAML, that is reported already, and may be why the folder does not render.
         if overlay.problem and not broken:
             yield overlay.problem
         if not overlay.problem and not leaky:

@@ -51,7 +51,7 @@ def kubernetes_folder(version: str) -> Path:
 
 
 class Catalogue:
-    """Validators by API version and kind, each compiled when it is first needed."""
+    """Validators by API version and kind, each compiled when first needed. Raises InputError for unknown versions."""
 
     def __init__(self, kubernetes: str, flux: str, crds: list[Document]) -> None:
         self._definitions = json.loads((kubernetes_folder(kubernetes) / "_definitions.json").read_text())[
@@ -91,7 +91,7 @@ class Catalogue:
         )
 
     def _kubernetes(self, name: str) -> Any:
-        """A definition with those that it refers to. Compiling all definitions for each kind would take seconds."""
+        """Compile a definition with only those that it refers to: with all of them, each kind would take seconds."""
         needed: dict[str, Any] = {}
         queue = [name]
         while queue:
@@ -125,7 +125,7 @@ def _references(schema: Any) -> Iterator[str]:
 
 
 def from_crds(documents: list[Document]) -> Iterator[tuple[tuple[str, str], Any]]:
-    """The schema of each version that the CustomResourceDefinitions among `documents` serve. It is strict."""
+    """Yield the strict schema of each API version and kind that the CustomResourceDefinitions in `documents` serve."""
     for document in documents:
         names = document.spec.get("names")
         if document.kind != "CustomResourceDefinition" or not isinstance(names, dict):
