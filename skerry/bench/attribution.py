@@ -1,4 +1,4 @@
-"""What the host counters during a measurement, which tells a slow disk from a busy CPU, and fio's figures."""
+"""Figures beside the verdict: the host's counters, which tell a slow disk from a busy CPU, and fio's results."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from skerry.bench.measurement import MeasuredPhase, stolen
 class Attribution:
     """Shares of a phase's time, and the device's work; None where the kernel does not count it.
 
-    `cpu_pressure`, `io_pressure`: some task waited for the CPU or for I/O (PSI). `flush_ms`: mean time of a flush by
-    the device.
+    `cpu_pressure`, `io_pressure`: some task waited for the CPU or for I/O (PSI). `steal`: share of the CPU that the
+    hypervisor took. `flush_ms`: mean time of a flush.
     """
 
     phase: str
@@ -27,7 +27,7 @@ class Attribution:
 
 
 def attribute(phase: MeasuredPhase) -> Attribution:
-    """Computed from a phase's counters."""
+    """Compute the shares from a phase's counters."""
     counters: dict[str, int] = phase["counters"]
     nanoseconds = counters["monotonic_ns"]
     flushes = counters.get("disk_flushes")
@@ -59,9 +59,9 @@ class FioRecipe:
 
 
 def recipe(phase: MeasuredPhase) -> FioRecipe | None:
-    """The figures of a phase with the fio recipe; None if fio did not run.
+    """Returns the figures of a phase with the fio recipe; None for other phases, or if fio failed.
 
-    fio sends a request after the last one has returned, so a stall of a second counts once. A request that arrives
+    fio sends a request after the last one has returned, so it counts a stall of a second once. A request that arrives
     at a random moment waits over x with probability Σ max(0, Dᵢ - x) / Σ Dᵢ.
     """
     fio: dict[str, Any] = phase.get("fio") or {}
@@ -78,6 +78,6 @@ def recipe(phase: MeasuredPhase) -> FioRecipe | None:
 
 
 def iops(phase: MeasuredPhase) -> dict[str, float]:
-    """Random 4 KiB reads and writes per second by queue depth: {"randread-qd1": 8300.0, …}."""
+    """Returns random 4 KiB reads and writes per second: {"randread-qd1": 8300.0, …}; {} for other phases."""
     jobs = phase["fio"] if phase.get("kind") == "iops" else {}
     return {name: job["iops"] for name, job in jobs.items() if "iops" in job}

@@ -37,9 +37,9 @@ class Share:
 
 
 def share(rows: Sequence[tuple[int, int]], bursts: int, confidence: float = CONFIDENCE) -> Share:
-    """The share of exceedances, from (observations, exceedances) of consecutive stretches of equal length.
+    """Compute the share of exceedances from (observations, exceedances) of consecutive stretches of equal length.
 
-    `bursts` is the number of runs of consecutive exceedances.
+    `bursts`: the number of runs of consecutive exceedances. Without observations the bounds are 0 and 1.
     """
     n, over = sum(row[0] for row in rows), sum(row[1] for row in rows)
     if n == 0:
@@ -50,9 +50,9 @@ def share(rows: Sequence[tuple[int, int]], bursts: int, confidence: float = CONF
 
 
 def _inflation(n: int, over: int, bursts: int) -> float:
-    """The variance of the share relative to that of independent observations (the design effect).
+    """Estimate the design effect: the share's variance divided by the variance of independent observations.
 
-    For a two-state Markov chain it is (1 + r) / (1 - r), where r is the correlation of neighbouring observations.
+    For a two-state Markov chain this is (1 + r) / (1 - r), where r is the correlation of neighbouring observations.
     """
     if not bursts or over >= n:
         return 1.0
@@ -61,7 +61,7 @@ def _inflation(n: int, over: int, bursts: int) -> float:
 
 
 def _effective_sizes(rows: Sequence[tuple[int, int]], n: int, over: int, confidence: float) -> list[float]:
-    """Effective sample sizes, one for each length of stretches that yields at least FEWEST_STRETCHES."""
+    """Returns an effective sample size for each length of stretches; [] if there are too few, or all or none exceed."""
     p = over / n
     if not 0 < p < 1 or len(rows) < FEWEST_STRETCHES:
         return []
@@ -82,7 +82,7 @@ def _effective_sizes(rows: Sequence[tuple[int, int]], n: int, over: int, confide
 
 
 def clopper_pearson(over: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """One-sided lower and upper bounds for `over` of `n`, which need not be whole (Biometrika 26, 1934)."""
+    """Returns one-sided lower and upper bounds for `over` of `n`, which need not be whole (Biometrika 26, 1934)."""
     from scipy.special import betaincinv
 
     lower = 0.0 if over <= 0 else float(betaincinv(over, n - over + 1, 1 - confidence))

@@ -1,4 +1,4 @@
-"""Which charts a run gets, and their data: how often syncs are slow, and when."""
+"""Choose the charts of a run, and compute their data: how often syncs are slow, and when."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ Chart = ShareChart | TimeChart
 
 
 def charts(run: Run) -> list[Chart]:
-    """All measured hosts overlaid, by series and over time; [] where none was measured."""
+    """Returns charts with a curve per measured host, by series and over time; [] if no host was measured."""
     measured = [(host, phases) for host in run.hosts if (phases := _phases(host))]
     by_series = [chart for series in NAMES if (chart := _all_hosts(measured, series)).curves]
     return [*by_series, _over_time(measured)] if measured else []
 
 
 def host_chart(host: HostRun) -> ShareChart | None:
-    """A host's idle phases against the loaded ones; None where there is nothing to compare."""
+    """Compare a host's idle phases with the loaded ones. Returns None if there are fewer than two phases."""
     phases = _phases(host)
     curves = [Curve(phase["name"], _exceedance(phase["sync"])) for phase in phases]
     title = f"{host.host}: WAL fsync, idle against loaded"
@@ -75,7 +75,7 @@ def _phases(host: HostRun) -> list[MeasuredPhase]:
 
 
 def _all_hosts(measured: Measured, series: str) -> ShareChart:
-    """One curve per host: its last phase without a neighbour that has the series, which is etcd's whole load."""
+    """Draw a curve per host, from its last phase that has the series and no neighbour: it holds etcd's whole load."""
     alone = [
         (host, [phase for phase in phases if series in phase and not phase.get("neighbour")])
         for host, phases in measured
@@ -85,7 +85,7 @@ def _all_hosts(measured: Measured, series: str) -> ShareChart:
 
 
 def _exceedance(series: dict[str, Any]) -> list[tuple[float, float]]:
-    """Ends at the slowest observation: a line down to zero would claim to know more."""
+    """Returns a series' curve. It ends at the slowest observation, because nothing is known beyond."""
     points = [(ns / 1e6, share) for ns, share in exceedance(counts(series["histogram"]))]
     return [(FASTEST_MS, 1.0), *points]
 
@@ -110,12 +110,12 @@ def _over_time(measured: Measured) -> TimeChart:
 
 
 def _begins(phases: list[MeasuredPhase]) -> list[tuple[float, MeasuredPhase]]:
-    """Each phase with the second at which it begins."""
+    """Returns each phase after the second at which it begins."""
     ends = itertools.accumulate(phase["seconds"] for phase in phases)
     return list(zip([0, *ends], phases, strict=False))
 
 
 def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The worst point of each stretch, so that hours fit on a screen and no spike is lost."""
+    """Keep the worst point of each stretch, so that hours fit on a screen and no spike is lost."""
     stride = -(-len(points) // MOST_POINTS) or 1
     return [max(points[at : at + stride], key=lambda point: point[1]) for at in range(0, len(points), stride)]

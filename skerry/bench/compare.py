@@ -1,4 +1,4 @@
-"""Measurements of a host added up, and compared: what has clearly become worse or better."""
+"""Add up measurements of a host, and compare them: what has clearly become worse or better."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Change:
 
 
 def compare(before: Measurement, after: Measurement) -> list[Change]:
-    """The differences beyond chance, in the phases that both measurements have."""
+    """Returns the differences beyond chance, in the phases that both measurements have."""
     earlier = {phase["name"]: phase for phase in etcd_phases(before)}
     return [
         change
@@ -61,12 +61,12 @@ def _changes(before: MeasuredPhase, after: MeasuredPhase, limits_ms: list[int]) 
 
 
 def merge(measurements: list[Measurement]) -> Measurement:
-    """Several measurements as one, with the phases of the first."""
+    """Add up several measurements, with the phases of the first."""
     return reduce(add, measurements)
 
 
 def add(first: Measurement, second: Measurement) -> Measurement:
-    """The first measurement, with the second's rows, histograms and counters added to the phases that both have."""
+    """Add the second measurement's rows, histograms and counters to the first, in the phases that both have."""
     others = {phase["name"]: phase for phase in etcd_phases(second)}
     phases = [
         _add_phases(phase, others[phase["name"]]) if phase["name"] in others else phase

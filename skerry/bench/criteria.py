@@ -11,7 +11,7 @@ K3S_PROFILING = "https://docs.k3s.io/reference/resource-profiling"
 
 @dataclass(frozen=True)
 class Criterion:
-    """No more than `share` of a series' times may exceed `limit_ms`."""
+    """No more than `share` of the times of `series` ("sync" or "commit") may exceed `limit_ms`."""
 
     name: str
     series: str
@@ -26,7 +26,7 @@ ETCD = (
 )
 SQLITE = (Criterion("fsync p99 < 10 ms", "sync", 10, 0.01, K3S_PROFILING),)
 DATASTORES: dict[str, tuple[Criterion, ...]] = {"etcd": ETCD, "sqlite": SQLITE, "": ()}
-"""By datastore; "" for an agent, which has none and whose disk must only not hang."""
+"""By datastore; "" for an agent, which has no datastore: there only a hang (below) fails."""
 
 # etcd logs "slow fdatasync" above this (server/storage/wal, warnSyncDuration). It is also the default election timeout.
 HANG_MS, HANG_SOURCE = 1000, "https://etcd.io/docs/v3.5/tuning/"
@@ -39,7 +39,7 @@ FASTEST_FLUSH_NS = 20_000
 MEMORY_FILESYSTEMS = {"tmpfs", "ramfs"}
 LAYERED_FILESYSTEMS = {"overlay", "aufs"}
 
-# Signs of a starved CPU (our own cut-offs): 1 % of the timer wake-ups are so late, or the hypervisor takes so much.
+# Signs of a starved CPU (our own cut-offs): 1 % of timers wake over 4 ms late, or the hypervisor takes 10 % of the CPU.
 LATE_WAKE_MS, LATE_WAKE_SHARE, STEAL_SHARE = 4, 0.01, 0.10
 
 # For notes only: etcd's heartbeat interval, and K3s's figure for etcd, which we take as a median.

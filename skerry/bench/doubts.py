@@ -1,4 +1,4 @@
-"""Signs that a measurement did not reach a disk, and notes beside the verdict."""
+"""Find signs that a measurement did not reach a disk, and write notes beside the verdict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skerry.bench.measurement import MeasuredPhase, Measurement, etcd_phases, sh
 
 
 def doubts(environment: dict[str, Any], phase: MeasuredPhase) -> Iterator[str]:
-    """Each reason to doubt that the phase's syncs reached a disk."""
+    """Yield each reason to doubt that the phase's syncs reached a disk."""
     filesystem, disk, counters = environment["filesystem"], environment["disk"], phase["counters"]
     if filesystem in criteria.MEMORY_FILESYSTEMS:
         yield f"{environment['path']} is on {filesystem}: in memory"
@@ -31,7 +31,7 @@ def doubts(environment: dict[str, Any], phase: MeasuredPhase) -> Iterator[str]:
 
 
 def notes(measurement: Measurement) -> Iterator[str]:
-    """What an operator should know beside the verdict."""
+    """Yield what an operator should know beside the verdict."""
     limits_ms = measurement["limits_ms"]
     for phase in etcd_phases(measurement):
         stalls = share_over(phase["sync"], limits_ms, 128).over

@@ -1,4 +1,4 @@
-"""Charts as inline SVG for the page, and as one PNG for chats and tickets.
+"""Render charts as inline SVG for the page, and as one PNG for chats and tickets.
 
 matplotlib takes half a second to import, so only functions import it.
 """
@@ -27,7 +27,7 @@ SVG = "http://www.w3.org/2000/svg"
 
 
 def svg(chart: Chart) -> str:
-    """The chart as an `<svg>` element in the colours of the page around it, light or dark."""
+    """Render a chart as an `<svg>` element in the colours of the page around it, light or dark."""
     from matplotlib.figure import Figure
 
     with style():
@@ -39,7 +39,7 @@ def svg(chart: Chart) -> str:
 
 
 def _element(document: str, title: str) -> str:
-    """matplotlib's document as an element with CSS variables for colours and without ids, fonts and style rules.
+    """Convert matplotlib's document to an element with CSS variables for colours, without ids, fonts and style rules.
 
     Only attributes are changed, never text, so that no name can become markup.
     """

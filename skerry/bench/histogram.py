@@ -10,12 +10,12 @@ Counts = Mapping[int, int]
 
 
 def counts(histogram: Mapping[str, int]) -> Counts:
-    """The counts of a histogram from JSON, whose keys are strings, in order of time."""
+    """Convert a histogram from JSON, whose keys are strings, and sort it by time."""
     return {int(index): histogram[index] for index in sorted(histogram, key=int)}
 
 
 def upper_edge(index: int) -> int:
-    """The smallest time above a bucket."""
+    """Returns the smallest time above a bucket."""
     if index < 255:
         return index + 1
     index += 1
@@ -24,7 +24,7 @@ def upper_edge(index: int) -> int:
 
 
 def percentile(histogram: Counts, percent: float) -> int:
-    """The time that `percent` of the observations do not exceed, at most 0.8 % too high; 0 without observations."""
+    """Returns the time that `percent` of the observations do not exceed, up to 0.8 % too high; 0 without any."""
     target = sum(histogram.values()) * percent / 100
     for (index, _), reached in zip(histogram.items(), itertools.accumulate(histogram.values()), strict=True):
         if reached >= target:
@@ -33,7 +33,7 @@ def percentile(histogram: Counts, percent: float) -> int:
 
 
 def exceedance(histogram: Counts) -> list[tuple[int, float]]:
-    """(time, share of observations at or above it) at the lower edge of each bucket."""
+    """Returns the lower edge of each bucket, with the share of observations at or above that time."""
     total = sum(histogram.values())
     reached = itertools.accumulate(histogram.values(), initial=0)
     return [

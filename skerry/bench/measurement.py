@@ -1,4 +1,4 @@
-"""Reading a measurement: what the engine printed for one host."""
+"""Read a measurement, which is what the engine printed for one host."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def etcd_phases(measurement: Measurement) -> list[MeasuredPhase]:
 
 
 def rows_over(series: dict[str, Any], limits_ms: list[int], limit_ms: int) -> list[tuple[int, int]]:
-    """(observations, observations over the limit) of each stretch; `limit_ms` must be one of the engine's limits."""
+    """Returns (observations, observations over the limit) of each row. `limit_ms`: one of the engine's limits."""
+    # A row begins with count, p99 and maximum.
     column = 3 + limits_ms.index(limit_ms)
     return [(row[0], row[column]) for row in series["rows"]]
 
@@ -34,12 +35,12 @@ def share_over(
 
 
 def percent(value: float) -> str:
-    """A share for people: two digits below 10 %, whole percents above."""
+    """Format a share for people: two digits below 10 %, whole percents above."""
     return f"{100 * value:.2g} %" if value < 0.1 else f"{100 * value:.0f} %"
 
 
 def starvation(phase: MeasuredPhase, limits_ms: list[int]) -> str:
-    """Why the CPU, not the disk, was the bottleneck of a phase; "" if it was not."""
+    """Returns why the CPU, not the disk, was the bottleneck of a phase; "" if the CPU was not."""
     late = share_over(phase["wake"], limits_ms, criteria.LATE_WAKE_MS) if phase["wake"]["n"] else None
     if late and late.value >= criteria.LATE_WAKE_SHARE:
         return f"{percent(late.value)} of the timers woke over {criteria.LATE_WAKE_MS} ms late: the CPU is overloaded"
@@ -71,7 +72,7 @@ class CheckPerf:
 
 
 def check_perf(phase: MeasuredPhase) -> CheckPerf:
-    """Computed from the response times of a phase's records, each counted from when the record was due."""
+    """Compute this from the response times of a phase's records, each counted from when its request was due."""
     response = phase["response"]
     mean = response["sum"] / response["n"]
     deviation = max(response["squares"] / response["n"] - mean**2, 0) ** 0.5

@@ -1,4 +1,4 @@
-"""etcd's own histograms, from its Prometheus endpoint."""
+"""Read etcd's own histograms from its Prometheus endpoint."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class Histogram:
         return self.sum_seconds / self.count if self.count else 0.0
 
     def share_over(self, seconds: float) -> float:
-        """The share of observations above one of the bounds. Raises KeyError for any other value."""
+        """Returns the share of observations above `seconds`, 0 without any. Raises KeyError if that is no bound."""
         return 1 - self.buckets[seconds] / self.count if self.count else 0.0
 
     def since(self, before: Histogram) -> Histogram:
-        """The observations since an earlier reading."""
+        """Subtract an earlier reading."""
         counts = {bound: count - before.buckets.get(bound, 0) for bound, count in self.buckets.items()}
         return Histogram(counts, self.sum_seconds - before.sum_seconds, self.count - before.count)
 
 
 def parse(text: str, names: Collection[str] = (WAL, COMMIT)) -> dict[str, Histogram]:
-    """The named histograms in a page of metrics. Raises InputError if one is missing.
+    """Read the named histograms from a page of metrics. Raises InputError if one is missing.
 
     https://prometheus.io/docs/instrumenting/exposition_formats/
     """

@@ -1,4 +1,4 @@
-"""A run as one HTML page: verdicts, charts, and every figure that led to them."""
+"""Render a run as one HTML page: verdicts, charts, and every figure that led to them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEADINGS = (
 
 
 def page(run: Run) -> str:
-    """The whole page, which needs no other file."""
+    """Returns the HTML of the page, which needs no other file."""
     hosts = [_host(host) for host in run.hosts]
     for host, values in zip(run.hosts[:MOST_CHARTS], hosts, strict=False):
         if chart := host_chart(host):
@@ -72,7 +72,7 @@ def _host(host: HostRun) -> dict[str, Any]:
 
 
 def _figures(counted: Attribution) -> list[str]:
-    """In the order of HEADINGS."""
+    """Format the figures in the order of HEADINGS; "unknown" where the kernel does not count."""
     shares = (counted.cpu_pressure, counted.steal, counted.io_pressure, counted.disk_busy)
     numbers = ((counted.flushes, 0), (counted.flush_ms, 3), (counted.written_mib, 0))
     return [

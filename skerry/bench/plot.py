@@ -1,4 +1,4 @@
-"""A chart drawn by matplotlib, in the light colours of the pages' stylesheet.
+"""Draw a chart with matplotlib, in the light colours of the pages' stylesheet.
 
 matplotlib takes half a second to import, so only functions import it.
 """
@@ -107,7 +107,7 @@ def _time_axes(axes: Axes, chart: TimeChart) -> None:
 def _label(
     axes: Axes, text: str, point: tuple[float, float], offset: tuple[float, float], color: str, **options: Any
 ) -> None:
-    """Text at an offset from a point, on a ground of its own because curves may cross it."""
+    """Write text at an offset from a point, on a background, because curves may cross the text."""
     ground = {"facecolor": palette()["back"], "edgecolor": "none", "pad": 1}
     axes.annotate(
         text, point, offset, textcoords="offset points", fontsize=12, color=palette()[color], bbox=ground, zorder=4,
@@ -116,6 +116,6 @@ def _label(
 
 
 def shorten(text: str, length: int) -> str:
-    """At most so many characters, and none that cannot be printed: names come from hosts."""
+    """Cut the text to `length` characters, and blank out unprintable ones, because names come from hosts."""
     printable = "".join(character if character.isprintable() else " " for character in text)
     return printable if len(printable) <= length else f"{printable[: length - 1]}…"

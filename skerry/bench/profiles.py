@@ -1,4 +1,4 @@
-"""What is measured for how long: the phases of each profile."""
+"""The phases of each profile: what is measured, and for how long."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ STANDARD = [
 
 
 def phases(profile: str, minutes: float = 30, fio: bool = True) -> list[PhasePlan]:
-    """The phases of a profile: "quick" (20 s), "standard" (2 min) or "soak" (`minutes`).
+    """Returns the phases of a profile: "quick" (20 s), "standard" (2 min) or "soak" (`minutes`).
 
-    `fio`: with the phases that need it. Raises InputError for another profile, or a soak that is too short or too
+    `fio`: include phases that need fio. Raises InputError for another profile, or a soak that is too short or too
     long.
     """
     if profile == "soak":
@@ -61,7 +61,7 @@ def needs_fio(phase: PhasePlan) -> bool:
 def measurement_plan(
     path: str, phases: list[PhasePlan], force: bool = False, silence_seconds: float = 0
 ) -> dict[str, Any]:
-    """The engine's argument.
+    """Compose the engine's argument.
 
     `force`: measure beside a running datastore. `silence_seconds`: the engine ends if its standard input is silent
     for so long; 0 means never.

@@ -77,7 +77,7 @@ class Refused(Exception):
 
 
 def bucket(ns: int) -> int:
-    """The log-linear bucket of a time: 128 buckets per power of two, an error of at most 0.8 %, as in fio."""
+    """Returns the log-linear bucket of a time: 128 buckets per power of two, an error of at most 0.8 %, as in fio."""
     if ns < 256:
         return max(ns, 0)
     shift = ns.bit_length() - 8
@@ -137,7 +137,7 @@ def die_with_parent() -> None:
 
 
 class Child:
-    """A forked process that runs `work` and sends its return value."""
+    """A forked process that runs `work` and sends its return value. `result` raises OSError if `work` fails."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
         parent = os.getpid()
@@ -180,7 +180,7 @@ class Child:
 
 
 class CpuWait:
-    """How long this process has waited for a CPU, in ns: the second field of /proc/self/schedstat, 0 without it."""
+    """Returns how long this process has waited for a CPU, in ns; 0 without /proc/self/schedstat (second field)."""
 
     def __init__(self) -> None:
         try:
@@ -411,7 +411,7 @@ def pull_images(path: str, begin: int, end: int) -> Dict[str, Any]:
 
 
 def fio_path(path: str) -> Tuple[str, int]:
-    """A path by which fio can open a new unnamed file, and the descriptor that keeps the file."""
+    """Returns a path by which fio can open a new unnamed file, and the descriptor that keeps the file."""
     file = unnamed_file(path)
     return f"/proc/{os.getpid()}/fd/{file}", file
 
@@ -440,7 +440,7 @@ RECIPE = ("--rw=write", "--ioengine=sync", "--fdatasync=1", "--size=22m", "--bs=
 
 
 def read_text(path: str) -> str:
-    """The content of a file without surrounding white space; "" if it cannot be read."""
+    """Returns the content of a file without surrounding white space; "" if it cannot be read."""
     try:
         with open(path, errors="replace") as file:
             return file.read().strip()
@@ -449,7 +449,7 @@ def read_text(path: str) -> str:
 
 
 def mount_of(path: str) -> Dict[str, str]:
-    """The mount that holds `path`: point, type, source and options (proc(5), mountinfo)."""
+    """Returns the mount that holds `path`: point, type, source and options, all "" if unknown (proc(5), mountinfo)."""
     best: Dict[str, str] = {"point": "", "type": "", "source": "", "options": ""}
     for line in read_text("/proc/self/mountinfo").splitlines():
         left, _, right = line.partition(" - ")
@@ -462,20 +462,20 @@ def mount_of(path: str) -> Dict[str, str]:
 
 
 def disk_of(path: str) -> str:
-    """The kernel's name of the file system's device, such as "vda1"; "" if it has no block device."""
+    """Returns the kernel's name of the file system's device, such as "vda1"; "" if it has no block device."""
     device = os.stat(path).st_dev
     link = f"/sys/dev/block/{os.major(device)}:{os.minor(device)}"
     return os.path.basename(os.path.realpath(link)) if os.path.exists(link) else ""
 
 
 def queue_of(disk: str) -> str:
-    """The folder of the device's queue settings; a partition shares its disk's."""
+    """Returns the folder of the device's queue settings; a partition uses those of its disk."""
     folder = os.path.realpath(f"/sys/class/block/{disk}")
     return f"{folder}/queue" if os.path.isdir(f"{folder}/queue") else f"{os.path.dirname(folder)}/queue"
 
 
 def journal_of(kind: str, disk: str) -> str:
-    """The journal mode of a file system, such as "data=ordered", or "none"; "" if it is unknown."""
+    """Returns the journal mode of a file system, such as "data=ordered", or "none"; "" if the mode is unknown."""
     if kind != "ext4":
         return {"xfs": "metadata", "btrfs": "copy on write"}.get(kind, "")
     options = read_text(f"/proc/fs/ext4/{disk}/options").splitlines()
@@ -491,7 +491,7 @@ def _journals(disk: str) -> bool:
 
 
 def output_of(*command: str) -> str:
-    """The output of a command; "" if it is missing or hangs."""
+    """Run a command. Returns its output; "" if the command is missing or hangs."""
     try:
         output = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10).stdout
         return output.decode().strip()
@@ -500,7 +500,7 @@ def output_of(*command: str) -> str:
 
 
 def environment(path: str) -> Dict[str, Any]:
-    """What may explain a figure: the file system and its journal, the device and its cache, the kernel, the machine."""
+    """Returns what may explain a figure: file system and journal, device and cache, kernel, machine."""
     status, mount, disk = os.statvfs(path), mount_of(path), disk_of(path)
     queue = queue_of(disk) if disk else ""
     scheduler = read_text(f"{queue}/scheduler")
@@ -532,7 +532,7 @@ def environment(path: str) -> Dict[str, Any]:
 
 
 def counters(disk: str) -> Dict[str, int]:
-    """Totals of the host since boot: PSI in µs, CPU in ticks, the device's writes and, since Linux 5.5, flushes."""
+    """Returns the host's totals since boot: PSI in µs, CPU in ticks, the device's writes and (Linux 5.5) flushes."""
     totals = {"monotonic_ns": time.monotonic_ns()}
     for resource in ("cpu", "io", "memory"):
         for line in read_text(f"/proc/pressure/{resource}").splitlines():
@@ -552,13 +552,13 @@ def counters(disk: str) -> Dict[str, int]:
 
 
 def disk_statistics(device: str) -> List[str]:
-    """The fields after the device's name in /proc/diskstats; [] without the device."""
+    """Returns the fields after the device's name in /proc/diskstats; [] if the device is not listed."""
     lines = (line.split() for line in read_text("/proc/diskstats").splitlines())
     return next((fields[3:] for fields in lines if fields[2] == device), [])
 
 
 def difference(before: Dict[str, int], after: Dict[str, int]) -> Dict[str, int]:
-    """What the totals gained between two readings."""
+    """Subtract two readings of the totals."""
     return {name: after[name] - before[name] for name in after if name in before}
 
 
@@ -566,7 +566,7 @@ def difference(before: Dict[str, int], after: Dict[str, int]) -> Dict[str, int]:
 
 
 def running_datastore() -> str:
-    """The datastore that runs on this host, "etcd (pid 7)" or "K3s server (pid 7)", else ""."""
+    """Returns the datastore that runs on this host, "etcd (pid 7)" or "K3s server (pid 7)"; "" if none runs."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
         # K3s replaces its command line by one without secrets, with spaces between the words.
         arguments = read_text(f"/proc/{pid}/cmdline").replace("\0", " ").split(" ")
@@ -582,7 +582,7 @@ def running_datastore() -> str:
 
 
 def needed_bytes(phases: List[Dict[str, Any]]) -> int:
-    """The largest amount that the phases hold on disk at one time."""
+    """Returns how much the phases hold on disk at one time, at most."""
     most = 0
     for phase in phases:
         load = (
@@ -596,7 +596,7 @@ def needed_bytes(phases: List[Dict[str, Any]]) -> int:
 
 
 def check(plan: Dict[str, Any]) -> str:
-    """The folder to measure in: the plan's, or its nearest parent that exists. Raises Refused if it is unfit."""
+    """Returns the folder to measure in: the plan's, or its nearest existing parent. Raises Refused if that is unfit."""
     path: str = plan["path"]
     while not os.path.isdir(path):
         path = os.path.dirname(path)
@@ -632,7 +632,7 @@ def check(plan: Dict[str, Any]) -> str:
 
 
 class HeartbeatWatch:
-    """Ends this process when the controller has gone: its standard input ends, or is silent for too long."""
+    """Ends this process if the controller is gone: standard input has ended or is silent for too long (0: never)."""
 
     def __init__(self, silence_seconds: float) -> None:
         self._silence = silence_seconds
@@ -717,8 +717,8 @@ class PlanRun:
     ) -> None:
         """Wait until all children have ended.
 
-        Progress is printed once a second, and ends this process if the reader has gone. Raises OSError after `limit`
-        seconds.
+        Prints progress once a second. Raises OSError after `limit` seconds, SystemExit or BrokenPipeError if the
+        controller is gone.
         """
         reported = 0.0
         while not all(child.done for child in children):
@@ -787,7 +787,7 @@ class PlanRun:
 
 
 def fio_result(fio: subprocess.Popen[bytes]) -> Dict[str, Any]:
-    """fio's JSON, or {"error": message}."""
+    """Wait for fio to end. Returns its JSON, or {"error": message}."""
     out, error = fio.communicate()
     try:
         output: Dict[str, Any] = json.loads(out[out.index(b"{") :])
@@ -801,7 +801,7 @@ def fio_result(fio: subprocess.Popen[bytes]) -> Dict[str, Any]:
 
 
 def main(plan: Dict[str, Any]) -> int:
-    """Run a plan. Returns the exit code."""
+    """Run a plan and print its result. Returns the exit code."""
 
     def leave(*_: Any) -> None:
         raise SystemExit(1)

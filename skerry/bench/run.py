@@ -20,7 +20,7 @@ SCHEMA = 1
 class HostRun:
     """One host of a run: its measurement, or in `error` why there is none.
 
-    `since`: what has clearly changed since the host's earlier runs.
+    `datastore`: "" for agents. `dedicated`: it has a disk of its own. `since`: clear changes since the earlier runs.
     """
 
     host: str
@@ -47,16 +47,16 @@ class Run:
 
     @property
     def title(self) -> str:
-        """The name of the run's files: 2026-11-18T110640Z."""
+        """The name of the run's files without suffix: 2026-11-18T110640Z."""
         return datetime.fromtimestamp(self.begun, timezone.utc).strftime("%Y-%m-%dT%H%M%SZ")
 
     @property
     def time(self) -> str:
-        """For people: 2026-11-18 11:06 UTC."""
+        """The begin for people: 2026-11-18 11:06 UTC."""
         return datetime.fromtimestamp(self.begun, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
     def ranked(self) -> Run:
-        """The run with the worst host first: those without a measurement, then by verdict and headroom."""
+        """Sort the hosts, the worst first: those without a measurement, then by verdict and headroom."""
 
         def rank(host: HostRun) -> tuple[bool, int, float]:
             judgement = host.judgement
@@ -67,7 +67,7 @@ class Run:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """The run for machines: verdicts beside the raw measurements, whose histogram counts can be added up."""
+        """Returns the run for JSON: verdicts beside the raw measurements, whose histogram counts can be added up."""
         return {
             "schema": SCHEMA,
             "inventory": self.inventory,
@@ -89,7 +89,7 @@ def _host_json(host: HostRun) -> dict[str, Any]:
 
 
 def load(path: Path) -> Run:
-    """The run in a file. Raises InputError if the file cannot be read or holds something else."""
+    """Read a run from a file. Raises InputError if the file cannot be read or holds something else."""
     try:
         content = json.loads(path.read_text())
         if content["schema"] != SCHEMA:

@@ -45,7 +45,7 @@ class Verdict(str, Enum):
 class CriterionResult:
     """One criterion in one phase. `judged` is False if it does not count for the verdict.
 
-    `headroom`: the upper bound divided by what is allowed; the larger, the worse. It ranks hosts of one verdict.
+    `headroom`: a measured bound divided by what is allowed; the larger, the worse. It ranks hosts of one verdict.
     """
 
     phase: str
@@ -70,7 +70,7 @@ class Judgement:
 
     @property
     def reason(self) -> str:
-        """The result that decided."""
+        """The worst result, which decided; "nothing was judged" without results."""
         return str(self.results[0]) if self.results else "nothing was judged"
 
     @property
@@ -92,7 +92,7 @@ class Judgement:
 
 
 def judge(measurement: Measurement, datastore: str, dedicated: bool = False) -> Judgement:
-    """The verdict on a host's disk.
+    """Judge a host's disk.
 
     `datastore`: "etcd", "sqlite", or "" for an agent. `dedicated`: the datastore has a disk of its own, so phases
     beside neighbours do not count.
@@ -156,7 +156,7 @@ def _compare(slow: Share, allowed: float) -> Verdict:
 def _judge_worst_stretch(
     phase: MeasuredPhase, limits_ms: list[int], criterion: Criterion, judged: bool
 ) -> CriterionResult:
-    """The worst tenth of a long phase on its own: a disk that has used up its burst credits stays slow."""
+    """Judge the worst tenth of a long phase on its own, because a disk without burst credits left stays slow."""
     series = phase[criterion.series]
     rows = rows_over(series, limits_ms, criterion.limit_ms)
     length = -(-len(rows) // STRETCHES)
@@ -201,7 +201,7 @@ def _judge_responses(phase: MeasuredPhase, limits_ms: list[int], judged: bool) -
 
 
 def disk_record(measurement: Measurement, judgement: Judgement, profile: str) -> DiskRecord:
-    """The record that is kept on the host and decides about later installations."""
+    """Compose the record that is kept on the host and decides whether K3s may be installed there."""
     environment = measurement["environment"]
     return DiskRecord(
         verdict=judgement.verdict.value,
@@ -215,7 +215,7 @@ def disk_record(measurement: Measurement, judgement: Judgement, profile: str) ->
 
 
 def _predicted(measurement: Measurement, series: str) -> list[float]:
-    """The shares over PREDICTED_LIMITS_MS in the last phase without a neighbour that has the series; [] without one."""
+    """Returns the shares over PREDICTED_LIMITS_MS in the last phase that has the series and no neighbour, or []."""
     for phase in reversed(etcd_phases(measurement)):
         if series in phase and not phase.get("neighbour"):
             limits_ms = measurement["limits_ms"]

@@ -20,7 +20,7 @@ ROLES: dict[str, Role] = {"servers": "server", "agents": "agent"}
 
 
 def load(path: str, **override: Any) -> Inventory:
-    """The inventory at `path`, with the settings in `override`. Raises InputError for any mistake in it."""
+    """Read the inventory at `path`. `override` replaces settings by name. Raises InputError for any mistake."""
     command = [sys.executable, "-m", "skerry.runner.engine", "show", path, "--data", json.dumps(override)]
     runner = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     if runner.returncode != 0:
@@ -29,7 +29,7 @@ def load(path: str, **override: Any) -> Inventory:
 
 
 def from_data(name: str, path: Path, data: dict[str, Any]) -> Inventory:
-    """The inventory from its groups and each host's data. Raises InputError for a mistake in the data."""
+    """Build an inventory from its groups and each host's data. Raises InputError for a mistake in the data."""
     hosts = tuple(
         Host(host, role, _settings(host, data["hosts"][host]), data["hosts"][host])
         for group, role in ROLES.items()
@@ -43,7 +43,7 @@ def _settings(host: str, data: dict[str, Any]) -> Settings:
 
 
 def load_all(paths: str) -> list[Inventory]:
-    """The inventories at comma-separated paths. Raises InputError for any mistake in one, or if two share a name."""
+    """Read the inventories at comma-separated paths. Raises InputError for any mistake, or if two share a name."""
     names = [path.strip() for path in paths.split(",") if path.strip()]
     if not names:
         raise InputError("name at least one inventory file, such as inventories/oslo.py")

@@ -31,7 +31,7 @@ class Stage:
 
 
 def timed(name: str, work: Callable[[], Stage]) -> Stage:
-    """The stage that `work` returns, with its duration. An InputError or RuntimeError becomes a failed stage."""
+    """Call `work`. Returns its stage with the duration; an InputError or RuntimeError becomes a failed stage."""
     start = time.monotonic()
     try:
         stage = work()
@@ -41,7 +41,7 @@ def timed(name: str, work: Callable[[], Stage]) -> Stage:
 
 
 def finish(code: int, stages: list[Stage], next_command: str, as_json: bool = False) -> int:
-    """Print the stages, unless bad input ended the task before the first one. Returns the exit code."""
+    """Print the stages, unless there are none or the code is that of bad input. Returns `code`."""
     if stages and code != BAD_INPUT:
         print_stages(stages, next_command, as_json)
     return code
@@ -58,7 +58,7 @@ def print_stages(stages: list[Stage], next_command: str, as_json: bool) -> None:
 
 
 def table(stages: list[Stage]) -> Table:
-    """The table for people; a long `why` is folded."""
+    """Build the table for people. A long `why` is wrapped."""
     table = new_table("stage", "result", "why", "seconds", fold=["why"])
     for stage in stages:
         result = f"[{COLOURS[stage.result]}]{stage.result}[/]"

@@ -1,4 +1,4 @@
-"""Invoke's task class and parser, adapted: one-line errors, Skerry's exit codes, and help in both forms."""
+"""Adapt Invoke's tasks and parser: one-line errors, Skerry's exit codes, and `--help` before or after a task."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Task(invoke.Task[Any]):
             sys.exit(code)
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[invoke.Argument]:
-        """Accept numbers as strings, so that we report invalid ones, not invoke."""
+        """Accept numbers as strings, so that Skerry, not invoke, reports invalid ones."""
         arguments = super().get_arguments(ignore_unknown_help)
         for argument in arguments:
             if argument.kind in (int, float):
@@ -38,7 +38,7 @@ class Task(invoke.Task[Any]):
         return arguments
 
     def _number(self, name: str, value: object) -> object:
-        """The value, converted if the argument is a number. Raises InputError."""
+        """Convert the value if the argument is a number. Raises InputError if that fails."""
         kind = type(self.argspec(self.body).parameters[name].default)
         if kind not in (int, float) or not isinstance(value, str):
             return value
@@ -56,7 +56,7 @@ _handle = parser.ParseMachine.handle
 
 
 def _handle_or_help(machine: Any, token: str) -> None:
-    """Show help for `TASK --help`, which invoke takes for the value of a positional argument."""
+    """Show help for `TASK --help`, and refuse unknown options. Invoke takes both for positional arguments."""
     machine.token = token
     if token in ("-h", "--help") and machine.context.name and token not in machine.context.flags:
         machine.initial.flags["--help"].value = machine.context.name
@@ -95,6 +95,6 @@ def _explain(machine: Any, message: str) -> None:
     raise invoke.Exit(f"{task}: {problem}; see `invoke {task} --help`", BAD_INPUT)
 
 
-# Invoke has no hook for either: its parser makes a ParseMachine by itself.
+# Monkeypatches, because invoke's parser creates its ParseMachine itself and has no hook for another one.
 parser.ParseMachine.handle = _handle_or_help  # type: ignore[method-assign, assignment]
 parser.ParseMachine.error = _explain  # type: ignore[method-assign, assignment]

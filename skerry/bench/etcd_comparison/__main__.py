@@ -90,7 +90,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def load(path: Path) -> list[Round]:
-    """The rounds in a file of results, [] without one. Ends the process if the file holds something else."""
+    """Read the rounds from a file of results; [] if there is no file. Ends the process if it holds something else."""
     if not path.exists():
         return []
     try:

@@ -32,9 +32,9 @@ CLIENT, PEER = "http://127.0.0.1:32379", "http://127.0.0.1:32380"
 class Figures:
     """One side of a round.
 
-    `over`, `commits_over`: shares over LIMITS_MS. `mean`, `commit_mean`: in ms. `slowest`, `passed`: check perf's
-    slowest answer in seconds and its verdict; NaN and False if it gave none. `steal`: the share of the CPU that the
-    hypervisor took.
+    `over`, `commits_over`: shares over LIMITS_MS. `mean`, `commit_mean`: in ms. `slowest`, `passed`: the slowest answer
+    in seconds and the verdict, of check perf (NaN and False if it was cut short) or as the engine predicts them.
+    `steal`: the share of the CPU that the hypervisor took.
     """
 
     syncs: int
@@ -50,7 +50,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Round:
-    """Both sides, measured one after the other beside the same neighbour; "" is none."""
+    """Both sides, measured one after the other beside the same neighbour. `neighbour`: "" for none."""
 
     neighbour: str
     etcd: Figures
@@ -73,7 +73,7 @@ def measure_round(folder: Path, neighbour: str, seconds: float, etcd_first: bool
 
 
 def measure_etcd(seconds: float = CHECK_PERF_SECONDS) -> Figures:
-    """Run `check perf` on the running etcd and read etcd's histograms. It gives no verdict if it is cut short."""
+    """Run `check perf` on the running etcd and read etcd's histograms. No verdict if `seconds` cuts it short."""
     # `check perf` refuses to start if its keys exist.
     _etcdctl("del", "--prefix", "/etcdctl-check-perf/")
     histograms, counted = _histograms(), counters("")
@@ -97,7 +97,7 @@ def _histograms() -> dict[str, Histogram]:
 
 
 def _etcdctl(*arguments: str, limit: float | None = None) -> str:
-    """The command's output; "" if it is ended after `limit` seconds."""
+    """Run etcdctl. Returns its output; "" if it was ended after `limit` seconds."""
     command = ["etcdctl", f"--endpoints={CLIENT}", *arguments]
     environment = {**os.environ, "ETCDCTL_API": "3"}
     try:
@@ -146,7 +146,7 @@ def _engine(folder: Path, phase: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def running_neighbour(folder: Path, neighbour: str) -> Iterator[None]:
-    """The engine's neighbour without its load, for as long as the block runs, at most a day."""
+    """Run the engine's neighbour without etcd's load while the block runs, for at most a day. "" runs none."""
     if not neighbour:
         yield
         return
@@ -163,7 +163,7 @@ def running_neighbour(folder: Path, neighbour: str) -> Iterator[None]:
 
 @contextmanager
 def running_etcd(folder: Path) -> Iterator[None]:
-    """An etcd of one member with its data in `folder`, for as long as the block runs."""
+    """Run an etcd of one member with its data in `folder` while the block runs. Ends the process if etcd fails."""
     with tempfile.TemporaryDirectory(prefix="etcd-", dir=folder) as data:
         command = ["etcd", f"--data-dir={data}", "--log-level=error", f"--listen-client-urls={CLIENT}"]
         command += [f"--advertise-client-urls={CLIENT}", f"--listen-peer-urls={PEER}"]
@@ -190,6 +190,6 @@ def _wait_until_healthy(etcd: subprocess.Popen[bytes]) -> None:
 
 
 def get(page: str) -> str:
-    """A page of etcd's client port."""
+    """Returns a page of etcd's client port. Raises Unreachable."""
     with download(f"{CLIENT}/{page}") as response:
         return response.read().decode()

@@ -14,7 +14,7 @@ FIGURES = ("mean ms", "commit ms", "slowest s", "check perf", "stolen")
 
 
 def table(rounds: list[Round]) -> Table:
-    """Rounds by neighbour, then their mean, and differences with standard errors: of all rounds and of calm ones."""
+    """List rounds by neighbour, then means, then differences with standard errors, of all rounds and of calm ones."""
     result = Table("neighbour", "round", "side")
     for heading in (*(f">{limit} ms" for limit in LIMITS_MS), *FIGURES):
         result.add_column(heading, justify="right")
@@ -56,7 +56,7 @@ def _mean_cells(sides: list[Figures]) -> list[str]:
 
 
 def _differences(rounds: list[Round]) -> list[str]:
-    """Shares in percentage points, means as ratios."""
+    """Returns differences of shares in percentage points, and of means as ratios; [] without rounds."""
     if not rounds:
         return []
     points = []

@@ -20,15 +20,14 @@ from skerry.local.console import log
 
 FLAVOURS = ("pipelining", "mitogen")
 ANSIBLE = ("ansible-core==2.17.*", "mitogen==0.3.*")
-EXECUTIONS = (
-    6  # commands over SSH that a run which changes nothing may take; it takes 1, which tests/lab asserts
-)
+# Commands over SSH that a run which changes nothing may take. It takes 1, as tests/lab asserts.
+EXECUTIONS = 6
 
 
 def contenders(
     speed_lab: SpeedLab, links: Sequence[Link], flavours: Sequence[str], fresh: bool
 ) -> dict[str, Contender]:
-    """The contenders on these links by name; `fresh`: from a fresh host."""
+    """Returns the contenders on these links by name. `fresh`: for runs on a fresh host."""
     hosts = speed_lab.hosts[: len(links)]
     runner = [sys.executable, "-m", "skerry.runner.engine", "run", *speed_lab.target(links)]
     config = ssh_config(speed_lab, links)
@@ -60,7 +59,7 @@ def ssh_config(speed_lab: SpeedLab, links: Sequence[Link]) -> Path:
 
 
 def _ansible(speed_lab: SpeedLab, flavour: str, config: Path, names: Sequence[str]) -> Contender:
-    """ansible-playbook, which opens its own connections each time, like a scheduled job."""
+    """Returns a run of ansible-playbook, which opens new connections each time, like a scheduled job."""
     site, folder = ansible_site(), speed_lab.folder
     inventory, tasks = folder / "hosts", folder / f"playbook-{len(names)}.json"
     inventory.write_text("\n".join([*names, ""]))
@@ -86,7 +85,7 @@ def _ansible(speed_lab: SpeedLab, flavour: str, config: Path, names: Sequence[st
 
 
 def ansible_site() -> Path:
-    """The virtual environment with Ansible, created at first use."""
+    """Returns the virtual environment with Ansible, and creates it at the first call."""
     site = current_lab().root / "ansible"
     if not (site / "bin" / "ansible-playbook").exists():
         log("installing Ansible")

@@ -16,8 +16,8 @@ CHUNK = 1 << 16
 class Link:
     """A port on loopback that leads to `host` with a delay of `one_way_seconds`.
 
-    `connections` and `bytes` count both directions. Bandwidth is unlimited and nothing is lost. Nagle's algorithm is
-    off between the two ends, so waiting that a client causes by leaving it on shows less than on a real network.
+    `connections` and `bytes` count both directions. Bandwidth is unlimited and nothing is lost. Between the two ends
+    Nagle's algorithm is off, so a client that leaves it on waits less than on a real network.
     """
 
     def __init__(self, host: lab.LabHost, one_way_seconds: float = 0.0) -> None:
@@ -31,7 +31,7 @@ class Link:
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     def settings(self, folder: Path) -> dict[str, object]:
-        """Host data that sends an inventory's host through this link, under its own address and host key."""
+        """Returns host data with which SSH goes through this link, under the host's own address and host key."""
         config, known_hosts = folder / f"link-{self.port}", folder / f"link-{self.port}.known_hosts"
         config.write_text(f"Host {self._host.address}\n  HostName 127.0.0.1\n")
         _, *key = self._host.known_hosts.read_text().split()
@@ -68,7 +68,7 @@ class Link:
             writer.close()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Connect to the host after three delays, which is how long TCP's handshake takes to complete there."""
+        """Connect to the host after three delays: on a real link TCP's handshake completes there after that time."""
         await asyncio.sleep(3 * self._delay)
         far_reader, far_writer = await asyncio.open_connection(self._host.address, self._host.port)
         self.sources.append(far_writer.get_extra_info("sockname")[1])
@@ -97,7 +97,7 @@ class Link:
 
 
 async def _read(source: asyncio.StreamReader) -> bytes:
-    """The next bytes; none once the connection has ended, even by an error."""
+    """Read the next bytes; b"" once the connection has ended, even by an error."""
     try:
         return await source.read(CHUNK)
     except OSError:

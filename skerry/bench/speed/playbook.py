@@ -1,4 +1,4 @@
-"""A playbook with which Ansible does the same as Skerry: files, packages, services, modes, links and K3s."""
+"""Compose a playbook with which Ansible does the same as Skerry: files, packages, services, modes, links and K3s."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ K3S_LINKS = {"/usr/local/bin/kubectl": "k3s", "/usr/local/bin/crictl": "k3s", "/
 
 
 def compose(plan: HardeningPlan, recording: Recording, with_k3s: bool, folder: Path) -> list[dict[str, Any]]:
-    """The playbook for the host of the recorded run. The contents of its files are written to `folder`.
+    """Compose the playbook for the host of the recorded run, and write the contents of its files to `folder`.
 
-    Ansible is at its fastest: one task with a list of names where a module takes one, and no fact gathering.
+    It is the fastest for Ansible: a task has a list of names if its module takes a list, and no facts are gathered.
     """
     tasks = [*_packages(plan, recording), *_files(recording, with_k3s, folder), *_checks(plan), *_swap()]
     if with_k3s:
@@ -54,7 +54,7 @@ def _files(recording: Recording, with_k3s: bool, folder: Path) -> Iterator[Task]
 
 
 def _checks(plan: HardeningPlan) -> Iterator[Task]:
-    """Modes, services and single lines that the controls require."""
+    """Yield tasks for modes, services and single lines that the controls require."""
     for check in _applying(plan):
         found = plan.values.get(check.id)
         if check.kind == "mode" and found:
@@ -82,7 +82,7 @@ def _swap() -> Iterator[Task]:
 
 
 def _k3s(recording: Recording) -> Iterator[Task]:
-    """K3s itself: its binary, links, tokens and service, and a look at the node."""
+    """Yield tasks for K3s: its binary, links, tokens and service, and a query of the node."""
     [(part, source)] = recording.uploads.items()
     binary = part.split("/k3s.")[0] + "/k3s"
     yield {"file": {"path": str(Path(binary).parent), "state": "directory"}}

@@ -1,4 +1,4 @@
-"""What a run does to a fresh host, so that a shell script and Ansible can do the same.
+"""Record what a run does to a fresh host, so that a shell script and Ansible can do the same.
 
 `PATCH` makes the runner's process record each command that an operation ran, each file it wrote and each file it
 uploaded. The shell script of a fresh run and Ansible's copy tasks are made from that.
@@ -62,7 +62,7 @@ class Recording:
 
     @classmethod
     def read(cls, path: Path, packages: str) -> Recording:
-        """`packages`: the content of the list on the host of the packages that the run installed."""
+        """Read the file that PATCH wrote. `packages`: the host's list of packages that the run installed, as text."""
         return cls([json.loads(line) for line in path.read_text().splitlines()], packages.split())
 
     @property

@@ -1,4 +1,4 @@
-"""`invoke bench-speed`: how long runs take, compared with Ansible's for the same operations on the same hosts.
+"""`invoke bench-speed`: time runs, and compare them with Ansible's for the same operations on the same hosts.
 
     invoke bench-speed                                                  # the whole table, about an hour
     invoke bench-speed --hosts 1 --delays 0,25 --rounds 3 --no-fresh    # minutes
@@ -32,7 +32,7 @@ Rows = list[tuple[str, ...]]
 
 
 def run(counts: list[int], delays_ms: list[float], rounds: int, fresh: bool, flavours: list[str]) -> None:
-    """Boot, measure, print the table. `flavours`: of Ansible."""
+    """Boot, measure, print the table, and remove the host. `flavours`: of Ansible."""
     results: Rows = []
     lab.down([NAME], missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="skerry-speed-") as folder:
@@ -57,7 +57,7 @@ def run(counts: list[int], delays_ms: list[float], rounds: int, fresh: bool, fla
 
 
 def k3s_caption(version: str) -> str:
-    """Which K3s the runs installed; `version`: of the real one, or ""."""
+    """Say which K3s the runs installed. `version`: of a real K3s, "" for the test double."""
     if version:
         return f"K3s {version} is the real one, from artifacts/."
     return (
@@ -107,7 +107,7 @@ def _insist_on_no_change(costs: dict[str, list[Cost]]) -> None:
 
 
 def rows(title: tuple[str, str, str], costs: dict[str, list[Cost]]) -> Iterator[tuple[str, ...]]:
-    """Each contender's figures after the title, with its ratios to Skerry's time in the same round."""
+    """Yield a row per contender: title, name, seconds, ratio to Skerry's time in the same round, peak memory."""
     for name, runs in costs.items():
         seconds = [cost.seconds for cost in runs]
         ratios = [cost.seconds / skerry.seconds for cost, skerry in zip(runs, costs["Skerry"], strict=True)]
@@ -116,7 +116,7 @@ def rows(title: tuple[str, str, str], costs: dict[str, list[Cost]]) -> Iterator[
 
 
 def _spread(values: Sequence[float]) -> str:
-    """The median, and below it the range; two decimals below 100, else one."""
+    """Format the median, and below it the range; two decimals below 100, else one."""
     low, middle, high = (
         f"{value:.{1 if value >= 100 else 2}f}" for value in (min(values), median(values), max(values))
     )

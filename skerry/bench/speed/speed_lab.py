@@ -42,7 +42,7 @@ AGENT = {"harden_exceptions": {"FW-01": {"reason": "the server's rules are in pl
 class SpeedLab:
     """A lab host whose SSH servers appear as several hosts, and the files of the measurement in `folder`.
 
-    `k3s_version`: the real K3s in the air-gap folder, or "" for the test double.
+    `k3s_version`: of the real K3s in the air-gap folder, or "" for the test double. `plan`: set by `record`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -58,13 +58,13 @@ class SpeedLab:
         self.plan: HardeningPlan
 
     def target(self, links: Sequence[Link] = ()) -> list[str]:
-        """The inventory and the deploy of a run through these links, or straight to the first host."""
+        """Returns inventory and deploy script of a run through these links, or directly to the first host."""
         hosts = self.hosts[: len(links)] or [self.host]
         inventory = self.inventory(hosts, [link.settings(self.folder) for link in links])
         return [str(inventory), K3S_DEPLOY if len(hosts) == 1 else HOST_DEPLOY]
 
     def deploy(self, patch: str = "", links: Sequence[Link] = ()) -> None:
-        """Run the deploy, with Python code that changes the runner first."""
+        """Run the deploy. `patch`: Python code that the runner's process executes first."""
         runner = [sys.executable, "-c", RUNNER.format(patch=patch), "run", *self.target(links)]
         timed(runner, SKERRY_HOME=str(self.folder / "home"))
 
@@ -86,7 +86,7 @@ class SpeedLab:
         self.recording.stage(stage)
         subprocess.run(["tar", "-C", str(stage), "-cf", str(self.folder / "stage.tar"), "."], check=True)
         self._unpack(self.folder / "stage.tar", STAGE)
-        # Cloud images have it. Ansible's apt module needs it, and cannot install it under mitogen.
+        # Ansible's apt module needs python3-apt, and cannot install it under mitogen. Cloud images contain it.
         lab.run(NAME, "DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes python3-apt")
         lab.snapshot(NAME, "stocked")
 
@@ -115,7 +115,7 @@ class SpeedLab:
             self.hosts.append(replace(self.host, name=name, port=2200 + number))
 
     def settle(self, links: Sequence[Link]) -> None:
-        """Deploy to these hosts. The recording gets what that run writes, such as the list of members, for Ansible."""
+        """Deploy to these hosts, and add what that run writes, such as the list of members, to the recording."""
         record = self.folder / "again.jsonl"
         record.write_text("")  # a run that changes nothing writes no record
         self.deploy(PATCH.format(record=str(record)), links)
@@ -139,7 +139,7 @@ class SpeedLab:
 
     @contextmanager
     def links(self, count: int, delay_ms: float) -> Iterator[list[Link]]:
-        """A link to each of the first `count` hosts."""
+        """Yield a link to each of the first `count` hosts, and close the links at the end."""
         links = [Link(host, delay_ms / 1000) for host in self.hosts[:count]]
         try:
             yield links
@@ -149,7 +149,7 @@ class SpeedLab:
 
 
 def newest_k3s() -> str:
-    """The newest version of K3s in the air-gap folder; "" if there is none."""
+    """Returns the newest version of K3s in the air-gap folder; "" if there is none."""
     names = [path.parent.name for path in (PROJECT / "artifacts" / "k3s").glob("*/k3s")]
     return max(names, key=K3sVersion.parse, default="")
 

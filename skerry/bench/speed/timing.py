@@ -1,4 +1,4 @@
-"""Commands timed with their memory, and rounds in which contenders take turns."""
+"""Measure time and memory of commands, in rounds in which contenders take turns."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Contender = Callable[[], Cost]
 
 
 def timed(command: Sequence[str], **environment: str) -> Cost:
-    """Run a command. Ends the measurement with the command's last output if it fails."""
+    """Run a command. Returns its cost. If it fails, ends the process with the end of its output."""
     with tempfile.TemporaryFile() as output, tempfile.NamedTemporaryFile("r") as cost:
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-c", METER, cost.name, *command],
@@ -65,8 +65,8 @@ def measure(
 ) -> dict[str, list[Cost]]:
     """Run each contender once per round, in reverse order in every second round, after `before`.
 
-    What was written earlier is flushed to the disk first, so that no contender waits for another's writes. Standard
-    error shows which contender runs, and how long it took.
+    Pending writes are flushed to the disk first, so that no contender waits for another's. Standard error shows which
+    contender runs, and how long it took. Returns the costs by contender.
     """
     console = Console(stderr=True)
     costs: dict[str, list[Cost]] = {name: [] for name in contenders}

@@ -37,7 +37,10 @@ class HashingStream(io.RawIOBase):
 
 @contextmanager
 def sealed(path: Path, recipients: Sequence[str]) -> Iterator[tarfile.TarFile]:
-    """A tar to fill, encrypted for the recipients (public keys) and stored at `path` once it is complete."""
+    """Yield a tar to fill. It is encrypted for the recipients (public keys), and stored at `path` once it is complete.
+
+    Raises RuntimeError if age fails.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = path.with_name(f".{path.name}.part")
     command = [tools.find("age"), *(f"--recipient={key}" for key in recipients), "--output", str(part)]
@@ -59,7 +62,7 @@ def sealed(path: Path, recipients: Sequence[str]) -> Iterator[tarfile.TarFile]:
 
 
 def _finish_encryption(process: subprocess.Popen[bytes], path: Path) -> None:
-    """Raises RuntimeError with age's message if it has failed."""
+    """Wait until age has ended. Raises RuntimeError with its message if it failed."""
     assert process.stderr
     message = process.stderr.read().decode().strip()
     if process.wait():
@@ -67,7 +70,7 @@ def _finish_encryption(process: subprocess.Popen[bytes], path: Path) -> None:
 
 
 def add(tar: tarfile.TarFile, name: str, size: int, stream: IO[bytes], sha256: str) -> None:
-    """Add `size` bytes of the stream to the tar. Raises RuntimeError if they do not have the checksum."""
+    """Add `size` bytes of the stream to the tar. Raises RuntimeError if it ends early or the checksum differs."""
     info, hashing = tarfile.TarInfo(name), HashingStream(stream)
     info.size, info.mode = size, 0o600
     try:
@@ -82,7 +85,7 @@ def add(tar: tarfile.TarFile, name: str, size: int, stream: IO[bytes], sha256: s
 
 @contextmanager
 def opened(path: Path, key: Path) -> Iterator[tuple[Manifest, Iterator[tuple[str, IO[bytes]]]]]:
-    """An archive's manifest, then its other files in order; read each before advancing to the next.
+    """Yield the archive's manifest and an iterator of its other files; read each file before advancing to the next.
 
     Raises InputError if the key does not open the archive or the archive is damaged.
     """
@@ -119,7 +122,7 @@ def _files(tar: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def _problem(message: str, key: Path) -> str:
-    """What is wrong, from age's error message."""
+    """Translate age's error message into what is wrong and what to do."""
     if "no identity matched" in message:
         return f"the key {key} does not open it; name the right one with --key"
     if "malformed" in message or ("reading" in message and "identity" in message.lower()):
@@ -128,7 +131,7 @@ def _problem(message: str, key: Path) -> str:
 
 
 def check(path: Path, key: Path) -> Manifest:
-    """Decrypt the whole archive and compare every checksum. Returns the manifest. Raises InputError."""
+    """Decrypt the whole archive and compare every checksum. Returns the manifest. Raises InputError if one differs."""
     with opened(path, key) as (manifest, files):
         checksums = {name: _sha256(stream) for name, stream in files}
     if checksums != manifest.files:
@@ -151,7 +154,7 @@ def record(path: Path) -> str:
 
 
 def check_record(path: Path) -> None:
-    """Raises InputError if the archive is not the one whose sha256 was recorded."""
+    """Compare the archive with the sha256 recorded beside it, if any. Raises InputError if they differ."""
     file = _checksum_file(path)
     if file.is_file() and file.read_text().split()[:1] != [digest(path)]:
         raise InputError(f"{path}: does not have the checksum in {file.name}; use another backup")

@@ -30,7 +30,7 @@ NODE_PASSWORD = "/etc/rancher/node/password"  # noqa: S105  a path; the password
 
 @dataclass(frozen=True)
 class Backup:
-    """An archive on this machine. `opened_by`: the private key here that opens it."""
+    """An archive on this machine. `server`: source of the snapshot. `opened_by`: the private key here."""
 
     archive: str
     sha256: str
@@ -63,9 +63,9 @@ def key_file(cluster: str) -> Path:
 
 
 def backup(inventory: Inventory) -> Backup:
-    """Take a snapshot, download it encrypted, and check the archive once.
+    """Take a snapshot, stream it from the server into an encrypted archive here, and check the archive.
 
-    Raises InputError if no API server answers, RuntimeError if K3s takes no snapshot.
+    Raises InputError if no API server answers, RuntimeError if K3s takes no snapshot or the transfer fails.
     """
     server, key = ready_server(servers(inventory)), key_file(inventory.name)
     if keys.create(key):
@@ -131,7 +131,10 @@ def _remote_file(line: str) -> _RemoteFile:
 
 
 def _node_passwords(inventory: Inventory) -> list[tuple[str, str]]:
-    """Archive name and node password of every host that has one; a new host of the same name needs it to join."""
+    """Read the node passwords, which new hosts of the same names need to join.
+
+    Returns pairs of archive name and password, without hosts that have no password or cannot be reached.
+    """
 
     def read(host: Host) -> tuple[str, str]:
         try:
@@ -162,7 +165,7 @@ def show(inventory: Inventory, as_json: bool) -> None:
 
 
 def find(cluster: str, name: str) -> Path:
-    """The archive with this path or name, or the "latest". Raises InputError, which lists the existing archives."""
+    """Find an archive by path or name, or the newest for "latest". Raises InputError, which lists existing archives."""
     archives = sorted(folder(cluster).glob("*.tar.age"))
     if name == "latest" and archives:
         return archives[-1]

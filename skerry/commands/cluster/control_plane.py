@@ -1,4 +1,4 @@
-"""A cluster's servers as tasks query them over SSH: a ready API server, its nodes, etcd's reports."""
+"""Query a cluster's servers over SSH: find a ready API server, list nodes, read etcd's reports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ELECTION_SECONDS = 15
 
 
 def shell(host: Host, command: str) -> str:
-    """The output of a command run as root. Raises InputError if the host cannot be reached, RuntimeError on failure."""
+    """Run a command as root and return its output. Raises InputError without SSH access, RuntimeError if it fails."""
     with ssh.connect(host) as connection:
         return ssh.run(connection, host, command)
 
@@ -33,7 +33,7 @@ def servers(inventory: Inventory, without: str = "") -> list[Host]:
 
 
 def etcd_reports(hosts: Sequence[Host]) -> dict[str, EtcdReport | None]:
-    """Each server's report on etcd; None if the server cannot be reached or runs no etcd."""
+    """Read each server's report on etcd; None if the server cannot be reached or its etcd does not answer."""
 
     def report(host: Host) -> EtcdReport | None:
         try:
@@ -46,9 +46,9 @@ def etcd_reports(hosts: Sequence[Host]) -> dict[str, EtcdReport | None]:
 
 
 def ready_server(hosts: Sequence[Host]) -> Host:
-    """The first server whose API is ready; waits for an election of etcd's leader.
+    """Return the first server whose API is ready. Waits while etcd may be electing a leader.
 
-    Raises InputError with the last server's error if none becomes ready, at once if none can be reached.
+    Raises InputError with the last server's error if no API becomes ready, without waiting if no server can be reached.
     """
     ready: list[Host] = []
 
@@ -69,7 +69,7 @@ def ready_server(hosts: Sequence[Host]) -> Host:
 
 
 def _first_ready(hosts: Sequence[Host]) -> Host:
-    """The first server whose API is ready. Raises RuntimeError if none is, InputError if none can be reached."""
+    """Return the first server whose API is ready. Raises RuntimeError if none is, InputError if none can be reached."""
     reached, last_error = False, "there is no other server"
     for host in hosts:
         try:
@@ -83,12 +83,12 @@ def _first_ready(hosts: Sequence[Host]) -> Host:
 
 
 def kubectl(server: Host, *arguments: str) -> str:
-    """kubectl's output on a server. Raises RuntimeError with its error message."""
+    """Run kubectl on a server and return its output. Raises RuntimeError with its error message."""
     return shell(server, f"{KUBECTL} {shlex.join(arguments)}")
 
 
 def drain(server: Host, node: str, seconds: int, *options: str) -> str:
-    """Cordon the node and evict its pods as their PodDisruptionBudgets allow. Returns why it failed, or ""."""
+    """Cordon the node and evict its pods as their PodDisruptionBudgets allow. Returns the error; "" if it worked."""
     try:
         shell(server, drain_command(node, seconds, *options))
     except RuntimeError as error:

@@ -27,7 +27,7 @@ DRILL_OVERRIDES: dict[str, object] = {
     "k3s_protect_kernel_defaults": False, "clock_sync_required": False, "disk_gate": "warn", "disk_measure": False,
     "artifact_delivery": "push", "k3s_profile": "plain",
 }  # fmt: skip
-# Without a scheduler no pod starts: those of the archive are bound to nodes that do not exist here.
+# Without a scheduler no new pod starts. The archive's pods are bound to nodes that do not exist here.
 NO_SCHEDULER = {"disable-scheduler": True}
 
 
@@ -40,9 +40,9 @@ def show(inventory_path: str, name: str, key: str, backend: str, as_json: bool) 
 
 
 def drill(inventory_path: str, name: str, key: str, backend: str) -> list[Stage]:
-    """Restore on a new lab host and read back. Returns the stages; the host is removed at the end.
+    """Restore on a new lab host, read back, and remove the host. Returns the stages.
 
-    Raises InputError if the archive must not be restored with these settings, LabError if no lab host boots.
+    Raises InputError if the archive must not be restored with these settings, LabError if the lab host does not boot.
     """
     inventory = load(inventory_path)
     request = restore_request(inventory, name, key)
@@ -67,7 +67,7 @@ def drill(inventory_path: str, name: str, key: str, backend: str) -> list[Stage]
 
 
 def _read_back(drilled: Inventory, manifest: Manifest) -> Stage:
-    """Check that the archive's nodes are listed and that every Secret decrypts."""
+    """List nodes, and Secrets, which K3s decrypts. Fails without a Secret or a node besides the drill's own."""
     known = nodes(drilled.first_server)
     secrets = json.loads(kubectl(drilled.first_server, "get", "--raw", "/api/v1/secrets"))["items"]
     archived = sorted(set(known) - {NAME})
@@ -80,7 +80,7 @@ def _read_back(drilled: Inventory, manifest: Manifest) -> Stage:
 
 @contextmanager
 def _host(backend: str) -> Iterator[lab.LabHost]:
-    """A new lab host, removed at the end. One that a killed drill has left is removed first."""
+    """Yield a new lab host and remove it at the end. A host that a killed drill has left is removed first."""
     if any(host.name == NAME for host in lab.hosts()):
         lab.down([NAME])
     try:
@@ -92,7 +92,7 @@ def _host(backend: str) -> Iterator[lab.LabHost]:
 
 @contextmanager
 def _drill_inventory(inventory: Inventory, host: lab.LabHost) -> Iterator[Inventory]:
-    """An inventory of the lab host alone, with the isolated settings of the cluster's first server."""
+    """Yield an inventory of only the lab host, with the settings of the cluster's first server and DRILL_OVERRIDES."""
     settings = inventory.first_server.settings.model_dump()
     extra = {**settings["k3s_config_extra"], **NO_SCHEDULER}
     data = {

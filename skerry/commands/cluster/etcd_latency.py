@@ -32,9 +32,9 @@ ALLOWED = 0.01
 
 @dataclass(frozen=True)
 class Latency:
-    """One series of one server. `observed`, `predicted`: shares over each of disk.PREDICTED_LIMITS_MS.
+    """One series of one server, or the `error` of reading it. `state`: that of p99, as `state` below returns it.
 
-    `state`: that of p99.
+    `observed`, `predicted`: shares over each of disk.PREDICTED_LIMITS_MS; [] if nothing was predicted.
     """
 
     host: str
@@ -48,7 +48,7 @@ class Latency:
 
 
 def latency(inventory: Inventory, url: str) -> list[Latency]:
-    """Both series of every server, or its error. Raises InputError for a URL that is none."""
+    """Read both series of every server, or its error. Raises InputError if `url` is not an http URL."""
     if not url.startswith(("http://", "https://")):
         raise InputError(f"--url is {url!r}; write it as the host reaches it, http://127.0.0.1:2381/metrics")
     with ThreadPoolExecutor(CONCURRENCY) as pool:
@@ -78,7 +78,10 @@ def _latency(host: Host, url: str) -> list[Latency]:
 
 
 def state(histogram: Histogram, below_ms: int, above_ms: int) -> str:
-    """Whether p99 is under a threshold between two bucket bounds: fast, slow, or unclear if it is between them, too."""
+    """Compare p99 with a threshold between two bucket bounds.
+
+    Returns "fast" below both, "slow" above both, "unclear" between them, or "nothing observed".
+    """
     if not histogram.count:
         return "nothing observed"
     if histogram.share_over(below_ms / 1000) < ALLOWED:
@@ -87,7 +90,7 @@ def state(histogram: Histogram, below_ms: int, above_ms: int) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in percent with two significant digits, in at most five characters: "0.83", "100", "<0.01"."""
+    """Format a share in percent with two significant digits, in at most five characters: "0.83", "100", "<0.01"."""
     if 0 < share < 0.0001:
         return "<0.01"
     return f"{100 * share:.2g}" if share < 0.995 else "100"
@@ -114,7 +117,7 @@ def show(inventory: Inventory, url: str, as_json: bool) -> int:
 
 
 def table(latencies: list[Latency]) -> Table:
-    """Per server and series: the observed shares, the predicted ones, and what p99 is; fits 80 columns."""
+    """Show the observed and predicted shares of each server and series, and the state of p99, in 80 columns."""
     limits = [f"{limit} ms" for limit in disk.PREDICTED_LIMITS_MS]
     table = new_table("% slower than", *limits, fold=["% slower than"])
     for row in latencies:

@@ -1,4 +1,4 @@
-"""The status of one host: its figures, its problems by severity, and how they are read."""
+"""Read the status of one host: its figures, and its problems by severity."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ FINE, LOOK, DEGRADED, DOWN = range(4)
 
 @dataclass(frozen=True)
 class HostStatus:
-    """One host. `problems`: what needs attention, worst first; `severity`: that of the worst, FINE to DOWN."""
+    """One host. `problems`: what needs attention, worst first; `severity`: that of the worst, FINE to DOWN.
+
+    The other fields are cells of the table, "" if unknown. `drift`: how many operations a deploy would run.
+    """
 
     cluster: str
     host: str
@@ -50,17 +53,17 @@ class HostStatus:
 
     @property
     def room(self) -> str:
-        """The share of the node that pods may use."""
+        """The part of the node that pods may use: "3500m of 4 cpu, 6.9 of 7.8 GiB"; "" without a Node object."""
         return f"{self.cpu} cpu, {self.memory}" if self.cpu else ""
 
     @property
     def state(self) -> str:
-        """The worst problem in a line, and the number of further ones."""
+        """The worst problem and the number of further ones, in one line; "Ready" without problems."""
         more = f" (+{len(self.problems) - 1})" if len(self.problems) > 1 else ""
         return f"{self.problems[0]}{more}" if self.problems else "Ready"
 
     def having(self, severity: int, *problems: str) -> HostStatus:
-        """This status with further problems, all of the same severity."""
+        """Return this status with further problems, all of the same severity."""
         if not problems:
             return self
         worse = severity > self.severity
@@ -69,7 +72,7 @@ class HostStatus:
 
 
 def read(cluster: str, host: Host) -> tuple[HostStatus, EtcdReport | None]:
-    """Read one host's status over SSH, and a server's report on etcd. A host that cannot be reached is DOWN."""
+    """Read a host's status over SSH, and etcd's report if it is a server. A host that cannot be read is DOWN."""
     report, blank = None, HostStatus(cluster, host.name, host.role)
     fact, path = K3s(), binary(host.settings.k3s_version)
     snapshots = str(host.settings.k3s_config_extra.get("etcd-snapshot-dir", SNAPSHOTS))
@@ -112,7 +115,7 @@ def _created(state: K3sState, now: int) -> int:
 
 
 def _k3s_problems(host: Host, state: K3sState) -> tuple[int, list[str]]:
-    """The problems of K3s on the host, and their severity."""
+    """Returns the severity and the problems of K3s on the host; LOOK and [] without problems."""
     if not state.binary and "k3s" not in state.links:
         return DOWN, ["K3s is not installed"]
     if state.active != "active":
@@ -127,7 +130,7 @@ def _k3s_problems(host: Host, state: K3sState) -> tuple[int, list[str]]:
 
 
 def _fsync(metrics: str, record: disk.DiskRecord | None) -> tuple[str, list[str]]:
-    """etcd's share of slow WAL fsyncs beside the predicted one, and the problem if p99 is too slow."""
+    """Returns the share of slow WAL fsyncs, the predicted one, and the problem if p99 is slow; "", [] without any."""
     metric, series, below, above = etcd_latency.SERIES["WAL fsync"]
     try:
         histogram = parse(metrics, [WAL])[metric]
@@ -145,7 +148,7 @@ def _fsync(metrics: str, record: disk.DiskRecord | None) -> tuple[str, list[str]
 
 
 def _node_figures(state: K3sState) -> tuple[str, str, str]:
-    """The node's K3s version, and its CPUs and memory for pods; "" without a Node object."""
+    """Returns the node's K3s version, and its CPUs and memory for pods; three times "" without a Node object."""
     node = state.node.get("status", {})
     if not node:
         return "", "", ""

@@ -14,7 +14,7 @@ from skerry.remote.inventory import Inventory
 
 
 def show(inventory: Inventory, context: str, file: str) -> None:
-    """Merge, and print the file and the next command. "" stands for the cluster's name and kubectl's own file."""
+    """Merge, and print the file and the next command. "" means the cluster's name, and kubectl's own file."""
     path, name = Path(file) if file else default_file(), context or inventory.name
     backup = fetch(inventory, path, name)
     print(f"{path}: context {name}{f', backup in {backup}' if backup else ''}")
@@ -22,15 +22,16 @@ def show(inventory: Inventory, context: str, file: str) -> None:
 
 
 def default_file() -> Path:
-    """The file that kubectl reads: the first of $KUBECONFIG, else ~/.kube/config."""
+    """Return the first file of $KUBECONFIG, else ~/.kube/config."""
     first = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
     return Path(first) if first else Path.home() / ".kube" / "config"
 
 
 def fetch(inventory: Inventory, file: Path, context: str) -> Path | None:
-    """Add the cluster to `file` as `context`, atomically and with mode 0600. Returns the backup, if the file changed.
+    """Add the cluster to `file` as `context`, atomically and with mode 0600. Returns the old file's backup.
 
-    Raises InputError if the host cannot be reached or the file is not a kubeconfig, RuntimeError without K3s.
+    Returns None if nothing changes or there was no file. Raises InputError if the first server cannot be reached or the
+    file is not a kubeconfig, RuntimeError if the server has no K3s.
     """
     server = inventory.first_server
     with ssh.connect(server) as connection:

@@ -31,7 +31,8 @@ from skerry.remote.inventory import Host
 def remove(inventory_path: str, name: str, delete_volumes: bool, yes: bool) -> int:
     """Remove the node and clear its host. Returns the exit code.
 
-    Raises InputError before any change if the node is unknown or the cluster needs it.
+    Raises InputError before any change if the node is unknown, the cluster needs it or its volumes hold data, and
+    RuntimeError if it cannot be drained or etcd does not recover in time.
     """
     inventory = load(inventory_path)
     host = next((host for host in inventory.hosts if host.name == name), None)
@@ -71,7 +72,7 @@ def _clear_host(inventory_path: str, name: str, delete_volumes: bool) -> int:
 
 
 def _drain(server: Host, node: str, seconds: int) -> None:
-    """Evict the node's pods; on failure uncordon it and raise RuntimeError."""
+    """Cordon the node and evict its pods. If that fails, uncordon the node and raise RuntimeError."""
     log(f"{node}: draining, for up to {seconds} s")
     if why := drain(server, node, seconds, "--force"):
         shell(server, uncordon_command(node))
@@ -81,8 +82,8 @@ def _drain(server: Host, node: str, seconds: int) -> None:
 def _remove_node(server: Host, node: str, host: Host | None, remaining: list[Host]) -> None:
     """Stop K3s on `host` if it is reachable, delete the node, and wait for etcd on the `remaining` servers.
 
-    A server is stopped before it is deleted, so that it cannot rejoin as a new member and etcd elects a leader
-    only once. If the others alone have no majority, it is deleted first, because etcd needs its vote for that.
+    K3s is stopped before the node is deleted, so that the host cannot rejoin as a new member and etcd elects a leader
+    only once. If stopping would cost etcd its quorum, the node is deleted first: the removal needs its vote.
     """
     reports = etcd_reports([*remaining, *([host] if host else [])]) if remaining else {}
     stop_first = host is not None and not quorum_blocker(host.name, reports)
@@ -93,7 +94,8 @@ def _remove_node(server: Host, node: str, host: Host | None, remaining: list[Hos
     if host and not stop_first:
         shell(host, f"systemctl disable --quiet --now {unit(host.role)}")
         _await_etcd(remaining)
-        _delete(server, node, remaining)  # it may have rejoined in between, as a member with another name
+        # The host may have rejoined in between, as a member with another name.
+        _delete(server, node, remaining)
     kubectl(
         server, "-n", "kube-system", "delete", "secret", f"{node}.node-password.k3s", "--ignore-not-found"
     )
@@ -116,13 +118,13 @@ def _is_reachable(host: Host, delete_volumes: bool) -> bool:
 
 
 def _delete(server: Host, node: str, remaining: list[Host]) -> None:
-    """Delete the Node object. K3s then removes the server's member from etcd by itself (pkg/etcd, onRemove)."""
+    """Delete the Node object, and wait until K3s has removed the server's member from etcd (pkg/etcd, onRemove)."""
     kubectl(server, "delete", "node", node, "--ignore-not-found", "--wait=false")
     _await_etcd(remaining, without=node)
 
 
 def _await_etcd(remaining: list[Host], without: str = "") -> None:
-    """Wait until the servers are healthy members and list none of node `without`. Raises RuntimeError on timeout.
+    """Wait until the servers are healthy members and list no member of node `without`. Raises RuntimeError on timeout.
 
     K3s may restart in between: when etcd's leader goes, the lease of K3s's controllers may expire.
     """

@@ -25,7 +25,7 @@ CONCURRENCY = 20
 
 
 def status(inventories: Sequence[Inventory], compare: bool = True) -> list[HostStatus]:
-    """Every host's status, worst first. With `compare`, each also has the number of operations that `up` would run."""
+    """Read every host's status, worst first. `compare`: count the operations that `up` would run on each host, too."""
     with ThreadPoolExecutor(len(inventories)) as pool:
         clusters = pool.map(lambda inventory: _cluster(inventory, compare), inventories)
         statuses = [status for cluster in clusters for status in cluster]
@@ -42,7 +42,7 @@ def _cluster(inventory: Inventory, compare: bool) -> list[HostStatus]:
 
 
 def _drift(inventory: Inventory) -> dict[str, list[str]] | None:
-    """The operations that a deploy would run, by host; None if a host cannot be reached or preflight refuses it."""
+    """Returns the operations that a deploy would run, by host; None if the comparison fails."""
     with suppress(InputError, RuntimeError):
         return host_drift(inventory, "deploy/k3s.py")
     return None
@@ -57,7 +57,7 @@ def _with_drift(status: HostStatus, drift: Mapping[str, list[str]] | None) -> Ho
 
 
 def _with_etcd(status: HostStatus, reports: EtcdReports) -> HostStatus:
-    """Add a server's role in etcd, and the problem of its member."""
+    """Add a server's role in etcd and the problem of its member. Without a report the status is unchanged."""
     report = reports.get(status.host)
     if report is None:
         return status
@@ -70,7 +70,10 @@ def _with_etcd(status: HostStatus, reports: EtcdReports) -> HostStatus:
 def show(
     inventories: Sequence[Inventory], as_json: bool, watching: bool, seconds: float, compare: bool
 ) -> int:
-    """Print the statuses once, or repeatedly with `watching`. Returns 3 if a host needs attention, else 0."""
+    """Print the statuses once, or repeatedly if `watching`. Returns 3 if a host needs attention, else 0.
+
+    Raises InputError for `watching` with `as_json`.
+    """
     if watching and as_json:
         raise InputError("--watch is for people, --json for programs; leave one out")
     if watching:
@@ -85,14 +88,14 @@ def show(
 
 
 def exit_code(statuses: list[HostStatus]) -> int:
-    """3 if a host needs attention, else 0."""
+    """Returns 3 if a host needs attention, else 0."""
     return DONE if all(status.fine for status in statuses) else NOT_AS_WANTED
 
 
 def watch(look: Callable[[bool], list[HostStatus]], seconds: float) -> int:
     """Show the statuses repeatedly until Ctrl-C. Returns the exit code of the last look.
 
-    `look(compare)` returns the statuses. They are compared with the inventory only once, because that takes longest.
+    `look(compare)` returns the statuses. Only the first call compares hosts with the inventory, because that is slow.
     """
     statuses = look(True)
     drift = {(status.cluster, status.host): status.drift for status in statuses}

@@ -1,4 +1,4 @@
-"""The table of `invoke status`: one line per host, whatever the width."""
+"""The table of `invoke status`, fitted to the width of the terminal."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ UNBOUNDED = 1000
 
 
 def table(statuses: list[HostStatus], width: int = UNBOUNDED) -> Table:
-    """The statuses in `width` characters. Columns that do not fit are omitted, and the caption names them.
+    """Show the statuses in `width` characters. Columns that do not fit are omitted, and the caption names them.
 
-    Empty columns are omitted, too, and the cluster's if there is only one.
+    Empty columns are omitted, too, and the column of the cluster if there is only one cluster.
     """
     rows = [{name: str(getattr(status, name)) for name in COLUMNS} for status in statuses]
     several = len({status.cluster for status in statuses}) > 1
@@ -45,7 +45,7 @@ def table(statuses: list[HostStatus], width: int = UNBOUNDED) -> Table:
 
 
 def _omitted(shown: list[str], rows: list[dict[str, str]], width: int) -> list[str]:
-    """The columns to omit so that the others fit, in OMITTED_FIRST's order."""
+    """Choose columns to omit, in OMITTED_FIRST's order, until the others fit."""
     widths = {
         name: max(len(text) for text in (COLUMNS[name], *(row[name] for row in rows))) for name in shown
     }

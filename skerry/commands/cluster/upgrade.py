@@ -32,7 +32,7 @@ from skerry.remote.inventory import Inventory
 
 @dataclass(frozen=True)
 class UpgradeRecord:
-    """The last upgrade: its two versions, and the backup taken before it ("" until it is taken)."""
+    """The last upgrade. `before`: the oldest version that a host ran; `archive`: the backup, "" until it is taken."""
 
     before: str
     to: str
@@ -60,7 +60,7 @@ def _pin(version: str, inventory_path: str) -> str:
 def upgrade(inventory_path: str, to: str) -> tuple[int, list[Stage]]:
     """Back up, then deploy the version. Returns the exit code and the stages.
 
-    A second call continues an interrupted one and keeps its backup as the state that a rollback restores.
+    A call after an interruption continues, and keeps the first call's backup: `rollback` restores that state.
     Raises InputError before any change if the upgrade is not allowed.
     """
     version = K3sVersion.parse(to)
@@ -85,9 +85,9 @@ def upgrade(inventory_path: str, to: str) -> tuple[int, list[Stage]]:
 
 
 def rollback(inventory_path: str, yes: bool) -> tuple[int, list[Stage], str]:
-    """Undo the last upgrade. Returns the exit code, the stages and the version.
+    """Undo the last upgrade. Returns the exit code, the stages and the version from before the upgrade.
 
-    Raises InputError before any change if no upgrade is recorded.
+    Raises InputError before any change if no upgrade is recorded or the user does not confirm.
     """
     inventory = load(inventory_path)
     if (record := _read_record(inventory)) is None:
@@ -106,7 +106,7 @@ def rollback(inventory_path: str, yes: bool) -> tuple[int, list[Stage], str]:
 
 
 def _check_health(inventory: Inventory, known: dict[str, dict[str, object]]) -> None:
-    """Raises InputError unless every node is Ready and etcd tolerates the loss of any one server."""
+    """Check that nodes are Ready and etcd can spare each server, unless it is the only one. Raises InputError."""
     if down := sorted(name for name, node in known.items() if not is_ready(node)):
         raise InputError(f"{', '.join(down)}: not Ready; repair or remove it before an upgrade")
     if inventory.first_server.settings.k3s_datastore != "etcd":
@@ -118,7 +118,7 @@ def _check_health(inventory: Inventory, known: dict[str, dict[str, object]]) -> 
 
 
 def _check_cgroups(inventory: Inventory, version: K3sVersion) -> None:
-    """Raises InputError if the version refuses cgroup v1 and a host runs it."""
+    """Check that no host runs cgroup v1 if the version refuses that. Raises InputError for the first such host."""
     if accepts_cgroup_v1(version):
         return
     for host in inventory.hosts:

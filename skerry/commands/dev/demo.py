@@ -1,4 +1,4 @@
-"""`make try`: one lab host, all phases, the acceptance checks, and a table of what happened."""
+"""`make try`: boot a lab host, run all phases and the acceptance checks, and print a table of stages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def show(backend: str, as_json: bool) -> int:
 
 
 def demo(backend: str) -> list[Stage]:
-    """Deploy to a lab host and verify it. Ends at a failed stage; K3s is skipped if it cannot be downloaded."""
+    """Deploy to a lab host and verify it. Returns the stages; a failed one is the last. Without internet, skips K3s."""
     stages = [timed("Lab host", lambda: _boot(backend))]
     if stages[-1].result == "failed":
         return stages
@@ -52,7 +52,7 @@ def demo(backend: str) -> list[Stage]:
 def _deploy(
     scripts: tuple[str, ...], data: dict[str, object], stages: list[Stage]
 ) -> tuple[bool, list[Stage]]:
-    """Run the scripts in order. Returns whether all succeeded, and `stages` with those of the scripts."""
+    """Run the scripts until one fails. Returns whether all succeeded, and `stages` with theirs, without repetitions."""
     for script in scripts:
         code, deployed = deploy(INVENTORY, script, data)
         known = {stage.name for stage in stages if stage.result != "failed"}
@@ -75,7 +75,7 @@ def _boot(backend: str) -> Stage:
 
 
 def _find_k3s() -> Stage:
-    """Done if K3s's checksum is locked or can be downloaded, else skipped with the remedy."""
+    """Returns a stage: "done" if K3s's checksum is locked or can be downloaded, else "skipped" with the remedy."""
     settings = load(INVENTORY).first_server.settings
     artifact = k3s_artifacts(settings.k3s_version, "amd64", images=False)[0]
     folder = f"{settings.artifact_folder}/{artifact.name}/{artifact.version}/"

@@ -39,7 +39,7 @@ AREAS = {"SSH": "SSH", "FW": "Firewall", "KRN": "Kernel", "SYS": "System", "K3S"
 
 
 def write(folder: Path) -> None:
-    """Write every generated page into `folder`; a page that has not changed is left alone."""
+    """Write the generated pages that have changed into `folder`."""
     pages = {
         "settings": settings_reference(),
         "tasks": tasks_page(),
@@ -73,7 +73,7 @@ def default_settings() -> Settings:
 
 
 def tasks_page() -> str:
-    """Every task with its signature, what it does, and its arguments, by topic."""
+    """Returns the page of tasks by topic: each with its command line, its first docstring line and its arguments."""
     tasks = collection().tasks
     chapters = []
     for topic, title in TOPICS.items():
@@ -121,7 +121,7 @@ def _on_or_off(argument: Argument) -> str:
 
 
 def controls_page() -> str:
-    """Every hardening control: sources, GDPR article, what is checked, and why K3s works with it."""
+    """Returns the page of hardening controls: sources, GDPR article, what is checked, and why K3s works with each."""
     return "\n".join(
         "\n".join(
             [f"## {title}", "", *(_control(each) for each in catalogue() if each.id.startswith(f"{area}-"))]
@@ -131,7 +131,7 @@ def controls_page() -> str:
 
 
 def catalogue() -> list[Control]:
-    """The controls of a server with the default settings and k3s_profile = "cis", under which all apply."""
+    """Returns the controls of a server with default settings and k3s_profile = "cis", with which all apply."""
     settings = default_settings().model_copy(update={"k3s_profile": "cis"})
     return controls(HostContext("server", settings, 0, ()))
 
@@ -165,7 +165,7 @@ def _checks(kind: str, checks: list[Check]) -> str:
 
 
 def hardening_files_page() -> str:
-    """The files that hardening writes to hosts, each with the controls that ask for it."""
+    """Returns the page of files that hardening writes to hosts, each with the controls that require it."""
     wanted: dict[str, list[str]] = {}
     for control in catalogue():
         for check in control.checks:

@@ -27,7 +27,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Entry:
-    """A setting of all.py: the comment above it, and its default as it is written there."""
+    """A setting of all.py. `meaning`: the comment above it, as Markdown; `default`: as `ast.unparse` writes it."""
 
     name: str
     meaning: str
@@ -35,7 +35,7 @@ class Entry:
 
 
 def settings_reference() -> str:
-    """Every setting with meaning, type, unit and default, by section."""
+    """Returns the page of settings by section: meaning, type, unit and default."""
     return "\n".join(line for section in sections() for line in _section(section))
 
 
@@ -60,7 +60,7 @@ def _entries(code: str) -> Iterator[Entry]:
 
 
 def _prose(comment: str) -> str:
-    """Comment lines as Markdown: a line that shows a literal dict becomes code."""
+    """Convert comment lines to Markdown. A line that shows a literal dict becomes code."""
     lines = [line.removeprefix("#").strip() for line in comment.splitlines()]
     return "\n".join(f"`{line}`" if line.startswith('{"') else line for line in lines)
 
@@ -79,13 +79,13 @@ def _section(section: Section) -> Iterator[str]:
 
 
 def annotation(name: str) -> Any:
-    """The type of a setting. Those of pyinfra's connector are text, but for `_sudo`."""
+    """Returns a setting's type. `Settings` lacks those of pyinfra's connector: `_sudo` is a bool, others are str."""
     types = typing.get_type_hints(Settings, include_extras=True)
     return types.get(name, bool if name == "_sudo" else str)
 
 
 def describe(kind: Any) -> str:
-    """A type in words: for a checked type the first line of its check's docstring."""
+    """Describe a type in words: a checked type by the first line of its check's docstring, or by its limits."""
     arguments, origin = typing.get_args(kind), typing.get_origin(kind)
     if origin is Literal:
         return "one of " + ", ".join(f'"{value}"' for value in arguments)

@@ -8,7 +8,7 @@ from skerry.model.errors import InputError
 
 
 def bench_speed(hosts: str, delays: str, rounds: int, fresh: bool, against: str) -> None:
-    """Measure, and print the table. Lists are comma-separated. Raises InputError before the boot."""
+    """Measure, and print the table. Lists are comma-separated. Raises InputError for a wrong one, before the boot."""
     # Imported here because its imports install pyinfra's event loop, which breaks the threads of other tasks.
     from skerry.bench.speed.contenders import FLAVOURS
     from skerry.bench.speed.run import run
@@ -24,7 +24,7 @@ def bench_speed(hosts: str, delays: str, rounds: int, fresh: bool, against: str)
 
 
 def _numbers(flag: str, text: str, least: float = 0) -> list[float]:
-    """The numbers of a comma-separated list. Raises InputError for anything else, or one below `least`."""
+    """Parse a comma-separated list of numbers. Raises InputError if an item is no finite number or below `least`."""
     try:
         numbers = [float(number) for number in text.split(",")]
     except ValueError:

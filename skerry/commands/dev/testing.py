@@ -1,4 +1,4 @@
-"""`invoke lint` and `invoke test`: the test layers, what each needs, and running them."""
+"""`invoke lint` and `invoke test`: run the linters, and the test layers that this machine supports."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BIN = Path(sys.executable).parent
 
 @dataclass(frozen=True)
 class Layer:
-    """Commands that must all succeed, and why this machine cannot run them ("" if it can).
+    """Commands that must all succeed. `unavailable_because` returns why this machine cannot run them, "" if it can.
 
     `lab` names the subfolder of SKERRY_LAB for the layer's own hosts and images.
     """
@@ -99,12 +99,12 @@ LAYERS = (
 
 
 def lint() -> int:
-    """Run every linter, also after one has failed. Returns the highest exit code."""
+    """Run all linters, even if one fails. Returns the highest exit code."""
     return max(subprocess.run(command, cwd=PROJECT, check=False).returncode for command in LINT)
 
 
 def run_layers(only: str) -> int:
-    """Run all layers that this machine supports, or `only` one, and print a table. Returns 1 if one fails.
+    """Run all layers that this machine supports, or `only` one, and print a table. Returns 1 if one fails, else 0.
 
     Raises InputError for an unknown layer.
     """

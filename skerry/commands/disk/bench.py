@@ -25,7 +25,10 @@ from skerry.remote.inventory import Host, Inventory
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure and how."""
+    """The arguments of `invoke bench-disk`. `path`: "" for the datastore's folder; `hosts`: names, comma-separated.
+
+    `minutes`: of a soak. `force`: measure although a datastore runs. `agents`: measure agents, too.
+    """
 
     profile: str = "standard"
     path: str = ""
@@ -73,7 +76,7 @@ def bench(inventory: Inventory, options: Options, show: bool = True) -> Run:
 
 
 def chosen_hosts(inventory: Inventory, options: Options) -> list[Host]:
-    """The hosts to measure: the servers, with `agents` all, or those named. Raises InputError for unknown ones."""
+    """Return the hosts named in `hosts`, else the servers, or with `agents` all. Raises InputError for unknown ones."""
     if not options.hosts:
         return [host for host in inventory.hosts if options.agents or host.role == "server"]
     names, hosts = options.hosts.split(","), {host.name: host for host in inventory.hosts}
@@ -87,7 +90,7 @@ def chosen_hosts(inventory: Inventory, options: Options) -> list[Host]:
 def _measure_all(
     hosts: list[Host], plan: dict[str, Any], options: Options, display: ProgressDisplay
 ) -> list[HostRun]:
-    """Measure the hosts in parallel. Ctrl-C stops all of them and leaves nothing on the hosts."""
+    """Measure the hosts in parallel. On Ctrl-C, wait until all have cleaned up, then exit with INTERRUPTED."""
     stop = threading.Event()
     with ThreadPoolExecutor(options.parallel) as pool:
         jobs = [pool.submit(_measure_host, host, plan, options, display, stop) for host in hosts]
@@ -105,7 +108,7 @@ def _measure_all(
 def _measure_host(
     host: Host, plan: dict[str, Any], options: Options, display: ProgressDisplay, stop: threading.Event
 ) -> HostRun:
-    """Measure a host, longer where the verdict is unclear, and store the verdict on it."""
+    """Measure a host, twice if the verdict is unclear, and store the verdict on it. A failure goes into `error`."""
     datastore = host.settings.k3s_datastore if host.role == "server" else ""
     run = HostRun(host.name, host.role, datastore, host.settings.disk_dedicated)
     progress = partial(display.update, host.name)

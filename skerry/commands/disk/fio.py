@@ -12,8 +12,9 @@ from skerry.model.preparation.apt import WITH_APT_LOCK_RETRY
 from skerry.remote import ssh
 from skerry.remote.inventory import Host
 
-# The packages that fio brings are recorded before they are installed, so that `remove` finds them after a crash.
+# Prints the packages that would be installed. It prints none if the package lists are missing: then they are updated.
 _NEW = "apt-get -s install --no-install-recommends fio | sed -n 's/^Inst \\([^ ]*\\).*/\\1/p'"
+# The packages are recorded before they are installed, so that `remove` finds them after a crash.
 INSTALL = (
     f"mkdir -p {STATE}; {WITH_APT_LOCK_RETRY}"
     f'[ -n "$({_NEW})" ] || patiently apt-get -q -o Acquire::Retries=3 update; '
@@ -27,7 +28,7 @@ REMOVE = (
 
 
 def install(connection: fabric.Connection, host: Host, progress: Callable[[dict[str, Any]], None]) -> str:
-    """Install fio unless the host has it. Returns the problem in one line, "" without one."""
+    """Install fio unless the host has it. Returns the error in one line, "" if the host has fio now."""
     try:
         if ssh.run(connection, host, "command -v fio || true").strip():
             return ""
@@ -39,5 +40,5 @@ def install(connection: fabric.Connection, host: Host, progress: Callable[[dict[
 
 
 def remove(connection: fabric.Connection, host: Host) -> None:
-    """Remove the packages that `install` brought, now or in an earlier run that was killed."""
+    """Remove the packages that `install` added, in this run or in one that was killed, as recorded on the host."""
     ssh.run(connection, host, REMOVE)

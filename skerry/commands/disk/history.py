@@ -1,4 +1,4 @@
-"""The runs of bench-disk on this machine: stored, found again, and compared."""
+"""Store, find and compare runs of bench-disk on this machine."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def runs(inventory: str) -> list[Run]:
 
 
 def find(name: str) -> Run:
-    """A run by its file, or by INVENTORY/TIME as `invoke bench-history` lists it. Raises InputError without one."""
+    """Load a run by its file, or by INVENTORY/TIME as `invoke bench-history` lists it. Raises InputError without it."""
     path = Path(name)
     return load(path if path.is_file() or path.suffix == ".json" else BENCH / f"{name}.json")
 
 
 def since(name: str, now: Measurement, profile: str, past: list[Run]) -> list[str]:
-    """The clear changes of a host since its latest runs of the same profile on the same file system."""
+    """Returns the clear changes of host `name` since its latest runs of the profile on the same file system, or []."""
     fsid = now["environment"]["fsid"]
     earlier = [
         host.result
@@ -62,7 +62,7 @@ def since(name: str, now: Measurement, profile: str, past: list[Run]) -> list[st
 
 
 def differences(before: Run, after: Run) -> dict[str, list[str]]:
-    """The clear changes of each host that both runs measured. Raises InputError if there is no such host."""
+    """Returns the clear changes of each host that both runs measured. Raises InputError if no host is in both."""
     earlier = {host.host: host.result for host in before.hosts if host.result}
     changes = {
         host.host: [str(change) for change in compare(earlier[host.host], host.result)]
@@ -87,7 +87,7 @@ def show_differences(before: str, after: str, as_json: bool) -> int:
 
 
 def show(inventory: str, name: str) -> None:
-    """Print the runs of every host, or of the one named, oldest first. Raises InputError if there are none."""
+    """Print the runs of host `name`, or of every host, oldest first. Raises InputError if there are none."""
     table = new_table("host", "run", "profile", "verdict", "why", fold=["host", "why"])
     rows = [
         (

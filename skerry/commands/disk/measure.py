@@ -25,7 +25,7 @@ from skerry.remote.inventory import Host
 
 ENGINE = Path(remote_engine.__file__)
 HEARTBEAT_SECONDS = 5
-# The engine ends if it hears nothing for so long, and so does the measurement here.
+# After so long without a heartbeat the engine ends, and without a line from the engine the measurement here ends.
 SILENCE_SECONDS = 30
 LONGEST_LINE = 64 << 20  # bytes; a day's measurement has a few MiB
 
@@ -49,9 +49,9 @@ class MeasurementStopped(Exception):
 def measure(
     host: Host, plan: dict[str, Any], progress: Progress, stop: threading.Event, keep_fio: bool = False
 ) -> Measurement:
-    """The measurement of one host. fio is installed for as long as it is needed, unless the host has it.
+    """Measure one host. fio is installed if it is missing, and removed at the end; without it its phases are left out.
 
-    Raises InputError if the host cannot be reached or the engine refuses it, RuntimeError if a part fails,
+    Raises InputError if the host cannot be reached or the engine refuses it, RuntimeError if the engine fails,
     MeasurementStopped if `stop` is set.
     """
     with ssh.connect(host) as connection:

@@ -1,4 +1,4 @@
-"""Live progress of a run of bench-disk."""
+"""Show the progress of a run of bench-disk."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ProgressDisplay:
         )
 
     def end(self, host: str, verdict: str) -> None:
-        """Fill the host's bar and show its verdict, or "failed"."""
+        """Fill the host's bar and show `verdict`, which is "failed" for a host without a measurement."""
         colour = COLOURS.get(verdict, "red")
         description = f"[{colour}]{verdict}[/]"
         self._progress.update(self._tasks[host], completed=self._total, description=description)

@@ -1,4 +1,4 @@
-"""A run of bench-disk for people: a table, a page and a picture. Text from hosts is printed without markup."""
+"""Show a run of bench-disk to people: a table, a page and a picture. Text from hosts is never read as markup."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from skerry.local.tables import new_table
 
 
 def show(run: Run, as_json: bool, page: Path) -> None:
-    """Print the run on standard output: as a table with reasons and notes, or as JSON."""
+    """Print the run on standard output: as a table with reasons, notes and the path of the page, or as JSON."""
     if as_json:
         print(json.dumps(run.as_json()))
         return
@@ -48,7 +48,7 @@ def table(run: Run) -> Table:
 
 
 def _p99(measurement: Measurement, series: str) -> str:
-    """The p99 of the worst phase."""
+    """Returns the p99 of the worst phase, "" if no phase has the series."""
     phases = [phase for phase in etcd_phases(measurement) if series in phase]
     worst = max((percentile(counts(phase[series]["histogram"]), 99) for phase in phases), default=None)
     return "" if worst is None else f"{worst / 1e6:.1f} ms"

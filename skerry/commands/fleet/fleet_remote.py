@@ -1,4 +1,4 @@
-"""The fleet repository at its remote: whether it can be reached, pushed to, and followed."""
+"""Check that the fleet repository's remote can be reached and pushed to, and that a cluster can follow it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_BRANCH = 2
 
 @contextmanager
 def clone(target: Target, token: str) -> Iterator[Path]:
-    """A temporary clone of the branch. Raises InputError if the remote, the branch or push access is missing."""
+    """Yield a temporary clone of the branch. Raises InputError if the remote, the branch or push access is missing."""
     environment = {**os.environ, **bootstrap.git_environment(target, token)}
     ref, name = f"refs/heads/{target.branch}", f"{target.branch} of {target.repository}"
     code, _ = _git(environment, token, "ls-remote", "--exit-code", target.remote, ref)
@@ -39,7 +39,7 @@ def clone(target: Target, token: str) -> Iterator[Path]:
 
 
 def _git(environment: dict[str, str], token: str, *arguments: str, refusal: str = "") -> tuple[int, str]:
-    """The exit code of git, 0 or NO_BRANCH, and its output. Raises InputError for other codes."""
+    """Run git. Returns its exit code, 0 or NO_BRANCH, and its output. Raises InputError for other codes."""
     try:
         done = subprocess.run(
             ["git", *arguments],
@@ -62,7 +62,7 @@ def _git(environment: dict[str, str], token: str, *arguments: str, refusal: str 
 
 
 def check_repository(copy: Path, target: Target) -> str:
-    """The private key of this cluster. Raises InputError if the cluster could not follow the pushed commit."""
+    """Check that the cluster could follow the pushed commit. Returns its private key. Raises InputError."""
     if not (copy / target.path).is_dir():
         raise InputError(
             f"{target.path} is not on branch {target.branch}; add it with `invoke fleet-add-cluster` and push"
@@ -85,7 +85,7 @@ def check_repository(copy: Path, target: Target) -> str:
 
 
 def _is_read_by(cluster: str, path: str, fleet: FleetMetadata) -> bool:
-    """Whether a cluster reads a file: its own and the shared files, not those of other clusters."""
+    """Whether a cluster reads a file: every file except those in the folders of other clusters."""
     parts = Path(path).parts
     return not (len(parts) > 1 and parts[1] in fleet.clusters and parts[1] != cluster)
 

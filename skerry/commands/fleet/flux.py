@@ -48,7 +48,7 @@ def _report(handoff: Handoff, inventory: Inventory) -> None:
 
 
 def read_states(inventory: Inventory) -> list[conditions.ObjectState]:
-    """The states of Flux's objects, those with a problem first. Raises InputError if Flux is not installed."""
+    """Read the states of Flux's objects, those with a problem first. Raises InputError if Flux is not installed."""
     with reach(inventory) as cluster:
         states = conditions.read(cluster.flux_objects())
     if not states:
@@ -59,7 +59,7 @@ def read_states(inventory: Inventory) -> list[conditions.ObjectState]:
 
 
 def status(inventory: Inventory, as_json: bool) -> int:
-    """Print the states of Flux's objects. Returns 3 if one has a problem."""
+    """Print the states of Flux's objects. Returns 3 if one has a problem, else 0."""
     states = read_states(inventory)
     if as_json:
         print(json.dumps([{**asdict(state), "problem": state.problem} for state in states], indent=2))
@@ -82,7 +82,7 @@ def short_revision(revision: str) -> str:
 def switch(inventory: Inventory, suspended: bool) -> None:
     """Suspend or resume every Kustomization and HelmRelease.
 
-    flux-system comes first, because it would undo the change of the others.
+    The Kustomization flux-system is changed first: while it is active, it undoes changes of the others.
     """
     with cluster_lock(inventory.path), reach(inventory) as cluster:
         objects = [
@@ -98,7 +98,10 @@ def switch(inventory: Inventory, suspended: bool) -> None:
 
 
 def uninstall(inventory: Inventory, yes: bool) -> None:
-    """Remove Flux and its namespace; what it has applied stays. Raises InputError without confirmation."""
+    """Remove Flux and its namespace; what it has applied stays.
+
+    Raises InputError without confirmation, RuntimeError if flux fails.
+    """
     question = f"Remove Flux from {inventory.name}? What it has applied stays, and is no longer managed."
     require_confirmation(question, yes, "nothing was removed")
     flux = tools.find("flux")

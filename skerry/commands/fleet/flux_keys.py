@@ -13,7 +13,7 @@ from skerry.remote.kubernetes import Cluster
 
 
 def install_key(cluster: Cluster, target: Target, private: str) -> bool:
-    """Create the namespace and the Secret sops-age, which Flux needs from its start. Returns whether they changed."""
+    """Create the namespace and the Secret sops-age, which Flux needs when it starts. Returns whether they changed."""
     changed = False
     if claimed(cluster) != claim(target):
         cluster.apply(bootstrap.namespace(claim(target)))
@@ -25,18 +25,18 @@ def install_key(cluster: Cluster, target: Target, private: str) -> bool:
 
 
 def claim(target: Target) -> str:
-    """The annotation that marks a folder as this cluster's, so that a bootstrap that was interrupted can resume."""
+    """Returns the annotation that claims a folder for this cluster, so that an interrupted bootstrap can resume."""
     return " ".join(target.location)
 
 
 def claimed(cluster: Cluster) -> str:
-    """The claim in the cluster, "" if there is none."""
+    """Returns the claim in the cluster, "" if there is none."""
     metadata = cluster.get("namespace", "flux-system").get("metadata", {})
     return str((metadata.get("annotations") or {}).get(bootstrap.CLAIM, ""))
 
 
 def has_key(cluster: Cluster, target: Target) -> bool:
-    """Whether Flux has a key to the repository. With plain Git it must be the one that the settings name."""
+    """Whether Flux has a key to the repository. With plain Git (no token) it must be the settings' key."""
     data = _secret(cluster, "flux-system")
     if target.token_name:
         return bool(data)
@@ -49,17 +49,17 @@ def drop_deploy_key(cluster: Cluster) -> None:
 
 
 def _secret(cluster: Cluster, name: str) -> dict[str, bytes]:
-    """The data of a Secret in Flux's namespace; empty if there is none."""
+    """Returns the data of a Secret in Flux's namespace; {} if there is none."""
     data = cluster.get("secret", name, "-n", "flux-system").get("data", {})
     return {key: base64.b64decode(value) for key, value in data.items()}
 
 
 def pin_host_key(cluster: Cluster, target: Target) -> bool:
-    """Let Flux trust the Git server's host keys in the known_hosts files here. Returns whether they changed.
+    """Let Flux trust the Git server's host keys in the known_hosts files here. Returns whether Flux's list changed.
 
-    The bootstrap scans one key from the server and trusts it: with OpenSSH an ECDSA key, while most known_hosts files
-    have an Ed25519 key, so that the two can seldom be compared. Raises RuntimeError if they can, and differ.
-    Nothing changes if no key of the server is known, as for a forge that is reached by HTTPS.
+    The bootstrap trusts whatever key it scans. From OpenSSH that is an ECDSA key, but most known_hosts files hold an
+    Ed25519 key, and keys of different types cannot be compared. Raises RuntimeError if keys of one type differ.
+    Nothing changes if the files know no key of the server, or if Flux uses HTTPS.
     """
     scanned = _secret(cluster, "flux-system").get("known_hosts", b"").decode()
     files = [Path("~/.ssh/known_hosts").expanduser()]
@@ -77,6 +77,6 @@ def pin_host_key(cluster: Cluster, target: Target) -> bool:
 
 
 def _known_lines(file: Path, target: Target) -> str:
-    """The file's lines about the Git server. ssh-keygen finds hashed names, too."""
+    """Returns the file's lines about the Git server, "" without any. ssh-keygen finds hashed names, too."""
     command = [tools.find("ssh-keygen"), "-F", target.ssh_name, "-f", str(file)]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout

@@ -19,16 +19,16 @@ RECONCILED = {"GitRepository": FLUX_KINDS[0], "Kustomization": FLUX_KINDS[1]}
 def wait(
     cluster: Cluster, commit: str, deadline: float, log: Callable[[str], None]
 ) -> list[conditions.ObjectState]:
-    """Wait until all of Flux's objects are Ready at the commit. Raises RuntimeError with a line for each problem.
+    """Wait until all of Flux's objects are Ready at the commit. Returns their states.
 
-    `deadline` is a time of the monotonic clock. The wait ends early if an object is suspended.
+    `deadline`: on the monotonic clock. Raises RuntimeError with a line for each problem, early for a suspended object.
     """
     states = conditions.read(cluster.flux_objects())
     _request_reconciliation(cluster, conditions.not_following(states, commit))
     with Console(stderr=True).status("") as status:
 
         def settled() -> bool:
-            """Whether all objects are Ready at the commit, or one never will be because it is suspended."""
+            """Whether all objects are Ready at the commit, or one is suspended and will not become Ready."""
             nonlocal states
             states = conditions.read(cluster.flux_objects())
             lagging = list(conditions.not_following(states, commit))
@@ -55,7 +55,7 @@ def _request_reconciliation(cluster: Cluster, lagging: Iterable[conditions.Objec
 
 
 def _problems(cluster: Cluster, lagging: list[conditions.ObjectState], commit: str) -> list[str]:
-    """A line for each controller that does not run, and for each object that is not Ready at the commit."""
+    """Returns a line for each controller that does not run, and for each object that is not Ready at the commit."""
     workloads = cluster.get("deployments,pods", "-n", "flux-system").get("items", [])
     return [
         *conditions.controllers(workloads),

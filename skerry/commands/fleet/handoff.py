@@ -46,7 +46,7 @@ class Handoff:
 
 
 def check_prerequisites(inventory: Inventory) -> str:
-    """The forge's token, "" if SSH needs none. Raises InputError if the token or a program is missing."""
+    """Find the programs, and read the forge's token, "" for plain Git. Raises InputError if one is missing."""
     target = Target.from_settings(inventory.first_server.settings, inventory.first_server.known_hosts)
     for name in ("flux", "git", "sops", "age-keygen"):
         tools.find(name)
@@ -66,10 +66,10 @@ def follow(
 ) -> Handoff:
     """Make the cluster follow its repository, and wait until it does.
 
-    `adopt` takes over a folder that another cluster, or this one before it was rebuilt, has followed. `again`
-    bootstraps even if the cluster follows already. `token` is the result of `check_prerequisites`, by default of a call
-    now. Raises InputError, before anything is pushed or created, if a check fails; RuntimeError if Flux fails or does
-    not become Ready in time.
+    `adopt`: take over a folder that another cluster, or this one before it was rebuilt, has followed. `again`:
+    bootstrap with a new deploy key even if the cluster follows already. `token`: what `check_prerequisites` returned;
+    None calls it. Raises InputError, before anything is pushed or created, if a check fails; RuntimeError if Flux fails
+    or does not become Ready in time.
     """
     target = Target.from_settings(inventory.first_server.settings, inventory.first_server.known_hosts)
     token = check_prerequisites(inventory) if token is None else token
@@ -90,7 +90,7 @@ def follow(
                 drop_deploy_key(cluster)
             command = bootstrap.command(flux, target, str(kubeconfig), inventory.name)
             if _bootstrap(command, target, token, log):
-                # If flux itself has waited in vain, the deadline stays.
+                # The deadline is not extended if flux itself has waited in vain.
                 deadline = time.monotonic() + target.timeout_seconds
             changed = True
         changed |= pin_host_key(cluster, target)
@@ -99,7 +99,10 @@ def follow(
 
 
 def read_token(target: Target) -> str:
-    """The forge's token from its environment variable, else from a prompt. Raises InputError if there is neither."""
+    """Read the forge's token from its environment variable, else at a prompt; "" for plain Git.
+
+    Raises InputError if there is neither, or if plain Git's key file is missing.
+    """
     if not target.token_name:
         if not bootstrap.key_file(target).is_file():
             raise InputError(
@@ -118,7 +121,7 @@ def read_token(target: Target) -> str:
 
 
 def _bootstrap(command: list[str], target: Target, token: str, log: Log) -> bool:
-    """Run the bootstrap. Returns whether flux has seen everything become Ready. Raises RuntimeError if it failed."""
+    """Run the bootstrap. Returns False if only flux's health check failed. Raises RuntimeError for other failures."""
     environment = {name: value for name, value in os.environ.items() if name not in TOKENS.values()}
     if target.token_name:
         environment[target.token_name] = token
@@ -145,7 +148,7 @@ def _bootstrap(command: list[str], target: Target, token: str, log: Log) -> bool
 def main() -> int:
     """Hand over the cluster on standard input. Returns the exit code.
 
-    The deploy that starts this process holds the cluster's lock. `--prompt` says that its user is at a terminal.
+    The deploy that starts this process holds the cluster's lock. `--prompt`: the deploy's user is at a terminal.
     """
     data = json.load(sys.stdin)
     inventory = from_data(data["name"], Path(), data)

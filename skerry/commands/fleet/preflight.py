@@ -1,4 +1,4 @@
-"""Checks of the cluster before a hand-off."""
+"""Check the cluster before a hand-off."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from skerry.remote.kubernetes import Cluster, last_line
 
 
 def check_cluster(cluster: Cluster, flux: str, kubeconfig: Path, context: str) -> str:
-    """The version of the flux program. Raises InputError if it does not fit the cluster or cannot reach its API."""
+    """Check K3s's version, and that flux fits and reaches the cluster. Returns flux's version. Raises InputError."""
     server = json.loads(cluster.kubectl("version", "-o", "json"))["serverVersion"]
     kubernetes = (int(server["major"]), int(re.sub(r"\D.*", "", server["minor"])))
     expected = cluster.host.settings.k3s_version
@@ -37,9 +37,9 @@ def check_cluster(cluster: Cluster, flux: str, kubeconfig: Path, context: str) -
 
 
 def check_location(cluster: Cluster, target: Target, copy: Path, adopt: bool) -> str:
-    """The version of the Flux that follows the target, "" if none does. Raises InputError if it follows another.
+    """Returns the version of the Flux that follows the target, "" if the cluster has no Flux.
 
-    Without `adopt`, a folder that another cluster's bootstrap has written to is refused.
+    Raises InputError if Flux follows another target, or without `adopt` if another bootstrap has written to the folder.
     """
     objects = {(item["kind"], item["metadata"]["name"]): item for item in cluster.flux_objects()}
     source, root = (objects.get((kind, "flux-system")) for kind in ("GitRepository", "Kustomization"))

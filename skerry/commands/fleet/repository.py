@@ -59,7 +59,7 @@ def add_upgrades(path: str, inventory_path: str) -> None:
 
 
 def _report(outcome: scaffold.Outcome, root: Path, next_command: str) -> None:
-    """Print what changed. The names of written files are printed unless the whole scaffold is new."""
+    """Print what changed. Names of written files are printed only if some files are unchanged."""
     if outcome.diff:
         print(outcome.diff, end="")
     if outcome.unchanged:
@@ -70,7 +70,7 @@ def _report(outcome: scaffold.Outcome, root: Path, next_command: str) -> None:
 
 
 def _kubernetes_minor(inventory: str) -> str:
-    """The Kubernetes minor of the inventory's cluster, or of the default settings if `inventory` is empty."""
+    """Returns the Kubernetes minor of the inventory's cluster, or of the default settings if `inventory` is ""."""
     if inventory:
         text = load(inventory).first_server.settings.k3s_version
     else:
@@ -79,7 +79,7 @@ def _kubernetes_minor(inventory: str) -> str:
 
 
 def _skerry_url() -> str:
-    """The Git remote of this checkout, which CI clones; "" if it is a local folder or holds credentials."""
+    """Returns this checkout's Git remote, which CI clones; "" if it has none, a local one, or one with credentials."""
     command = ["git", "-C", str(PROJECT), "remote", "get-url", "origin"]
     url = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     return url if re.fullmatch(r"(https://[^@\s]+|ssh://git@\S+|git@[\w.-]+:\S+)", url) else ""

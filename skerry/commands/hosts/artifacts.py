@@ -26,7 +26,7 @@ BLOCK = 1 << 20
 
 
 def artifacts(settings: Settings, arch: str) -> list[Artifact]:
-    """The artifacts that the settings need: K3s, and if they ask for Flux, the tools of the hand-off."""
+    """Returns the artifacts that the settings need: K3s, and unless flux_forge is "none", the tools of the hand-off."""
     tools = [] if settings.flux_forge == "none" else [pinned_artifact(name, arch) for name in PINNED]
     return [*k3s_artifacts(settings.k3s_version, arch, images=True), *tools]
 
@@ -34,7 +34,7 @@ def artifacts(settings: Settings, arch: str) -> list[Artifact]:
 def fetch_all(settings: Settings, arch: str) -> None:
     """Download what the settings need into the air-gap folder.
 
-    Raises InputError if a file has another checksum, and deletes it; RuntimeError if a download fails.
+    A download with a wrong checksum is deleted, and raises InputError. Raises RuntimeError if a download fails.
     """
     for artifact in artifacts(settings, arch):
         sha256 = checksum(artifact, settings)
@@ -51,7 +51,7 @@ def fetch_all(settings: Settings, arch: str) -> None:
 
 
 def _download(url: str, path: Path, sha256: str) -> None:
-    """Download into a temporary file, which is renamed once its checksum is right. Raises as `fetch_all`."""
+    """Download into a temporary file, which is renamed if its checksum is right. Raises like `fetch_all`."""
     part = path.with_name(f".{path.name}.part")
     try:
         with (

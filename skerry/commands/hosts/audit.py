@@ -1,4 +1,4 @@
-"""`invoke audit`: every hardening control on every host, and where data is stored."""
+"""`invoke audit`: check every hardening control on every host, and report where data is stored."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from skerry.remote.inventory import Host, Inventory
 CONCURRENCY = 20
 COLOURS = {"pass": "green", "fail": "red", "accepted": "yellow", "expired": "red", "not applicable": "dim"}
 
+# Errors are ignored, and the last line is `true`, because a host may lack any of these programs and files.
 _DATA = """
 section disks
 for path in /var/lib/rancher/k3s/server/db /var/lib/rancher/k3s/storage /var/lib/rancher/k3s/agent; do
@@ -65,7 +66,7 @@ class HostAudit:
 
 
 def audit(inventory: Inventory, today: date | None = None) -> list[HostAudit]:
-    """Every host's audit, in the inventory's order."""
+    """Audit every host. Returns the audits in the inventory's order; a host that cannot be read has a `problem`."""
     with ThreadPoolExecutor(CONCURRENCY) as pool:
         day = today or date.today()
         return list(pool.map(lambda host: _audit(inventory, host, day), inventory.hosts))
@@ -103,7 +104,7 @@ def _residence(host: Host, output: list[str], encryption: str) -> list[Residence
 
 
 def as_plain_values(audits: list[HostAudit]) -> list[dict[str, Any]]:
-    """The audits as plain values: one row per control, with every check."""
+    """Convert the audits to plain values: one row per control, with all its checks."""
     return [
         {
             "host": audit.host,
@@ -140,7 +141,7 @@ def _row(finding: ControlFinding) -> dict[str, Any]:
 
 
 def table(audits: list[HostAudit]) -> Table:
-    """The controls that need attention, and the number of each verdict; fits 80 columns."""
+    """Show the controls that need attention, and how many have each verdict, in 80 columns."""
     table = new_table("host", "control", "verdict", "why", fold=["host", "control", "why"])
     for audit in audits:
         if audit.problem:
@@ -164,7 +165,10 @@ def _counts(audit: HostAudit) -> str:
 
 
 def show(inventory: Inventory, as_json: bool) -> int:
-    """Audit, write the page for auditors, and print a table or JSON. Returns 3 if a control fails or has expired."""
+    """Audit, write the page for auditors, and print a table or JSON.
+
+    Returns 3 if a control fails, a waiver has expired or a host could not be audited, else 0.
+    """
     audits = audit(inventory)
     page = write_page(inventory, audits)
     if as_json:

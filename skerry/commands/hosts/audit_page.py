@@ -1,4 +1,4 @@
-"""The audit as one HTML page."""
+"""Render the audit as one HTML page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ VERDICTS = ("fail", "expired", "accepted", "pass", "not applicable")
 
 
 def page(cluster: str, time: str, audits: list[dict[str, Any]]) -> str:
-    """The page for a cluster; `audits` as skerry.commands.hosts.audit.as_plain_values gives them."""
+    """Returns the HTML of a cluster's page. `audits`: from skerry.commands.hosts.audit.as_plain_values."""
     numbers = Counter(control["verdict"] for audit in audits for control in audit["controls"])
     hosts = [{**audit, "areas": _areas(audit["controls"])} for audit in audits]
     return templates.page(
@@ -25,7 +25,7 @@ def page(cluster: str, time: str, audits: list[dict[str, Any]]) -> str:
 
 
 def _areas(controls: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The controls by area, their checks' values in a form for people."""
+    """Group the controls by area, and format the values of their checks for people."""
     return [
         {
             "title": title,

@@ -25,7 +25,7 @@ from skerry.remote.kubernetes import reach
 class Drift:
     """The drift of one cluster: operations that would change each host, and Flux objects that do not follow Git.
 
-    `error` says why the cluster could not be compared.
+    `drift`: whether there is any. `error`: why the cluster could not be compared, which counts as drift.
     """
 
     cluster: str
@@ -36,10 +36,10 @@ class Drift:
 
 
 def drift(inventories: Sequence[Inventory], deploy: str, as_json: bool) -> int:
-    """Compare every cluster and print its drift. Returns 0, or 3 if there is any. Changes nothing.
+    """Compare every cluster and print its drift. Returns 3 if there is any, else 0. Changes nothing.
 
     With one cluster, raises InputError if a host cannot be reached or preflight refuses it, and RuntimeError if the
-    comparison fails. With several, such an error is printed as that cluster's result.
+    comparison fails. With several, such an error is printed as that cluster's drift.
     """
     several = len(inventories) > 1
     with ThreadPoolExecutor() as pool:
@@ -79,7 +79,7 @@ def _print(drift: Drift, inventory: Inventory, title: str | None) -> None:
 
 
 def host_drift(inventory: Inventory, deploy: str) -> dict[str, list[str]]:
-    """The operations that a run would execute, by host."""
+    """Returns the operations that a run would execute, by host. Raises InputError or RuntimeError, like `drift`."""
     command = [sys.executable, "-m", "skerry.runner.engine", "look", str(inventory.path), deploy]
     result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     if result.returncode:
@@ -90,7 +90,7 @@ def host_drift(inventory: Inventory, deploy: str) -> dict[str, list[str]]:
 
 
 def flux_drift(inventory: Inventory) -> list[str]:
-    """A line for each Flux object that is not reconciled; [] if the inventory asks for no hand-off to Flux."""
+    """Returns a line for each Flux object with a problem; [] without any, or if flux_forge is "none"."""
     if not _follows_git(inventory):
         return []
     with reach(inventory) as cluster:

@@ -1,4 +1,4 @@
-"""`invoke reboot`: reboot the hosts one by one, each drained before and healthy again before the next."""
+"""`invoke reboot`: reboot the hosts one by one. Each is drained first, and healthy again before the next one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def reboot(inventory_path: str, only: str = "") -> None:
     """Reboot every host, or `only` one, and print the next command.
 
     A call continues an earlier one that was interrupted: hosts that have booted since then are not rebooted again,
-    except for `only`. Raises InputError before any change, Stopped when a host cannot be rebooted.
+    except for `only`. Raises InputError before any change, Stopped if a host must not be rebooted or does not recover.
     """
     inventory = load(inventory_path)
     hosts = [host for host in inventory.hosts if only in ("", host.name)]
@@ -68,7 +68,7 @@ def reboot(inventory_path: str, only: str = "") -> None:
 
 
 def _boots_before(record: Path, hosts: list[Host]) -> dict[str, str]:
-    """Each host's boot id when the rolling reboot began, kept in `record` for a later call.
+    """Returns each host's boot id from the begin of the rolling reboot, and stores them in `record` for a later call.
 
     Raises InputError if a host cannot be reached.
     """
@@ -80,7 +80,7 @@ def _boots_before(record: Path, hosts: list[Host]) -> dict[str, str]:
 
 
 def _reboot_one(inventory: Inventory, host: Host) -> None:
-    """Drain, reboot, and wait until the host is healthy. The only server is not drained: its pods cannot move."""
+    """Drain, reboot, and wait until the host is healthy. The only server is not drained."""
     _check(inventory, host)
     node, boot_id = node_name(host), shell(host, READ_BOOT_ID)
     others = servers(inventory, without=host.name)
@@ -94,7 +94,7 @@ def _reboot_one(inventory: Inventory, host: Host) -> None:
 
 
 def _check(inventory: Inventory, host: Host) -> None:
-    """Raises Stopped if another node is not Ready or etcd would lose its quorum. A host without K3s passes."""
+    """Raises Stopped if another node is not Ready or etcd would lose its quorum. A host without active K3s passes."""
     if not _k3s_is_active(host):
         return
     known, own = nodes(ready_server(servers(inventory))), node_name(host)
@@ -105,11 +105,11 @@ def _check(inventory: Inventory, host: Host) -> None:
 
 
 def _drain(host: Host, server: Host, node: str) -> None:
-    """Evict the node's pods. If they do not go in time, undo our cordon and raise Stopped."""
+    """Evict the node's pods, if the cluster has the node. On failure undo the cordon and raise Stopped."""
     known, seconds = nodes(server), host.settings.reboot_drain_seconds
     if node not in known:
         return
-    # A node that is already cordoned, by someone else or by an earlier call, keeps or lacks the marker as it is.
+    # A node that is cordoned already has the marker only if an earlier call cordoned it. Leave that as it is.
     if not known[node]["spec"].get("unschedulable"):
         shell(host, set_marker(node))
     log(f"{host.name}: draining, for up to {seconds} s")
@@ -119,7 +119,8 @@ def _drain(host: Host, server: Host, node: str) -> None:
 
 
 def _finish(inventory: Inventory, host: Host) -> None:
-    """Wait until the node is healthy, and uncordon it if a reboot cordoned it. A host without K3s is skipped."""
+    """Wait until the node is healthy, and uncordon it if a reboot cordoned it. Does nothing if K3s is not enabled."""
+    # Not `is-active`: K3s may still be starting.
     if shell(host, f"systemctl is-enabled {unit(host.role)} 2>/dev/null || true").strip() != "enabled":
         return
     _await(host, host.settings.k3s_ready_timeout_seconds, lambda: _problem(inventory, host))
@@ -139,7 +140,7 @@ def _k3s_is_active(host: Host) -> bool:
 
 
 def _problem(inventory: Inventory, host: Host) -> str:
-    """Why the node is not healthy yet; "" if it is."""
+    """Returns why the node is not healthy yet; "" if it is."""
     if not _k3s_is_active(host):
         return f"{unit(host.role)} is not active"
     if not is_ready(nodes(ready_server(servers(inventory)))[node_name(host)]):

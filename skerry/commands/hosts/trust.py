@@ -1,4 +1,4 @@
-"""`invoke trust`: the hosts' SSH keys, recorded after a look at their fingerprints."""
+"""`invoke trust`: record the hosts' SSH keys after their fingerprints were confirmed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from skerry.remote.trust import trust
 
 
 def record(inventory: Inventory) -> None:
-    """Record the keys of hosts that known_hosts lacks, and print how many. Raises InputError when one is refused."""
+    """Record the keys of hosts missing from known_hosts, and print how many. Raises InputError if a key is refused."""
     added = trust(inventory)
     print(f"{len(added)} host key(s) recorded. Next: invoke up {inventory.path}")

@@ -1,4 +1,4 @@
-"""Deploys run in pyinfra's own process; `invoke up` also verifies the hosts and prints a table of what happened."""
+"""Run deploys, each in a process of its own; `invoke up` also verifies the hosts and prints a table of stages."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ def deploy(
     secrets: Mapping[str, str] | None = None,
     only: str = "",
 ) -> tuple[int, list[Stage]]:
-    """Run a deploy script in pyinfra's own process. Returns its exit code and a stage for each phase that began.
+    """Run a deploy script in a process of its own. Returns the exit code and a stage per phase that ran operations.
 
-    `data` overrides settings, `secrets` go into the process's environment, and `only` names the one host to change.
+    `data` overrides settings by name, `secrets` are environment variables, and `only` names the one host to change.
     """
     begun = time.time()
     command = [sys.executable, "-m", "skerry.runner.engine", "run", inventory, script]
     command += ["--data", json.dumps(data), "--only", only]
     environment = {**os.environ, **(secrets or {})}
     code = subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode
-    # Bad input ends a run before it has a journal.
+    # Bad input ends a run before it has a journal, so there are no stages.
     return code, phase_stages(read(Path(inventory), begun))
 
 
 def phase_stages(journal: list[dict[str, object]]) -> list[Stage]:
-    """A stage for each phase in a run's journal, in order: "K3s | Link the version" belongs to "K3s"."""
+    """Returns a stage for each phase in a journal, in order. The phase of "K3s | Link the version" is "K3s"."""
     stages: dict[str, Stage] = {}
     changes: dict[str, int] = {}
     for line in journal:
@@ -72,7 +72,7 @@ def show(inventory_path: str, script: str, check: bool, as_json: bool) -> int:
 
 
 def up(inventory_path: str, script: str, check: bool) -> tuple[int, list[Stage]]:
-    """Deploy, then verify what the script's phases are responsible for. Raises InputError before any change."""
+    """Deploy, and if `check` verify what the script's phases did. Returns exit code and stages. Raises InputError."""
     inventory = load(inventory_path)
     trust(inventory)
     phases = imported_phases(script)
@@ -84,16 +84,16 @@ def up(inventory_path: str, script: str, check: bool) -> tuple[int, list[Stage]]
 
 
 def imported_phases(script: str) -> set[str]:
-    """The phases that a deploy script imports: {"preflight", "swap"}."""
+    """Returns the phases that a deploy script imports, such as {"preflight", "swap"}; empty without that file."""
     path = PROJECT / script
     text = path.read_text() if path.is_file() else ""
     return set(re.findall(r"^\s*(?:from|import) skerry\.phases\.(\w+)", text, re.MULTILINE))
 
 
 def flux_token(inventory: Inventory, phases: Collection[str]) -> dict[str, str]:
-    """The Git token for the Flux phase, in the environment variable that it reads; {} without that phase.
+    """Returns the forge's token by the name of its environment variable; {} if this deploy needs no token.
 
-    Raises InputError if Flux cannot be handed over to.
+    Raises InputError if the token, or a program of the hand-off to Flux, is missing.
     """
     first = inventory.first_server
     if "flux" not in phases or first.settings.flux_forge == "none":
@@ -104,7 +104,7 @@ def flux_token(inventory: Inventory, phases: Collection[str]) -> dict[str, str]:
 
 
 def verify_stage(inventory: Inventory, checks: Sequence[str]) -> Stage:
-    """Run these acceptance checks right after a deploy, as a stage of it."""
+    """Run these acceptance checks. Returns a stage: skipped without checks, failed if a check fails or none passes."""
     if not checks:
         return Stage("Verify", "skipped", "this script runs no phase that has acceptance checks")
     outcome = verify(inventory, checks, quiet=True)

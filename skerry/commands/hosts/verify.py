@@ -1,4 +1,4 @@
-"""The acceptance checks of skerry/checks/, run with testinfra over OpenSSH."""
+"""Run the acceptance checks of skerry/checks/ with testinfra over OpenSSH."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Outcome:
 
 
 def show(inventory: Inventory, extent: str) -> int:
-    """Run the checks of an extent and print the counts. Returns 1 if one fails or none ran.
+    """Run the checks of an extent and print the counts. Returns 1 if one fails or none passes, else 0.
 
     Raises InputError for an unknown extent or a host that cannot be reached.
     """
@@ -63,12 +63,15 @@ def show(inventory: Inventory, extent: str) -> int:
 
 
 def checks_of_phases(phases: Collection[str]) -> list[str]:
-    """The checks that hold once these phases have run."""
+    """Returns the checks whose phases are all in `phases`."""
     return [check for check, required in CHECKS.items() if required <= set(phases)]
 
 
 def verify(inventory: Inventory, checks: Sequence[str], quiet: bool = False) -> Outcome:
-    """Run these checks on all hosts. pytest's report goes to standard error; `quiet` shows failures alone."""
+    """Run these checks on all hosts. Returns the counts; without a report from pytest, one failure.
+
+    pytest's output goes to standard error; `quiet`: only failures.
+    """
     with tempfile.TemporaryDirectory(prefix="skerry-verify-") as folder:
         report = Path(folder, "report.xml")
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--tb=short"]
@@ -87,7 +90,7 @@ def verify(inventory: Inventory, checks: Sequence[str], quiet: bool = False) -> 
 
 
 def _require_connections(hosts: Sequence[Host]) -> None:
-    """Raises InputError with a line for each host that cannot be reached, instead of one for each of its checks."""
+    """Connect to each host once. Raises InputError with a line per unreachable host, of which all checks would fail."""
 
     def problem(host: Host) -> str:
         try:
@@ -103,7 +106,7 @@ def _require_connections(hosts: Sequence[Host]) -> None:
 
 
 def read_report(report: Path) -> Outcome:
-    """The counts in a JUnit report."""
+    """Read the counts from a JUnit report."""
     suite = ElementTree.parse(report).getroot().find("testsuite")  # noqa: S314  our own pytest wrote it
     assert suite is not None
     total, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
@@ -119,7 +122,7 @@ def write_ssh_config(folder: Path, hosts: Iterable[Host]) -> Path:
 
 
 def _ssh_config(host: Host) -> str:
-    """A host's entry: its key is verified, and ssh never asks."""
+    """Returns a host's entry, with which ssh verifies the host's key and never prompts."""
     lines = [
         f"Host {host.name}",
         f"  HostName {host.address}",
