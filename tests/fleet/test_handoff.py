@@ -442,9 +442,7 @@ def test_invoke_up_checks_the_hand_offs_prerequisites_before_it_touches_a_host(
     """The runner's process gets the token in its environment."""
     passed: list[dict[str, str]] = []
 
-    def deploy(
-        path: str, script: str, data: object, secrets: dict[str, str], then: None
-    ) -> tuple[int, list[Stage]]:
+    def deploy(path: str, script: str, data: object, secrets: dict[str, str]) -> tuple[int, list[Stage]]:
         passed.append(secrets)
         return 0, []
 
