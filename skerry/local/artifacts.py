@@ -1,4 +1,4 @@
-"""Where an artifact comes from: the air-gap folder, the mirror or the release; and its checksum."""
+"""The source of an artifact (air-gap folder, mirror or release) and its checksum."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from skerry.model.settings.settings import Settings
 
 
 def sources(settings: Settings, arch: str) -> dict[str, ArtifactSource]:
-    """The source of each K3s artifact for `arch`, by file name.
+    """Returns the source of each K3s artifact for `arch`, by file name.
 
-    Raises InputError if a file to be pushed is missing from the air-gap folder or a checksum contradicts the lock;
-    Unreachable if a checksum has to be downloaded and cannot be.
+    Raises InputError if a file to be pushed is missing from the air-gap folder, or the lock or the publisher's checksum
+    file is unusable; Unreachable if a checksum has to be downloaded and cannot be.
     """
     artifacts = k3s_artifacts(settings.k3s_version, arch, images=settings.k3s_airgap_images)
     return {artifact.filename: _source(artifact, settings) for artifact in artifacts}
@@ -41,7 +41,7 @@ def _source(artifact: Artifact, settings: Settings) -> ArtifactSource:
 
 
 def checksum(artifact: Artifact, settings: Settings) -> str:
-    """The artifact's sha256 from the lock; if it is not there, from the publisher's file, and recorded in the lock."""
+    """Returns the artifact's sha256 from the lock. If the lock lacks it, adds the one in the publisher's file."""
     lock_path = PROJECT / settings.artifact_lock
     lock = read_lock(lock_path)
     if (locked := lock.get(artifact)) is not None:
@@ -52,7 +52,7 @@ def checksum(artifact: Artifact, settings: Settings) -> str:
 
 
 def checksums_text(artifact: Artifact, settings: Settings) -> str:
-    """The publisher's checksum file: from the air-gap folder, the mirror or the release. Raises Unreachable."""
+    """Returns the publisher's checksum file as text, from air-gap folder, mirror or release. Raises Unreachable."""
     folder = PROJECT / settings.artifact_folder
     local, remote, *_ = checksum_locations(artifact, folder, settings.artifact_mirror)
     if Path(local).is_file():
@@ -62,5 +62,5 @@ def checksums_text(artifact: Artifact, settings: Settings) -> str:
 
 
 def read_lock(path: Path) -> Lock:
-    """The lock file, empty if there is none. Raises InputError if it is damaged."""
+    """Returns the lock, empty if the file does not exist. Raises InputError if it is damaged."""
     return Lock.parse(path.read_text()) if path.is_file() else Lock.empty()

@@ -15,9 +15,9 @@ from skerry.local.paths import LOCKS
 
 @contextmanager
 def cluster_lock(inventory: Path) -> Iterator[None]:
-    """Hold the lock of the inventory's cluster. Ends the process if another process holds it.
+    """Hold the lock of the inventory's cluster. Exits with FAILED if another process holds it.
 
-    The kernel releases the lock when this process ends, in whatever way.
+    The kernel releases the lock when this process ends, even if it is killed.
     """
     LOCKS.mkdir(parents=True, exist_ok=True)
     with (LOCKS / inventory.stem).open("w") as file:

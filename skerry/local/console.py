@@ -1,4 +1,4 @@
-"""Progress and problems on standard error, and questions at the terminal. Standard output holds results alone."""
+"""Progress and problems on standard error, and questions at the terminal. Standard output is only for results."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def report(text: str) -> None:
 
 
 def confirm(question: str) -> bool:
-    """Ask at the terminal. Returns False without one, or for any answer but yes."""
+    """Ask at the terminal. Returns True for "y" or "yes"; False for any other answer, or without a terminal."""
     if not sys.stdin.isatty():
         return False
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
 def require_confirmation(question: str, yes: bool, otherwise: str = "nothing was changed") -> None:
-    """Ask unless `yes`. Raises InputError if the answer is no, saying `otherwise`."""
+    """Ask unless `yes`. Raises InputError, which begins with `otherwise`, if the answer is not yes."""
     if not yes and not confirm(question):
         raise InputError(f"{otherwise}; confirm at a terminal, or say --yes")

@@ -32,7 +32,7 @@ def replace(path: Path, text: str, mode: int = 0o644) -> None:
 
 
 def digest(path: Path) -> str:
-    """The file's sha256, cached by inode, modification time and size."""
+    """Returns the file's sha256, cached by path, inode, modification time and size."""
     status = path.stat()
     return _digest(path, status.st_ino, status.st_mtime_ns, status.st_size)
 
@@ -48,7 +48,7 @@ def _digest(path: Path, inode: int, mtime_ns: int, size: int) -> str:
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """A folder in memory (tmpfs, mode 0700) that is removed at the end. Raises InputError without /dev/shm."""
+    """Yield a folder in memory (tmpfs, mode 0700), then remove it. Raises InputError without /dev/shm."""
     memory = Path("/dev/shm")  # noqa: S108  tmpfs: its content reaches no disk, swap aside
     if not memory.is_dir():
         raise InputError("there is no /dev/shm here to hold plaintext in memory; use a Linux machine")

@@ -24,15 +24,15 @@ class Unreachable(RuntimeError):
 def get(url: str, token_header: Mapping[str, str] | None = None) -> Iterator[httpx.Response]:
     """Stream the answer to a GET request, whatever its status. Raises Unreachable, also while the body is read.
 
-    Proxies and CA certificates are those of the system and the environment. Redirects are followed, but not from
-    HTTPS to HTTP, and with `token_header` not to another server.
+    Proxies and CA certificates are those of the system and the environment; InputError if the proxy is no HTTP proxy.
+    Redirects are followed, except from HTTPS to HTTP, and except to another server with `token_header`.
     """
     # These imports take 0.1 s, which only programs that make requests should pay.
     import ssl
 
     import httpx
 
-    # Left to itself, httpx trusts certifi's certificates, not the system's, and fails if ALL_PROXY is a SOCKS proxy.
+    # By default, httpx trusts certifi's certificates, not the system's, and fails if ALL_PROXY is a SOCKS proxy.
     certificates = ssl.create_default_context()
     headers = {"Accept-Encoding": "identity", **(token_header or {})}
     try:
@@ -57,7 +57,7 @@ def get(url: str, token_header: Mapping[str, str] | None = None) -> Iterator[htt
 
 @contextmanager
 def download(url: str) -> Iterator[httpx.Response]:
-    """Stream the answer to a GET request that succeeds. Raises Unreachable for any other answer, too."""
+    """Stream the answer to a GET request that succeeds. Raises Unreachable also for any other status."""
     with get(url) as response:
         if not response.is_success:
             raise Unreachable(
@@ -67,7 +67,7 @@ def download(url: str) -> Iterator[httpx.Response]:
 
 
 def _check_redirect(source: httpx.URL, target: httpx.URL, with_token: bool) -> None:
-    """Raises Unreachable for a redirect that would give up encryption or send the token to another server."""
+    """Raise Unreachable for a redirect that would give up encryption or send the token to another server."""
     server = f"{target.scheme}://{target.netloc.decode()}"
     if source.scheme == "https" and target.scheme != "https":
         raise Unreachable(f"{source} cannot be reached: it redirects to {server}, which is not encrypted")
@@ -78,9 +78,9 @@ def _check_redirect(source: httpx.URL, target: httpx.URL, with_token: bool) -> N
 
 
 def _proxy(url: httpx.URL) -> str | None:
-    """The proxy for a URL: by http_proxy, https_proxy and no_proxy, or the system's settings on macOS and Windows.
+    """Returns the proxy for a URL, or None: by http_proxy, https_proxy and no_proxy, or macOS's or Windows' settings.
 
-    Raises InputError if it is not an HTTP proxy.
+    Raises InputError if the proxy is not an HTTP proxy.
     """
     from urllib.request import getproxies, proxy_bypass
 

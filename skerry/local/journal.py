@@ -24,7 +24,7 @@ class Journal:
     @classmethod
     @contextmanager
     def open(cls, inventory: Path, deploy: str) -> Iterator[Journal]:
-        """The journal of a new run, to which `latest` then points."""
+        """Yield the journal of a new run, after pointing the link `latest` to its folder."""
         started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
         folder = RUNS / started
         folder.mkdir(parents=True, mode=0o700)
@@ -35,18 +35,18 @@ class Journal:
             yield journal
 
     def write(self, event: str, **fields: Any) -> None:
-        """Append a line."""
+        """Append a line with the event, the time and the fields."""
         line = {"event": event, "time": time.time(), **fields}
         self._file.write(json.dumps(line, default=str) + "\n")
 
     def write_hosts(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
-        """Append each host's settings, without those whose name says that they are secret."""
+        """Append each host's settings, except those with one of SECRET_WORDS in their name."""
         for host, values in settings.items():
             self.write("host", host=host, settings={k: v for k, v in values.items() if not _is_secret(k)})
 
 
 def read(inventory: Path, since: float) -> list[dict[str, Any]]:
-    """The lines of the newest run of this inventory that began at `since` (Unix time) or later, or []."""
+    """Returns the lines of this inventory's newest run, [] if no run began at `since` (Unix time) or later."""
     for file in sorted(RUNS.glob("2*/journal.jsonl"), reverse=True):
         lines = [json.loads(line) for line in file.read_text().splitlines()]
         if not lines or lines[0]["time"] < since:

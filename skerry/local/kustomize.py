@@ -1,4 +1,4 @@
-"""Find kustomize, or unpack the one of Debian, whose archive's signature apt verifies."""
+"""Find kustomize, or unpack Debian's package of it. apt verifies the signature of Debian's archive."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from skerry.local.paths import TOOLS
 from skerry.local.tools import run_checked
 from skerry.model.errors import InputError
 
-# The first kustomize with `labels`, `patches` with a target and `components`. kubectl has it since 1.27.
+# The first kustomize with `labels`, `patches` with a target and `components`. kubectl contains kustomize 5 since 1.27.
 OLDEST_KUSTOMIZE = 5
 DEBIAN = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main\n"
 
 
 @functools.cache
 def kustomize() -> tuple[str, ...]:
-    """The command that renders a folder: `kubectl kustomize` or `kustomize build`, of kustomize 5 or newer."""
+    """Returns the command that renders a folder: `kubectl kustomize` or `kustomize build`, version 5 or newer."""
     kubectl = shutil.which("kubectl")
     if kubectl and _major(kubectl, "version", "--client") >= OLDEST_KUSTOMIZE:
         return (kubectl, "kustomize")
@@ -34,9 +34,9 @@ def kustomize() -> tuple[str, ...]:
 
 
 def _major(*command: str) -> int:
-    """The major version of kustomize that a command prints, 0 if it prints none."""
+    """Returns the major version of kustomize that a command prints, 0 if none is recognized."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    # Debian's build, which is 5 since Debian 13, has no version.
+    # Debian's build prints "(devel)" instead of a version. It is kustomize 5 since Debian 13.
     if "(devel)" in done.stdout:
         return OLDEST_KUSTOMIZE
     match = re.search(r"(?:Kustomize Version: )?v(\d+)\.\d+\.\d+\s*$", done.stdout.strip())
@@ -44,7 +44,7 @@ def _major(*command: str) -> int:
 
 
 def _from_debian() -> Path:
-    """kustomize from the package of Debian 13, unpacked into .skerry/tools. Raises InputError if that fails."""
+    """Unpack Debian 13's kustomize into .skerry/tools. Returns the program. Raises InputError if that is impossible."""
     apt, keyring = shutil.which("apt-get"), Path("/usr/share/keyrings/debian-archive-keyring.gpg")
     if not apt or not keyring.is_file() or platform.machine() not in ("x86_64", "aarch64"):
         raise InputError(

@@ -13,12 +13,12 @@ SKERRY = Path(os.environ.get("SKERRY_HOME", PROJECT / ".skerry"))
 
 
 def keys_folder() -> Path:
-    """The folder of private keys, outside of any checkout."""
+    """Returns the folder of private keys, outside of any checkout."""
     return Path(os.environ.get("SKERRY_KEYS") or Path.home() / ".config" / "skerry" / "keys").absolute()
 
 
 def lab_folder() -> Path:
-    """The folder of the lab's hosts and images."""
+    """Returns the folder of the lab's hosts and images."""
     return Path(os.environ.get("SKERRY_LAB") or PROJECT / ".lab").absolute()
 
 

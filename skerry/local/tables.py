@@ -8,7 +8,7 @@ from rich.table import Table
 
 
 def new_table(*headings: str, fold: Collection[str], title: str | None = None) -> Table:
-    """An empty table. The cells of the columns in `fold` are folded where space is short, the others never."""
+    """Returns an empty table. Only the columns in `fold` wrap their cells where space is short."""
     table = Table(title=title)
     for heading in headings:
         if heading in fold:

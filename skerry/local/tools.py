@@ -1,8 +1,8 @@
 """Find the programs that Skerry runs on this machine, or install them.
 
-In this order: the pinned release in the air-gap folder, whose checksum must be that of artifacts.lock.yaml; this
-project's virtual environment (sops, pinned by requirements.lock); PATH; for age, Git and SSH a package of the
-distribution. Installing is announced on standard error.
+In this order: the pinned release in the air-gap folder, if its checksum is that of artifacts.lock.yaml or, without an
+entry there, of the publisher's file; this project's virtual environment (sops, pinned by requirements.lock); PATH; for
+age, Git and SSH a package of the distribution. A line on standard error announces an installation.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PACKAGES = {
 
 @functools.cache
 def find(name: str) -> str:
-    """The path of a program such as "sops", "age-keygen", "flux" or "git". Raises InputError if it is missing."""
+    """Returns the path of a program such as "sops", "flux" or "git". Raises InputError if it is missing or damaged."""
     if name in PINNED and (path := _from_folder(name)):
         return str(path)
     in_environment = Path(sys.executable).parent / name
@@ -58,7 +58,7 @@ def find(name: str) -> str:
 
 
 def flux_version() -> str:
-    """The version of flux on this machine, such as "2.9.4". Raises InputError or RuntimeError."""
+    """Returns the version of flux here, such as "2.9.4". Raises InputError without flux, RuntimeError if flux fails."""
     command = [find("flux"), "version", "--client", "-o", "json"]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
@@ -67,7 +67,7 @@ def flux_version() -> str:
 
 
 def _from_folder(name: str) -> Path | None:
-    """The program from the pinned release in the air-gap folder, None if it is not there. Raises InputError."""
+    """Returns the program from the air-gap folder; None if not there or not for this system. InputError if damaged."""
     arch = ARCHITECTURES.get(platform.machine(), "")
     if sys.platform != "linux" or not arch:
         return None
@@ -85,7 +85,7 @@ def _from_folder(name: str) -> Path | None:
 
 
 def _checksum(artifact: Artifact, folder: Path) -> str:
-    """The sha256 from the lock, else from the publisher's checksum file beside the release. Raises InputError."""
+    """Returns the sha256 from the lock, else from the publisher's file in `folder`. Raises InputError without both."""
     lock = PROJECT / LOCK_FILE
     locked = Lock.parse(lock.read_text()).get(artifact) if lock.is_file() else None
     sums = Path(checksum_locations(artifact, folder, "")[0])
@@ -97,7 +97,7 @@ def _checksum(artifact: Artifact, folder: Path) -> str:
 
 
 def _unpacked(artifact: Artifact, release: Path, sha256: str) -> Path:
-    """The executable program, unpacked into a folder named by the checksum of its release."""
+    """Returns the executable program, unpacked into a folder named by the checksum of its release."""
     program = TOOLS / sha256[:16] / artifact.name
     if program.is_file():
         return program
@@ -117,7 +117,7 @@ def _unpacked(artifact: Artifact, release: Path, sha256: str) -> Path:
 
 
 def _apt(package: str) -> None:
-    """Install a package if this is a Debian-like system and the user is root."""
+    """Install a package if the system has apt-get and the user is root; otherwise do nothing."""
     if not shutil.which("apt-get") or os.geteuid() != 0:
         return
     report(f"installing {package}")
@@ -129,7 +129,7 @@ def _apt(package: str) -> None:
 
 
 def run_checked(command: list[str], remedy: str, cwd: Path = PROJECT) -> None:
-    """Run a command. Raises InputError with the last line of its errors if it fails."""
+    """Run a command. Raises InputError with the last line of its standard error if it fails."""
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode:
         raise InputError(f"{Path(command[0]).name} failed: {_last_line(done.stderr)}; {remedy} yourself")

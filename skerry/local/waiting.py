@@ -9,7 +9,7 @@ from collections.abc import Callable
 def remaining_problem(check: Callable[[], str], seconds: float, every: float = 1.0) -> str:
     """Call `check` until it returns "" or `seconds` have passed. Returns its last answer.
 
-    An exception of `check` ends the waiting at once.
+    An exception of `check` is passed on.
     """
     deadline = time.monotonic() + seconds
     while (problem := check()) and time.monotonic() < deadline:

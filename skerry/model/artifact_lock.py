@@ -17,9 +17,9 @@ LOCK_FILE = "artifacts.lock.yaml"
 
 
 def parse_checksums(text: str) -> dict[str, str]:
-    """The sha256 of each file in the output of `sha256sum`, by file name without folders.
+    """Returns the sha256 of each file in the output of `sha256sum`, by file name without folders.
 
-    Raises InputError for a line of any other form, such as a proxy's login page.
+    Raises InputError for a line of any other form (such as a proxy's login page), or for two checksums of one name.
     """
     sums: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
@@ -39,7 +39,7 @@ def parse_checksums(text: str) -> dict[str, str]:
 
 
 def published_checksum(artifact: Artifact, text: str) -> str:
-    """The artifact's sha256 in its publisher's checksum file `text`. Raises InputError if it is missing."""
+    """Returns the artifact's sha256 in its publisher's file. Raises InputError if `text` lacks it or is malformed."""
     sums = parse_checksums(text)
     if artifact.filename not in sums:
         raise InputError(
@@ -56,12 +56,12 @@ class Lock:
 
     @classmethod
     def empty(cls) -> Lock:
-        """A lock without checksums, for the first run."""
+        """Returns a lock without checksums, for the first run."""
         return cls()
 
     @classmethod
     def parse(cls, text: str) -> Lock:
-        """The lock in the text of artifacts.lock.yaml. Raises InputError if the text is malformed."""
+        """Returns the lock in the text of artifacts.lock.yaml. Raises InputError if the text is malformed."""
         try:
             sums = _flatten(yaml.safe_load(text) or {})
         except yaml.YAMLError:
@@ -73,11 +73,11 @@ class Lock:
         return cls(sums)
 
     def get(self, artifact: Artifact) -> str | None:
-        """The recorded checksum, or None."""
+        """Returns the recorded checksum, None if there is none."""
         return self.sums.get(_key(artifact))
 
     def add(self, artifact: Artifact, sha256: str) -> Lock:
-        """The lock with the artifact's checksum added. Raises InputError if it contains a different one."""
+        """Returns the lock with the artifact's checksum added. Raises InputError if it contains a different one."""
         recorded = self.get(artifact)
         if recorded not in (None, sha256):
             raise InputError(
@@ -87,7 +87,7 @@ class Lock:
         return Lock({**self.sums, _key(artifact): sha256})
 
     def render(self) -> str:
-        """The file's text, sorted, so that one changed checksum is one changed line in Git."""
+        """Returns the file's text. It is sorted, so that one changed checksum is one changed line in Git."""
         tree: dict[str, dict[str, dict[str, dict[str, str]]]] = {}
         for (name, version, arch, filename), sha256 in sorted(self.sums.items()):
             tree.setdefault(name, {}).setdefault(version, {}).setdefault(arch, {})[filename] = sha256

@@ -13,12 +13,12 @@ from urllib.parse import quote
 from skerry.model.errors import InputError
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-"""The supported architectures: releases' names by those of `uname --machine`."""
+"""The supported architectures: the output of `uname --machine`, and the name in releases."""
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file of a release. `sha256` is None until it is known from the lock or the publisher's checksum file."""
+    """A file of a release, and the URL of its publisher's checksum file. `arch`: "amd64" or "arm64"."""
 
     name: str
     version: str
@@ -31,9 +31,9 @@ class Artifact:
 
 @dataclass(frozen=True)
 class ArtifactSource:
-    """Where a host gets an artifact from, and the checksum it must have.
+    """The source of an artifact for a host, and the checksum that the artifact must have.
 
-    `location` is a file on this machine, which is uploaded, or a URL, which the host downloads from.
+    `location` is a file on this machine, which is uploaded, or a URL, from which the host downloads.
     """
 
     location: Path | str
@@ -45,13 +45,13 @@ class ArtifactSource:
 
 @dataclass(frozen=True)
 class Destination:
-    """Where an artifact is installed on a host, and its mode."""
+    """The path of an installed artifact on a host, and its octal mode."""
 
     path: str
     mode: str
 
     def part(self, source: ArtifactSource) -> str:
-        """The path of the incomplete file, on the same file system as the final one."""
+        """Returns the path of the incomplete file, on the same file system as the final one."""
         return f"{self.path}.{source.sha256[:12]}.part"
 
 
@@ -66,7 +66,7 @@ class Release:
     arm64: str
 
     def artifact(self, version: str, arch: str) -> Artifact:
-        """The file for `arch`, "amd64" or "arm64". Raises InputError for any other."""
+        """Returns the file for `arch`, "amd64" or "arm64". Raises InputError for any other architecture."""
         if arch not in ARCHITECTURES.values():
             raise InputError(
                 f"no {self.name} for {arch!r}; use a host of {' or '.join(ARCHITECTURES.values())}"
@@ -103,23 +103,23 @@ PINNED = {"flux": "2.9.4", "sops": "3.13.2"}
 
 
 def k3s_artifacts(version: str, arch: str, images: bool) -> list[Artifact]:
-    """The K3s binary and, with `images`, the archive of container images for hosts that reach no registry."""
+    """Returns the K3s binary and, with `images`, the archive of container images for hosts that reach no registry."""
     names = ["k3s", "k3s-images"] if images else ["k3s"]
     return [TABLE[name].artifact(version, arch) for name in names]
 
 
 def pinned_artifact(name: str, arch: str) -> Artifact:
-    """The pinned version of a tool that runs on the operator's machine, "flux" or "sops"."""
+    """Returns the pinned version of a tool that runs on the operator's machine, "flux" or "sops"."""
     return TABLE[name].artifact(PINNED[name], arch)
 
 
 def locations(artifact: Artifact, folder: Path, mirror: str) -> list[str]:
-    """Where to look for the artifact, in this order: the air-gap folder, the mirror if set, the release."""
+    """Returns where the artifact may be: a path in the air-gap folder, the mirror's URL if set, the release's URL."""
     return _locations(artifact, artifact.url, folder, mirror)
 
 
 def checksum_locations(artifact: Artifact, folder: Path, mirror: str) -> list[str]:
-    """Where to look for the artifact's checksum file, in the same order."""
+    """Returns where to look for the artifact's checksum file, in the order of `locations`."""
     return _locations(artifact, artifact.checksums_url, folder, mirror)
 
 

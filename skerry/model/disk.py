@@ -1,4 +1,4 @@
-"""The record of a disk measurement on a host, and whether it admits K3s."""
+"""The record of a disk measurement on a host, and the decision whether K3s may be installed."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Decision = tuple[Literal["accept", "measure", "warn", "refuse"], str]
 
 @dataclass(frozen=True)
 class DiskRecord:
-    """The result of a measurement. `fsid` identifies the file system; `measured`: UTC, ISO 8601.
+    """The result of a measurement. `verdict`: "PASS", one of REFUSED, or another that warns. `measured`: UTC, ISO 8601.
 
-    `predicted`: for each of the series "sync" and "commit", the shares of operations that took longer than each of
-    PREDICTED_LIMITS_MS.
+    `path`: the folder that was measured; `fsid` identifies its file system. `predicted`: for each of the
+    series "sync" and "commit", the shares of operations that took longer than each of PREDICTED_LIMITS_MS.
     """
 
     verdict: str
@@ -38,12 +38,12 @@ class DiskRecord:
     predicted: dict[str, list[float]]
 
     def file(self) -> File:
-        """The record as a file on the host."""
+        """Returns the record as a file on the host."""
         return File(DISK_RECORD, json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def parse(cls, text: str) -> DiskRecord | None:
-        """The record in a file's text; None if the text is empty or from another version of Skerry."""
+        """Returns the record in a file's text; None if the text is empty, damaged or from another version of Skerry."""
         try:
             return cls(**json.loads(text))
         except (ValueError, TypeError):
@@ -51,7 +51,7 @@ class DiskRecord:
 
 
 def admit(record: DiskRecord | None, fsid: str, gate: str, measure: bool) -> Decision:
-    """What to do with a server before K3s is installed on it, and why.
+    """Returns what to do with a server before K3s is installed on it, and why ("" for "accept" and "measure").
 
     `fsid` identifies the file system of the datastore now. `gate`, `measure`: the settings disk_gate, disk_measure.
     """
@@ -72,5 +72,5 @@ def admit(record: DiskRecord | None, fsid: str, gate: str, measure: bool) -> Dec
 
 
 def refuse(problem: str, gate: str) -> Decision:
-    """Refuses the server, or with disk_gate = "warn" warns about it."""
+    """Returns the decision to refuse the server or, with `gate` "warn", to warn about it."""
     return ("warn", problem) if gate == "warn" else ("refuse", problem)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def sections(lines: Iterable[str]) -> dict[str, list[str]]:
-    """The lines of each section, by name. A line "@name" opens a section; lines before the first are dropped."""
+    """Returns each section's lines, by name. A line "@name" opens a section; lines before the first one are dropped."""
     by_name: dict[str, list[str]] = {}
     current: list[str] = []
     for line in lines:

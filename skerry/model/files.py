@@ -30,12 +30,12 @@ class File:
 
 
 def write_script(file: File) -> str:
-    """Shell that writes `file` from its content on standard input, so that the content never stands in argv."""
+    """Returns shell that writes `file` from its content on standard input, so that the content is never in argv."""
     return write_checked_script(file.path, file.sha256, file.mode, file.owner)
 
 
 def write_checked_script(path: str, sha256: str, mode: str = "600", owner: str = "root") -> str:
-    """Shell that writes standard input to `path`: to a temporary file, which is renamed if its checksum is `sha256`."""
+    """Returns shell that writes standard input to a temporary file and renames this to `path` if `sha256` matches."""
     final, temporary = shlex.quote(path), shlex.quote(path + TEMPORARY)
     return (
         f'umask 022 && mkdir -p "$(dirname {final})" && rm -f {temporary} && umask 077 && cat > {temporary} && '

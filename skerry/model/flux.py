@@ -13,7 +13,7 @@ MATRIX = {"2.5": (30, 32), "2.6": (31, 33), "2.7": (32, 34), "2.8": (33, 35), "2
 
 
 def check_flux(forge: str, name: str, value: str) -> None:
-    """Raises InputError if the `value` of setting `name` does not suit the forge."""
+    """Raise InputError if the `value` of setting `name` does not suit the forge."""
     if forge == "none":
         return
     if name != "flux_private_key" and not value:
@@ -26,7 +26,7 @@ def check_flux(forge: str, name: str, value: str) -> None:
 
 
 def check_versions(flux: str, kubernetes: tuple[int, int]) -> None:
-    """Raises InputError unless the Flux version is known to work with a Kubernetes (major, minor)."""
+    """Raise InputError unless the Flux version is known to work with a Kubernetes (major, minor)."""
     minor = ".".join(flux.split(".")[:2])
     if minor not in MATRIX:
         known = f"{next(iter(MATRIX))} to {list(MATRIX)[-1]}"
@@ -41,19 +41,19 @@ def check_versions(flux: str, kubernetes: tuple[int, int]) -> None:
 
 
 def repository_id(url: str) -> str:
-    """A repository's URL reduced to host and path, in lower case, because Flux rewrites HTTPS URLs as SSH."""
+    """Returns a repository's URL reduced to host and path, in lower case, because Flux rewrites HTTPS as SSH URLs."""
     match = re.fullmatch(r"(?:\w+://)?(?:[^/@]+@)?([^/:]+)(?::\d+)?[/:](.+?)(?:\.git)?/?", url)
     return f"{match[1]}/{match[2]}".lower() if match else url
 
 
 def followed_location(source: dict[str, Any], root: dict[str, Any]) -> tuple[str, str, str]:
-    """Repository, branch and folder that Flux's own GitRepository and Kustomization name."""
+    """Returns repository id, branch ("" if none is named) and folder of Flux's own GitRepository and Kustomization."""
     spec = source["spec"]
     path = str(root["spec"]["path"]).removeprefix("./").strip("/")
     return repository_id(spec["url"]), spec.get("ref", {}).get("branch", ""), path
 
 
 def installed_version(namespace: dict[str, Any]) -> str:
-    """Flux's version, such as "2.9.4", from the labels of its namespace; "" if they name none."""
+    """Returns Flux's version, such as "2.9.4", from the labels of its namespace; "" if they contain none."""
     labels = namespace.get("metadata", {}).get("labels", {})
     return str(labels.get("app.kubernetes.io/version", "")).removeprefix("v")

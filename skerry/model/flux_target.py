@@ -32,7 +32,7 @@ class Target:
 
     @classmethod
     def from_settings(cls, settings: Settings, known_hosts: Path) -> Target:
-        """The target that the flux_ settings describe. Raises InputError if they ask for no hand-off."""
+        """Returns the target that the flux_ settings describe. Raises InputError if flux_forge is "none"."""
         if settings.flux_forge == "none":
             raise InputError(
                 'flux_forge is "none"; set it, flux_repository and flux_path in the inventory\'s group_data'
@@ -67,7 +67,7 @@ class Target:
 
     @property
     def token_name(self) -> str:
-        """The environment variable that flux reads the token from; "" where SSH needs none."""
+        """The environment variable that flux reads the token from; "" for plain Git over SSH, which needs none."""
         return TOKENS.get(self.forge, "")
 
     @property

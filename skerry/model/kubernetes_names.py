@@ -14,7 +14,7 @@ DNS_SUBDOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0
 
 
 def check_dns_label(kind: str, name: str) -> None:
-    """Raises InputError unless `name` can name a namespace. `kind` is what it names, such as "cluster"."""
+    """Raise InputError unless `name` can name a namespace. `kind` is what it names, such as "cluster"."""
     if not DNS_LABEL.fullmatch(name):
         raise InputError(
             f"{kind} {name!r} is not a name that Kubernetes accepts; use at most 63 of a-z, 0-9 and '-', "

@@ -19,7 +19,7 @@ _UNITS: dict[str, int] = {
 
 
 def parse_cpu(text: str) -> int:
-    """Millicores: 500 for "500m" and "0.5", 1000 for "1".
+    """Returns millicores: 500 for "500m" and "0.5", 1000 for "1".
 
     Raises InputError for any other form, and for fractions of a millicore, which the API server refuses.
     """
@@ -31,16 +31,16 @@ def parse_cpu(text: str) -> int:
 
 
 def format_cpu(millicores: int) -> str:
-    """Millicores in Kubernetes' form: "500m", or "2" for whole cores."""
+    """Returns millicores in Kubernetes' form: "500m", or "2" for whole cores."""
     cores, rest = divmod(millicores, 1000)
     return f"{millicores}m" if rest else str(cores)
 
 
 def parse_memory(text: str, *, from_api: bool = False) -> int:
-    """Bytes: 512 * 2**20 for "512Mi", 500 * 10**6 for "500M". Fractions of a byte round up, as in Kubernetes.
+    """Returns bytes: 512 * 2**20 for "512Mi", 500 * 10**6 for "500M". Fractions of a byte round up, as in Kubernetes.
 
-    Raises InputError for any other form. A number without a unit is accepted `from_api` only: the API server writes
-    bytes in that form if no unit fits.
+    Raises InputError for any other form. A number without a unit is accepted only with `from_api`: the API server
+    writes bytes in that form if no unit fits.
     """
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z]*)", text)
     if not match:
@@ -56,7 +56,7 @@ def parse_memory(text: str, *, from_api: bool = False) -> int:
 
 
 def format_memory(size_bytes: int) -> str:
-    """Bytes in the shortest exact form: "512Mi", "2G", a plain number if no unit fits, "0Mi" for zero."""
+    """Returns bytes in the shortest exact form: "512Mi", "2G", a plain number if no unit fits, "0Mi" for zero."""
     if size_bytes == 0:
         return "0Mi"
     exact = [f"{size_bytes // unit}{name}" for name, unit in _UNITS.items() if size_bytes % unit == 0]

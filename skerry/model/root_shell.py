@@ -1,4 +1,4 @@
-"""Commands that run as root on a host, whoever logs in."""
+"""Commands that run as root on a host, whichever user logs in."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import shlex
 
 
 def as_root(command: str, sudo: bool) -> str:
-    """The command, through `sudo -n` if the login (setting `_sudo`) needs it."""
+    """Returns the command, through `sudo -n` if the login (setting `_sudo`) needs it."""
     return f"sudo -n {command}" if sudo else command
 
 
 def root_shell(script: str, sudo: bool) -> str:
-    """A command that runs `script` in one root shell."""
+    """Returns a command that runs `script` in one root shell."""
     return as_root(f"sh -c {shlex.quote(script)}", sudo)

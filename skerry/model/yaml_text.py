@@ -24,7 +24,7 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def dump(value: object, header: str) -> str:
-    """`value` as YAML below the comment `header`. Keys keep their order, and parsing returns `value`."""
+    """Returns `value` as YAML below the comment `header`. Keys keep their order, and parsing gives `value` again."""
     body = yaml.dump(
         value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**31, default_flow_style=False
     )

@@ -13,7 +13,7 @@ from skerry.model.settings.settings import Settings
 
 @dataclass(frozen=True)
 class Host:
-    """A host of the inventory: its settings, and `data`, which also holds how to reach it."""
+    """A host of the inventory: its settings, and pyinfra's `data`, which also says how to reach it."""
 
     name: str
     role: Role
@@ -47,7 +47,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Inventory:
-    """The hosts of one cluster, servers first. `name` is the file name without its suffix, and the cluster's name."""
+    """The hosts of one cluster, servers first. `name`: of the file without suffix, and of the cluster."""
 
     name: str
     path: Path

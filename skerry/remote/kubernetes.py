@@ -1,4 +1,4 @@
-"""A cluster's API: kubectl on the first server over SSH, and a tunnel for flux."""
+"""Access to a cluster's API: kubectl on the first server over SSH, and a tunnel for flux."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Cluster:
     host: Host
 
     def kubectl(self, *arguments: str, stdin: str = "") -> str:
-        """kubectl's standard output. Pass secrets in `stdin`. Raises RuntimeError with the last line of its error."""
+        """Run kubectl. Returns its output. Raises RuntimeError with its last error line. Pass secrets in `stdin`."""
         script = f"PATH=$PATH:/usr/local/bin exec k3s kubectl {shlex.join(arguments)}"
         sender, stdout, stderr = self.connection.client.exec_command(root_shell(script, self.host.sudo))
         sender.write(stdin)
@@ -47,13 +47,13 @@ class Cluster:
         return output
 
     def get(self, *arguments: str) -> dict[str, Any]:
-        """An object or a list; empty if there is no object of that name."""
+        """Returns the object or the list; {} if no object has that name."""
         text = self.kubectl("get", *arguments, "--ignore-not-found", "-o", "json")
         objects: dict[str, Any] = json.loads(text) if text.strip() else {}
         return objects
 
     def apply(self, manifest: Mapping[str, object]) -> None:
-        """Create or change an object. It is sent on standard input, because it may be a Secret."""
+        """Create or change an object. The manifest is sent on standard input, because it may be a Secret."""
         self.kubectl(
             "apply",
             "--server-side",
@@ -65,7 +65,7 @@ class Cluster:
         )
 
     def flux_objects(self) -> list[dict[str, Any]]:
-        """Flux's sources, Kustomizations and HelmReleases; empty if Flux is not installed."""
+        """Returns Flux's GitRepositories, Kustomizations and HelmReleases; [] if Flux is not installed."""
         try:
             return self._list(FLUX_KINDS)
         except RuntimeError as error:
@@ -81,7 +81,7 @@ class Cluster:
         return items
 
     def set_suspended(self, objects: Sequence[dict[str, Any]], suspended: bool) -> None:
-        """Suspend or resume Flux's objects."""
+        """Suspend Flux's objects, or resume them if `suspended` is False."""
         patch = json.dumps({"spec": {"suspend": suspended}})
         for item in objects:
             group = item["apiVersion"].partition("/")[0]
@@ -91,13 +91,13 @@ class Cluster:
 
 
 def last_line(text: str) -> str:
-    """The last line of a program's output."""
+    """Returns the last line of a program's output, "no output" if it is empty."""
     return (text.strip().splitlines() or ["no output"])[-1]
 
 
 @contextmanager
 def reach(inventory: Inventory) -> Iterator[Cluster]:
-    """Connect to the inventory's cluster. Raises InputError if its first server cannot be reached."""
+    """Yield a connection to the inventory's cluster. Raises InputError if its first server cannot be reached."""
     server = inventory.first_server
     with ssh.connect(server) as connection:
         yield Cluster(connection, server)
@@ -105,7 +105,7 @@ def reach(inventory: Inventory) -> Iterator[Cluster]:
 
 @contextmanager
 def tunnel(cluster: Cluster, context: str) -> Iterator[Path]:
-    """A kubeconfig in memory, mode 0600, whose only context reaches the cluster's API server through SSH."""
+    """Yield a kubeconfig in memory, mode 0600, whose only context reaches the cluster's API server through SSH."""
     k3s_yaml = cluster.kubectl("config", "view", "--raw")
     config = named(k3s_yaml, context, "")
     server = urlsplit(yaml.safe_load(k3s_yaml)["clusters"][0]["cluster"]["server"])

@@ -24,7 +24,7 @@ BLOCK = 1 << 18
 
 @contextmanager
 def connect(host: Host) -> Iterator[fabric.Connection]:
-    """An open connection. Raises InputError if the host cannot be reached or its key is not the recorded one."""
+    """Yield an open connection. Raises InputError if the host cannot be reached or its key is not the recorded one."""
     kwargs = {"key_filename": str(host.key), "look_for_keys": False, "allow_agent": False} if host.key else {}
     connection = fabric.Connection(
         host.address,
@@ -71,14 +71,14 @@ def run(connection: fabric.Connection, host: Host, command: str) -> str:
 
 @contextmanager
 def reading(connection: fabric.Connection, host: Host, command: str) -> Iterator[IO[bytes]]:
-    """Run the command as root and stream its standard output. Raises RuntimeError with its standard error."""
+    """Run the command as root and yield its standard output. At the end, raises RuntimeError if it failed."""
     with _exec(connection, host, command) as (_, stdout, stderr):
         yield stdout
         _check_exit(host, stdout, stderr)
 
 
 def send(connection: fabric.Connection, host: Host, command: str, stream: IO[bytes]) -> None:
-    """Run the command as root with `stream` as standard input. Raises RuntimeError with its standard error."""
+    """Run the command as root with `stream` as standard input. Raises RuntimeError if it fails or SSH breaks off."""
     with _exec(connection, host, command) as (stdin, stdout, stderr):
         with suppress(OSError):  # the command ended early; _check_exit reports why
             shutil.copyfileobj(stream, stdin, BLOCK)
@@ -106,7 +106,7 @@ def _check_exit(host: Host, stdout: Any, stderr: Any) -> None:
 
 
 def host_key(host: Host) -> paramiko.PKey:
-    """The key that the host presents now, unverified. Raises InputError if it does not answer."""
+    """Returns the key that the host presents now, unverified. Raises InputError if the host does not answer."""
     try:
         with socket.create_connection((host.address, host.port), timeout=TIMEOUT_SECONDS) as connection:
             transport = paramiko.Transport(connection)
@@ -120,17 +120,17 @@ def host_key(host: Host) -> paramiko.PKey:
 
 
 def fingerprint(key: paramiko.PKey) -> str:
-    """The fingerprint in the format of `ssh-keygen -l`: "SHA256:…"."""
+    """Returns the fingerprint in the format of `ssh-keygen -l`: "SHA256:…"."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
 
 
 def record_name(host: Host) -> str:
-    """The host's name in known_hosts, with its port unless that is 22."""
+    """Returns the host's name in known_hosts, with the port unless that is 22."""
     return host.address if host.port == 22 else f"[{host.address}]:{host.port}"
 
 
 def is_known(host: Host) -> bool:
-    """Whether known_hosts has any key for this host."""
+    """Returns whether known_hosts has any key for this host."""
     if not host.known_hosts.is_file():
         return False
     return paramiko.HostKeys(str(host.known_hosts)).lookup(record_name(host)) is not None

@@ -9,7 +9,7 @@ from skerry.remote.inventory import Inventory
 
 
 def trust(inventory: Inventory) -> list[str]:
-    """Record the keys of hosts that known_hosts lacks. Returns their names. Raises InputError when one is refused."""
+    """Record the keys of hosts that known_hosts lacks. Returns their names. Raises InputError if a key is refused."""
     added = []
     for host in inventory.hosts:
         if ssh.is_known(host):

@@ -20,7 +20,7 @@ OLDEST_OPENSSH = (8, 2)
 
 
 def controls(host_context: HostContext, openssh: tuple[int, int] = OLDEST_OPENSSH) -> list[Control]:
-    """All controls, including waived ones."""
+    """Returns all controls, including waived ones."""
     return [
         *sshd.controls(host_context.settings.sshd_root_login, openssh),
         *firewall.controls(host_context.settings),
@@ -31,7 +31,7 @@ def controls(host_context: HostContext, openssh: tuple[int, int] = OLDEST_OPENSS
 
 
 def waivers(settings: Settings) -> dict[str, Waiver]:
-    """The waivers in harden_exceptions, by control."""
+    """Returns the waivers in harden_exceptions, by control."""
     return {
         id: Waiver(waiver["reason"], date.fromisoformat(waiver["until"]))
         for id, waiver in settings.harden_exceptions.items()
@@ -39,7 +39,7 @@ def waivers(settings: Settings) -> dict[str, Waiver]:
 
 
 def active(controls: list[Control], waived: Mapping[str, object]) -> list[Control]:
-    """The controls that are not waived.
+    """Returns the controls that are not waived.
 
     An expired waiver still holds here, so that no deploy changes a host because of the date. The audit fails instead.
     """

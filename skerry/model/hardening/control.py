@@ -32,7 +32,8 @@ Inapplicable: TypeAlias = Mapping["Kind | CheckId", str]
 class Check:
     """An expected value on a host. `expected` lists alternatives separated by "|".
 
-    A mode is an upper bound. If the key ends in "*", it bounds all matching files.
+    A mode is an upper bound; if the key ends in "*", for all matching files. A mount lists required options instead,
+    separated by ",".
     """
 
     kind: Kind
@@ -44,11 +45,11 @@ class Check:
         return self.kind, self.key
 
     def applies(self, inapplicable: Inapplicable) -> bool:
-        """False if the host cannot have this value."""
+        """Returns False if the host cannot have this value."""
         return self.kind not in inapplicable and self.id not in inapplicable
 
     def holds(self, value: str | None) -> bool:
-        """Whether the host's value is as expected. None means that it is absent."""
+        """Returns whether the host's `value` is as expected. None means that the host has no such value."""
         alternatives = self.expected.split("|")
         if value is None:
             return "absent" in alternatives
@@ -60,7 +61,7 @@ class Check:
 
 
 def _within_mode(value: str, bound: str) -> bool:
-    """Whether a mode such as "640 root shadow" grants nothing beyond `bound`. Owner and group must be the same."""
+    """Returns whether a mode such as "640 root shadow" grants nothing beyond `bound`, with the same owner and group."""
     if bound == "absent":
         return False
     (mode, *owners), (bound_mode, *bound_owners) = value.split(), bound.split()
@@ -94,7 +95,7 @@ class Waiver:
 
 @dataclass(frozen=True)
 class ControlFinding:
-    """A control's verdict on one host. `values`: those of its checks that are present on the host."""
+    """A control's verdict on one host. `values`: the host's, by check. `reason`: of any verdict but "pass"."""
 
     control: Control
     verdict: Verdict
@@ -113,7 +114,7 @@ def judge(
     today: date,
     inapplicable: Inapplicable,
 ) -> list[ControlFinding]:
-    """The findings of all controls on one host. `values`: the host's, by check."""
+    """Returns the findings of all controls on one host. `values`: the host's, by check."""
     return [_judge(control, values, waivers.get(control.id), today, inapplicable) for control in controls]
 
 

@@ -1,7 +1,7 @@
 """The firewall: the nftables table "inet skerry", beside the tables of kube-proxy and flannel.
 
 Ports after https://docs.k3s.io/installation/requirements#networking. nftables accepts a packet only if all tables do.
-So this table does not override the others, and they cannot accept what it drops.
+So this table cannot accept what another drops, and no other table can accept what this one drops.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Ports:
 
 
 def controls(settings: Settings) -> list[Control]:
-    """The firewall's controls."""
+    """Returns the firewall's controls."""
     loaded = Check("firewall", "table inet skerry", "as written")
     rules = Check("file", FIREWALL_RULES, "as composed")
     return [
@@ -92,7 +92,7 @@ def _control(
 def compose(
     settings: Settings, role: Role, members: Sequence[str], ports: Ports, active: frozenset[str]
 ) -> File:
-    """The rules. `members`: networks of the cluster's other hosts. `active`: ids of the controls that are not waived.
+    """Returns the rules' file. `members`: networks of the cluster's other hosts. `active`: ids of controls not waived.
 
     nft replaces the old table in one transaction, or changes nothing.
     """
@@ -130,7 +130,7 @@ def compose(
 
 
 def _forward(settings: Settings, members: Sequence[str]) -> list[str]:
-    """Forward packets of pods, those that kube-proxy has redirected, and those of other hosts to pods."""
+    """Returns rules that forward packets from pods, from other hosts to pods, and those that kube-proxy redirected."""
     pods = settings.k3s_cluster_cidr
     return [
         "  chain forward {",
@@ -145,9 +145,9 @@ def _forward(settings: Settings, members: Sequence[str]) -> list[str]:
 
 
 def _anti_spoofing(settings: Settings) -> list[str]:
-    """Anti-spoofing: drop pod source addresses that arrive on an interface without a route back to them.
+    """Returns the rules that drop packets with pods' source addresses on an interface without a route back to these.
 
-    In prerouting, because kernels before 5.13 can look up that route nowhere else.
+    They hook prerouting, because kernels before 5.13 can look up this route nowhere else.
     """
     return [
         "  chain impostors {",
@@ -168,7 +168,7 @@ def _from(networks: Sequence[str], match: str, comment: str) -> list[str]:
 
 
 def _sources(networks: Sequence[str]) -> list[str]:
-    """A match of source addresses for each IP version in `networks`."""
+    """Returns a match of source addresses for each IP version in `networks`."""
     families = [
         [text for text in networks if ipaddress.ip_network(text).version == version] for version in (4, 6)
     ]
@@ -190,6 +190,6 @@ def _set(values: object) -> str:
 
 
 def _opening(text: str) -> str:
-    """The match for "tcp/443" or "udp/60000-61000"."""
+    """Returns the match for "tcp/443" or "udp/60000-61000"."""
     protocol, _, port = text.partition("/")
     return f"{protocol} dport {port}"

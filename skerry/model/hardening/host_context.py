@@ -1,4 +1,4 @@
-"""What hardening must know of a host besides its facts."""
+"""What hardening must know about a host besides its facts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class HostContext:
     def from_inventory(
         cls, name: str, role: Role, settings: Mapping[str, Settings], ssh_hostnames: Mapping[str, str]
     ) -> HostContext:
-        """The context of host `name`. The mappings hold every host of the cluster, in the inventory's order."""
+        """Returns the context of host `name`. The mappings hold every host of the cluster, in the inventory's order."""
         peers = [peer for peer in settings if peer != name]
         networks = {
             network for peer in peers for network in host_networks(peer, settings[peer], ssh_hostnames[peer])
@@ -33,9 +33,9 @@ class HostContext:
 
 
 def host_networks(name: str, settings: Settings, ssh_hostname: str) -> list[str]:
-    """The networks, of one address each, by which other hosts' firewalls know host `name`.
+    """Returns the networks, of one address each, by which other hosts' firewalls know host `name`.
 
-    Host names are skipped: k3s_node_ip or firewall_members give their addresses.
+    Host names are skipped; for such hosts, k3s_node_ip or firewall_members must give the addresses.
     """
     networks = []
     for address in (settings.k3s_node_ip, ssh_hostname, name):

@@ -17,7 +17,7 @@ from skerry.model.settings.settings import Settings
 
 ADMISSION, AUDIT, AUDIT_LOG = f"{SERVER}/psa.yaml", f"{SERVER}/audit.yaml", f"{SERVER}/logs/audit.log"
 POLICIES = f"{SERVER}/manifests/skerry-cis.yaml"
-# These get mode 700 before K3s starts for the first time.
+# Folders that get mode 700 before K3s starts for the first time.
 FOLDERS = (SERVER, f"{SERVER}/logs", f"{SERVER}/manifests")
 FIRST_POD_SECURITY, FIRST_TOKEN_EXPIRY = (1, 25), (1, 29)
 POD_MAX_PIDS = 4096
@@ -30,7 +30,7 @@ API, KUBELET, MANAGER = "kube-apiserver-arg", "kubelet-arg", "kube-controller-ma
 
 
 def controls(settings: Settings, role: Role) -> list[Control]:
-    """K3s's controls. With k3s_profile = "plain" they check only what other settings ask for."""
+    """Returns K3s's controls. With k3s_profile = "plain", only K3S-01 has a check, and only on servers."""
     cis, server = settings.k3s_profile == "cis", role == "server"
     modern = _kubernetes(settings) >= FIRST_POD_SECURITY
     plugins = (
@@ -103,7 +103,7 @@ def _kubernetes(settings: Settings) -> tuple[int, int]:
 
 
 def keys(settings: Settings, role: Role) -> dict[str, object]:
-    """The keys that the profile's active controls add to config.yaml. Lists are appended to those of other settings."""
+    """Returns the keys that the profile's active controls add to config.yaml. Lists extend those of other settings."""
     added: dict[str, object] = {}
     for control in _active(settings, role):
         for check in control.checks:
@@ -117,7 +117,7 @@ def keys(settings: Settings, role: Role) -> dict[str, object]:
 
 
 def files(settings: Settings, role: Role) -> list[File]:
-    """The files that the profile's active controls put on a host."""
+    """Returns the files that the profile's active controls put on a host."""
     paths = {
         check.key for control in _active(settings, role) for check in control.checks if check.kind == "file"
     }
@@ -132,19 +132,19 @@ def _active(settings: Settings, role: Role) -> list[Control]:
 
 
 def audit_file() -> File:
-    """The API server's audit policy, which records requests without their contents."""
+    """Returns the API server's audit policy, which records requests without their contents."""
     return File(AUDIT, templates.text("hardening/audit.yaml"), "600")
 
 
 def admission_file(settings: Settings) -> File:
-    """The API server's admission configuration."""
+    """Returns the API server's admission configuration."""
     modern = _kubernetes(settings) >= FIRST_POD_SECURITY
     name = "admission.yaml" if modern else "admission-1.24.yaml"
     return File(ADMISSION, templates.text(f"hardening/{name}"), "600")
 
 
 def policies_file(settings: Settings) -> File:
-    """The manifests that K3s applies: network policies, and up to 1.24 pod security policies."""
+    """Returns the manifests that K3s applies: network policies, and up to 1.24 pod security policies."""
     text = templates.text("hardening/network-policies.yaml")
     if _kubernetes(settings) < FIRST_POD_SECURITY:
         text += templates.text("hardening/pod-security-policies.yaml")
@@ -152,7 +152,7 @@ def policies_file(settings: Settings) -> File:
 
 
 def modes_file() -> File:
-    """The unit's drop-in that restricts certificates, because K3s writes them with mode 644 at each start."""
+    """Returns the unit's drop-in that restricts certificates, because K3s writes them with mode 644 at each start."""
     return File(
         "/etc/systemd/system/k3s.service.d/skerry-cis.conf", templates.text("hardening/k3s-modes.conf")
     )

@@ -82,7 +82,7 @@ BLOCKED = (
 
 
 def controls() -> list[Control]:
-    """The kernel's controls."""
+    """Returns the kernel's controls."""
     tabled = [
         Control(id, title, "CIS, dev-sec, Lynis", ubuntu, debian, gdpr_article, k3s_compatibility,  # type: ignore[arg-type]
                 tuple(Check("sysctl", key, expected) for key, expected in values.items()))
@@ -101,24 +101,24 @@ def controls() -> list[Control]:
 
 
 def sysctls(active: list[Control]) -> dict[str, str]:
-    """The values to set, by key."""
+    """Returns the values to set, by key."""
     return {check.key: check.expected.split("|")[0] for control in active for check in control.checks
             if check.kind == "sysctl"}  # fmt: skip
 
 
 def files(active: list[Control]) -> list[File]:
-    """The files that set sysctls and block modules at boot."""
+    """Returns the files that set sysctls and block modules at boot."""
     return [sysctl_file(active), modules_file(active)]
 
 
 def sysctl_file(active: list[Control]) -> File:
-    """The file that sets sysctls at boot. "-" before a key ignores errors of kernels that lack it."""
+    """Returns the file that sets sysctls at boot. "-" before a key ignores errors of kernels that lack it."""
     lines = [f"{'-' if key in NEWER else ''}{key} = {value}" for key, value in sysctls(active).items()]
     return File(SYSCTL_FILE, "\n".join(["# Written by Skerry.", *lines, ""]))
 
 
 def modules_file(active: list[Control]) -> File:
-    """The file that blocks modules, both by name and by alias."""
+    """Returns the file that blocks modules, both by name and by alias."""
     names = [check.key for control in active for check in control.checks if check.kind == "module"]
     lines = [f"install {name} /bin/true\nblacklist {name}" for name in names]
     return File(MODULES_FILE, "\n".join(["# Written by Skerry.", *lines, ""]))

@@ -1,6 +1,6 @@
 """Data residency: where a cluster's data is stored, and which data the configuration sends elsewhere.
 
-Evidence for Regulation (EU) 2016/679, articles 32 and 44. It states what the inventory claims and what the
+Evidence for Regulation (EU) 2016/679, articles 32 and 44. The evidence states what the inventory claims and what the
 configuration implies, but cannot prove where a provider's disks are.
 """
 
@@ -26,7 +26,7 @@ class Disk:
 
     @property
     def local(self) -> bool:
-        """True for a block device of the host. Only the provider knows where that is."""
+        """True for a block device of the host. Only the provider knows where the device is."""
         return self.filesystem not in NETWORK_FILE_SYSTEMS
 
 
@@ -40,7 +40,7 @@ class Residence:
 
 
 def residence(settings: Settings, disks: list[Disk], facts: Mapping[str, str]) -> list[Residence]:
-    """One host's answers. `facts`: "nameservers", "ntp", "git" and "encryption" of the host, "" if unknown."""
+    """Returns one host's answers. `facts`: "nameservers", "ntp", "git" and "encryption" of the host, "" if unknown."""
     location = ", ".join(filter(None, (settings.region, settings.country)))
     unknown = "unknown; set region and country in the inventory"
     answers = [Residence("region and country in the inventory", location or unknown, not settings.country)]

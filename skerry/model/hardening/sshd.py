@@ -14,7 +14,7 @@ from skerry.model.hardening.control import Check, Control, GdprArticle
 
 DROP_IN = "/etc/ssh/sshd_config.d/00-skerry.conf"
 BANNER = "/etc/issue.net"
-# DSA and NIST curves: see the guides above.
+# DSA and NIST curves: the guides above advise against both.
 WEAK_KEYS = ("dsa", "ecdsa")
 RSA_BITS = 3072
 
@@ -79,7 +79,7 @@ class HostKey:
 
 
 def controls(root_login: str, openssh: tuple[int, int]) -> list[Control]:
-    """sshd's controls for its version. `root_login`: "prohibit-password" or "no".
+    """Returns sshd's controls for OpenSSH version `openssh`. `root_login`: "prohibit-password" or "no".
 
     The drop-in contains the titles: a changed title rewrites it on every host and restarts sshd.
     """
@@ -145,7 +145,7 @@ _WRITTEN = {"permitrootlogin": {"without-password|prohibit-password|no": "prohib
 
 
 def drop_in(active: Sequence[Control], host_keys: Sequence[HostKey], extra: Mapping[str, str]) -> File:
-    """sshd's drop-in from the active controls. Its name begins with 00 because sshd uses the first value it reads."""
+    """Returns sshd's drop-in from the active controls, named 00-… because sshd uses the first value that it reads."""
     lines = ["# Written by Skerry. sshd takes the first value it meets: what comes later does not count."]
     for control in active:
         options = [check for check in control.checks if check.kind == "sshd"]

@@ -44,7 +44,7 @@ _SECRETS = {
 
 
 def files(settings: Settings, index: int) -> list[File]:
-    """All files of these controls. `index`: the host's position in the inventory, which staggers reboots."""
+    """Returns all files of these controls. `index`: the host's position in the inventory, which staggers reboots."""
     return [
         *update_files(),
         *reboot_files(settings, index),
@@ -58,7 +58,7 @@ def files(settings: Settings, index: int) -> list[File]:
 
 
 def controls(settings: Settings, index: int) -> list[Control]:
-    """The system's controls."""
+    """Returns the system's controls."""
     window = reboot_files(settings, index)
     return [
         _control("SYS-01", "Security updates are installed automatically", "1.9", "1.9", "32(1)(b) integrity",

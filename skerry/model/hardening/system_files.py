@@ -99,12 +99,12 @@ WantedBy=sysinit.target
 
 
 def banner_files(text: str) -> list[File]:
-    """The texts shown before and after login. They reveal no version of the system."""
+    """Returns the texts shown before and after login. They reveal no version of the system."""
     return [File(path, f"{text}\n") for path in ("/etc/issue", "/etc/issue.net", "/etc/motd")]
 
 
 def journal_file(max_mib: int) -> File:
-    """journald's configuration: logs survive reboots and are limited in size."""
+    """Returns journald's configuration: logs survive reboots and are limited in size."""
     lines = ("Storage=persistent", f"SystemMaxUse={max_mib}M", "SystemKeepFree=1G", "Compress=yes")
     content = "\n".join(["# Written by Skerry.", "[Journal]", *lines, ""])
     return File("/etc/systemd/journald.conf.d/skerry.conf", content)

@@ -10,7 +10,7 @@ from skerry.model.host_paths import REBOOT_SCRIPT
 from skerry.model.settings.settings import Settings
 
 UPDATE_UNITS = ("apt-daily.timer", "apt-daily-upgrade.timer")
-# Between the reboot windows of two hosts.
+# Time from the start of one host's reboot window to the next host's.
 STAGGER_MINUTES = 30
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -38,7 +38,7 @@ $nrconf{override_rc}{qr(^skerry)} = 0;
 
 
 def update_files() -> list[File]:
-    """The configuration of unattended-upgrades and needrestart. apt reads its file after 50unattended-upgrades."""
+    """Returns unattended-upgrades' and needrestart's configuration. apt reads 52-skerry after 50unattended-upgrades."""
     return [
         File("/etc/apt/apt.conf.d/52-skerry", _UPGRADES),
         File("/etc/needrestart/conf.d/skerry.conf", _NEEDRESTART),
@@ -46,7 +46,7 @@ def update_files() -> list[File]:
 
 
 def reboot_files(settings: Settings, index: int) -> list[File]:
-    """The reboot window's timer and script, and the service that uncordons the node; none without a window."""
+    """Returns the reboot window's timer and script, and the service that uncordons the node; [] without a window."""
     if not settings.reboot_window:
         return []
     reboot = Template(templates.text("hardening/reboot.sh")).substitute(
@@ -67,7 +67,7 @@ def reboot_files(settings: Settings, index: int) -> list[File]:
 
 
 def window(text: str, index: int) -> str:
-    """systemd's calendar expression for a window such as "Sun 03:00", `index` steps of STAGGER_MINUTES later.
+    """Returns systemd's calendar expression for a window such as "Sun 03:00", `index` steps of STAGGER_MINUTES later.
 
     >>> window("Sun 23:50", 1)
     'Mon *-*-* 00:20:00'

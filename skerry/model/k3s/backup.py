@@ -19,9 +19,10 @@ MANIFEST, DATASTORE = "manifest.json", "datastore"
 
 @dataclass(frozen=True)
 class Manifest:
-    """The first file of an archive. `authority`: sha256 of the cluster's server CA, which identifies the cluster.
+    """The first file of an archive. `authority`: sha256 of the server CA, which identifies the cluster.
 
-    `created`: UTC, ISO 8601. `files`: sha256 of every other file, by its name in the archive.
+    `created`: UTC, ISO 8601. `datastore`: "etcd" or "sqlite". `server`: the host that was backed up. `files`: sha256 of
+    every other file, by its name in the archive.
     """
 
     cluster: str
@@ -38,7 +39,7 @@ class Manifest:
 
 
 def parse(text: str) -> Manifest:
-    """The manifest in a file's text. Raises InputError if this version of Skerry did not write it."""
+    """Returns the manifest in a file's text. Raises InputError if this version of Skerry cannot read it."""
     try:
         manifest = Manifest(**json.loads(text))
     except (ValueError, TypeError):
@@ -51,12 +52,12 @@ def parse(text: str) -> Manifest:
 
 
 def archive_name(cluster: str, created: str) -> str:
-    """The archive's file name, such as "oslo-20261123T065500Z.tar.age". Names sort by time."""
+    """Returns the archive's file name, such as "oslo-20261123T065500Z.tar.age". Names sort by time."""
     return f"{cluster}-{re.sub('[-:]', '', created)}.tar.age"
 
 
 def restored_file(name: str) -> tuple[str, str] | None:
-    """Path and mode on the first server of a file in an archive; None for files that are not restored."""
+    """Returns path and mode on the first server for a file in an archive; None for files that are not restored."""
     if name == DATASTORE:
         return f"{RESTORE}/{DATASTORE}", "600"
     kind, _, rest = name.partition("/")
@@ -77,9 +78,9 @@ def check_restore(
     answering: str,
     overwrite: bool,
 ) -> None:
-    """Raises InputError if the archive may not be restored to these servers.
+    """Raise InputError if the archive may not be restored to these servers.
 
-    `authorities`: the authority of the cluster on each server, "" for none. `answering`: a server whose API answers.
+    `authorities`: of the cluster on each server, "" for none. `answering`: a server whose API answers, or "".
     """
     if manifest.cluster != cluster:
         raise InputError(

@@ -27,7 +27,7 @@ def compose(
     token_file: str,
     agent_token_file: str | None = None,
 ) -> dict[str, object]:
-    """The keys of config.yaml for one node, always in the same order.
+    """Returns the keys of config.yaml for one node, always in the same order.
 
     A server with `init` initialises the cluster; every other node joins `server_url`. Agents get no key that only
     servers accept, not even from k3s_config_extra. Raises ValueError if a joining node has no server_url, or the
@@ -52,7 +52,7 @@ def compose(
 
 
 def _joined(first: object, second: object) -> object:
-    """Both lists in one, for arguments of components; for any other key the second value."""
+    """Returns the second value, or if both are lists (arguments of a component), the two lists joined."""
     return [*first, *second] if isinstance(first, list) and isinstance(second, list) else second
 
 
@@ -80,17 +80,17 @@ def _node(settings: Settings, reservations: Reservations) -> dict[str, object]:
 
 
 def endpoint(address: str) -> str:
-    """An address with the API server's port. IPv6 addresses get brackets."""
+    """Returns an address with the API server's port. IPv6 addresses get brackets."""
     return f"[{address}]:{API_PORT}" if ":" in address else f"{address}:{API_PORT}"
 
 
 def to_yaml(config: dict[str, object]) -> str:
-    """The file's text. K3s and `from_yaml` read the same values: strings stay strings, whatever they look like."""
+    """Returns the file's text. K3s and `from_yaml` read the same values: a string such as "1e3" stays a string."""
     return dump(config, HEADER)
 
 
 def from_yaml(text: str) -> dict[str, object]:
-    """The keys in a config.yaml, {} if it is empty. Raises InputError if it is not a YAML mapping."""
+    """Returns the keys in a config.yaml, {} if it is empty. Raises InputError if it is not a YAML mapping."""
     try:
         config = yaml.safe_load(text)
     except yaml.YAMLError as error:

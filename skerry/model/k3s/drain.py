@@ -1,6 +1,6 @@
 """Draining and uncordoning a node: kubectl's commands, and the marker of a node that Skerry has cordoned.
 
-Skerry uncordons only a node that it has cordoned itself, also after a run that was killed or a host that lost power.
+Skerry uncordons only nodes that Skerry has cordoned, even if the run was killed or the host lost power in between.
 The marker is on the node's host, where skerry/templates/hardening/reboot.sh and skerry-uncordon.service use it, too.
 """
 
@@ -12,18 +12,18 @@ from skerry.model.host_paths import CORDON, FORMER_CORDON, STATE
 from skerry.model.k3s.paths import KUBECTL
 
 READ_MARKER = f"cat {CORDON} {FORMER_CORDON} 2>/dev/null | head -n 1"
-"""Prints the node that Skerry has cordoned, or nothing."""
+"""Prints the node that Skerry has cordoned, or nothing if the marker does not exist."""
 
 CLEAR_MARKER = f"rm -f {CORDON} {FORMER_CORDON}"
 
 
 def set_marker(node: str) -> str:
-    """Shell to run on the node's host before it is drained, unless something else has cordoned the node."""
+    """Returns shell that writes the marker, to run on the node's host before draining unless the node is cordoned."""
     return f"mkdir -p {STATE} && echo {shlex.quote(node)} > {CORDON}"
 
 
 def drain_command(node: str, seconds: int, *options: str) -> str:
-    """Cordon the node and evict its pods as far as their PodDisruptionBudgets allow. Fails after `seconds`."""
+    """Returns a command that cordons a node and evicts pods as PodDisruptionBudgets allow, or fails after `seconds`."""
     words = [
         "drain",
         node,
@@ -36,5 +36,5 @@ def drain_command(node: str, seconds: int, *options: str) -> str:
 
 
 def uncordon_command(node: str) -> str:
-    """Let the scheduler place pods on the node again."""
+    """Returns the command that lets the scheduler place pods on the node again."""
     return f"{KUBECTL} uncordon {shlex.quote(node)}"

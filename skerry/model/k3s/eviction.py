@@ -40,7 +40,7 @@ def check_eviction(thresholds: Mapping[str, str]) -> None:
 
 
 def memory_threshold(thresholds: Mapping[str, str], capacity_bytes: int) -> int:
-    """Bytes of memory that the kubelet keeps free by evicting pods, on a host with `capacity_bytes`."""
+    """Returns bytes of memory that the kubelet keeps free by evicting pods, on a host with `capacity_bytes`."""
     value = thresholds["memory.available"]
     if not value.endswith("%"):
         return parse_memory(value)

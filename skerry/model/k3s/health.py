@@ -18,10 +18,11 @@ CERTIFICATE_DAYS = 30
 
 @dataclass(frozen=True)
 class Health:
-    """One host. Times are seconds since 1970, 0 for none.
+    """The health of one host. Times are seconds since 1970, 0 for none.
 
-    `certificate` and `expires`: the certificate that expires first, and when. `snapshot`: when the datastore's newest
-    snapshot was taken. `metrics`: etcd's histograms as text.
+    `certificate` and `expires`: the file name of the certificate that expires first, and when. `snapshot`: when the
+    newest snapshot was taken. `free_bytes`: in /var/lib. `reboot`: an update needs a reboot. `restore`: a restore was
+    interrupted. `metrics`: etcd's histograms as text.
     """
 
     now: int
@@ -40,12 +41,12 @@ class Health:
 
     @property
     def snapshot_hours(self) -> int | None:
-        """Age of the newest snapshot; None without snapshots."""
+        """Age of the newest snapshot in hours; None without snapshots."""
         return (self.now - self.snapshot) // HOUR_SECONDS if self.snapshot else None
 
 
 def parse(lines: Iterable[str]) -> Health:
-    """The health in the output of skerry/facts/health.sh."""
+    """Returns the health in the output of skerry/facts/health.sh."""
     raw = {name: "\n".join(section).strip() for name, section in sections(lines).items()}
     expires, _, certificate = raw["certificate"].partition(" ")
     return Health(
@@ -61,7 +62,7 @@ def parse(lines: Iterable[str]) -> Health:
 
 
 def problems(health: Health, settings: Settings, role: Role, since: int) -> Iterator[str]:
-    """What needs an operator, worst first, each with its remedy. `since`: when the node was created."""
+    """Yield the problems for an operator, worst first, each with its remedy. `since`: when the node was created."""
     if health.restore:
         yield "a restore was interrupted; run it again"
     days = health.certificate_days

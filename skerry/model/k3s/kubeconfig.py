@@ -12,7 +12,7 @@ KINDS = ("clusters", "users", "contexts")
 
 
 def named(k3s_yaml: str, name: str, server: str) -> dict[str, Any]:
-    """K3s's own kubeconfig with `name` instead of "default" and the API server's URL `server`."""
+    """Returns K3s's own kubeconfig with `name` instead of "default" and the API server's URL `server`."""
     config = _parse(k3s_yaml, "k3s.yaml")
     for kind in KINDS:
         config[kind][0]["name"] = name
@@ -23,10 +23,10 @@ def named(k3s_yaml: str, name: str, server: str) -> dict[str, Any]:
 
 
 def merge(existing: str, added: dict[str, Any], path: str) -> str:
-    """`existing` with the entries of `added`, which replace entries of the same name.
+    """Returns `existing` with the entries of `added`, which replace entries of the same name.
 
-    Other entries stay, and so does the current context, unless there is none. Raises InputError if `existing`, the text
-    of the file `path`, is not a kubeconfig.
+    Other entries stay. The current context stays, too; without one, that of `added` is used. Raises InputError if
+    `existing`, the text of the file `path`, is not a kubeconfig.
     """
     config: dict[str, Any] = {"apiVersion": "v1", "kind": "Config"}
     if existing.strip():

@@ -26,7 +26,7 @@ SCRIPTS = tuple(
 
 @dataclass(frozen=True)
 class Node:
-    """A K3s node. `server_url` is None for the node that initialises the cluster."""
+    """A K3s node. `sources`: by file name. `server_url` is None for the node that initialises the cluster."""
 
     role: Role
     settings: Settings
@@ -80,6 +80,7 @@ class Node:
 
     @cached_property
     def files_read_at_start(self) -> list[File]:
+        # K3s applies changed manifests while it runs.
         return [file for file in self.configuration if file.path != k3s_cis.POLICIES]
 
     @cached_property
@@ -91,12 +92,12 @@ class Node:
 
     @cached_property
     def environment(self) -> File:
-        """The unit's environment. That of the running process shows with which digest it was started."""
+        """The unit's environment file. The running process's environment shows with which digest K3s was started."""
         path = f"/etc/systemd/system/{self.unit}.service.env"
         lines = f"SKERRY_CONFIG_SHA256={self.digest}\nSKERRY_K3S_VERSION={self.settings.k3s_version}\n"
         return File(path, lines, "600")
 
     @cached_property
     def files(self) -> list[File]:
-        """All files in the order they are written: the environment comes last, so that its digest is never too new."""
+        """All files in the order of writing. The environment is last, so that its digest covers no unwritten file."""
         return [*SCRIPTS, *self.configuration, self.environment]

@@ -11,7 +11,7 @@ from skerry.model.k3s.etcd import EtcdReport, Member
 
 
 def node_of(host: str, addresses: Sequence[str], nodes: Mapping[str, dict[str, Any]]) -> str:
-    """The node that has a host's name or one of its addresses. Raises InputError if there is none."""
+    """Returns the name of the node with the host's name or one of its addresses. Raises InputError if there is none."""
     if host.lower() in nodes:
         return host.lower()
     for name, node in nodes.items():
@@ -21,14 +21,14 @@ def node_of(host: str, addresses: Sequence[str], nodes: Mapping[str, dict[str, A
 
 
 def members_of(node: str, members: Sequence[Member]) -> list[Member]:
-    """A node's etcd members. K3s names a member after its node, with eight hexadecimal digits appended."""
+    """Returns a node's etcd members. K3s names a member after its node, with eight hexadecimal digits appended."""
     return [member for member in members if re.fullmatch(rf"{re.escape(node)}-[0-9a-f]{{8}}", member.name)]
 
 
 def check_removal(node: str, is_server: bool, reports: Mapping[str, EtcdReport | None]) -> None:
-    """Raises InputError if the node is the last server, or if etcd would lose its quorum without it.
+    """Raise InputError if the node is the last server, or if etcd would lose its quorum without it.
 
-    `reports`: those of the remaining servers. They must have a quorum to agree to the removal.
+    `reports`: of the remaining servers, None for one that does not answer. A quorum of them must agree to the removal.
     """
     if not is_server:
         return

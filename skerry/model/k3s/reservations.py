@@ -23,7 +23,7 @@ class Reserve:
     memory_bytes: int
 
     def __str__(self) -> str:
-        """The kubelet's form: "cpu=500m,memory=512Mi"."""
+        """Returns the kubelet's form: "cpu=500m,memory=512Mi"."""
         return f"cpu={format_cpu(self.cpu_millicores)},memory={format_memory(self.memory_bytes)}"
 
 
@@ -53,9 +53,9 @@ def reservations(
     memory_bytes: int,
     max_pods: int,
 ) -> Reservations:
-    """A host's reservations by the setting `reserve`: "recipe", "auto" or explicit amounts.
+    """Returns a host's reservations by the setting `reserve`: "recipe", "auto" or explicit amounts.
 
-    Raises InputError for any other form. Explicit amounts are not compared with the host's size.
+    Raises InputError for any other form or amount. Explicit amounts are not compared with the host's size.
     """
     if isinstance(reserve, Mapping):
         return _explicit(reserve)
@@ -69,18 +69,18 @@ def reservations(
 
 
 def _auto(role: Role, cores: int, memory_bytes: int, max_pods: int) -> Reservations:
-    """Reservations by size and role, from published recipes and K3s's measurements.
+    """Returns reservations by size and role, from published recipes and K3s's measurements.
 
     system: 80m + 1% of CPU, 330 MiB + 5% of memory (Google Distributed Cloud, "Resources available for your
         workloads").
     kube, CPU: 6% of the first core, 1% of the second, 0.5% of the next two, 0.25% of the rest (GKE; EKS's
         bootstrap.sh has the same).
     kube, memory: 255 MiB + 11 MiB for each pod that may run (EKS: awslabs/amazon-eks-ami, bootstrap.sh).
-        Unlike GKE's share of memory it does not grow with memory that pods, not K3s, will use; AKS's 20 MB
+        Unlike GKE's share of memory, this amount does not grow with memory that pods, not K3s, will use; AKS's 20 MB
         for each pod would take 2.2 GB of any larger host at 110 pods, K3s measures 275 MiB for an agent.
     server: 200m and 1331 MiB more, the difference between a server with a workload on etcd (1606 MiB, 30% of
         a slow core) and an agent (275 MiB, 10%) in https://docs.k3s.io/reference/resource-profiling (K3s
-        1.26.5, 95th percentile). With SQLite it is 10 MiB less: not worth a rule.
+        1.26.5, 95th percentile). SQLite needs 10 MiB less: not worth a rule.
 
     Each of these three parts of memory is at most a quarter of the host's memory, the cap of AKS since 1.29
     (https://learn.microsoft.com/azure/aks/node-resource-reservations). So pods keep at least half of an agent and a
@@ -140,7 +140,7 @@ def allocatable(
     reserved: Reservations,
     eviction_memory_bytes: int,
 ) -> tuple[int, int]:
-    """CPU in millicores and memory in bytes that remain for pods, by Kubernetes' formula.
+    """Returns CPU in millicores and memory in bytes that remain for pods, by Kubernetes' formula.
 
     Never negative: the kubelet reports 0 instead (kubernetes/kubernetes, pkg/kubelet/nodestatus/setters.go).
     """
@@ -155,7 +155,7 @@ def check_allocatable(
     reserved: Reservations,
     eviction_memory_bytes: int,
 ) -> None:
-    """Raises InputError if the reservations leave pods less than CoreDNS requests (FLOOR)."""
+    """Raise InputError if the reservations leave pods less than CoreDNS requests (FLOOR)."""
     cpu, memory = allocatable(capacity_cpu_millicores, capacity_memory_bytes, reserved, eviction_memory_bytes)
     if cpu < FLOOR.cpu_millicores or memory < FLOOR.memory_bytes:
         raise InputError(
@@ -165,7 +165,7 @@ def check_allocatable(
 
 
 def kubelet_args(reserved: Reservations, eviction_hard: Mapping[str, str], max_pods: int) -> list[str]:
-    """The kubelet's arguments, "name=value", in an order that does not depend on the inventory."""
+    """Returns the kubelet's arguments, "name=value", in an order that does not depend on the inventory."""
     thresholds = ",".join(
         f"{signal}<{eviction_hard[signal]}" for signal in SIGNALS if signal in eviction_hard
     )

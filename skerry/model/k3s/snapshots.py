@@ -11,11 +11,11 @@ from skerry.model.settings.settings import Settings
 from skerry.model.yaml_text import dump
 
 CREDENTIALS = "/etc/rancher/k3s/config.yaml.d/50-skerry-s3.yaml"
-"""A drop-in of its own, because it is secret."""
+"""A separate file, because its content is secret."""
 
 
 def keys(settings: Settings) -> dict[str, object]:
-    """The keys of config.yaml. They contain no secrets."""
+    """Returns the keys of config.yaml. They contain no secrets."""
     s3 = {f"etcd-s3-{name}": settings.snapshot_s3.get(name) for name in sorted(S3_KEYS)}
     return {
         "etcd-disable-snapshots": not settings.snapshot_schedule,
@@ -27,7 +27,7 @@ def keys(settings: Settings) -> dict[str, object]:
 
 
 def credentials(settings: Settings, environment: Mapping[str, str]) -> list[File]:
-    """The drop-in with S3's credentials, if S3 is configured. Raises InputError if one is missing."""
+    """Returns the drop-in with S3's credentials; [] without S3 or etcd. Raises InputError for an unset variable."""
     if not settings.snapshot_s3 or settings.k3s_datastore != "etcd":
         return []
     names = {name: settings.snapshot_s3.get(name, default) for name, default in S3_VARIABLES.items()}

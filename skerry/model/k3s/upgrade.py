@@ -13,7 +13,7 @@ SKEW, SKEW_BEFORE, SKEW_SINCE = 3, 2, (1, 28)
 
 
 def check_upgrade(to: K3sVersion, running: Mapping[str, K3sVersion], inventory: Collection[str]) -> None:
-    """Raises InputError for a downgrade, a skipped minor, or a node that would stay too far behind.
+    """Raise InputError for a downgrade, a skipped minor, a node left too far behind, or if no node would be upgraded.
 
     `running`: the version of every node of the cluster. `inventory`: the nodes that will be upgraded.
     """
@@ -40,12 +40,12 @@ def check_upgrade(to: K3sVersion, running: Mapping[str, K3sVersion], inventory: 
 
 
 def skips(running: K3sVersion, to: K3sVersion) -> bool:
-    """True if a minor lies between the versions. Kubernetes must be upgraded one minor at a time."""
+    """Returns True if a minor lies between the versions. Kubernetes must be upgraded one minor at a time."""
     return to.minor > running.minor + 1
 
 
 def needs_snapshot(running: K3sVersion, to: K3sVersion) -> bool:
-    """Whether a rollback must restore the pre-upgrade snapshot: yes if the Kubernetes minor differs.
+    """Returns whether a rollback must restore the pre-upgrade snapshot: yes if the Kubernetes minor differs.
 
     https://docs.k3s.io/upgrades/roll-back
     """
@@ -53,6 +53,6 @@ def needs_snapshot(running: K3sVersion, to: K3sVersion) -> bool:
 
 
 def batches(agents: Sequence[str], percent: int) -> list[list[str]]:
-    """The agents in batches of `percent`, at least one agent each."""
+    """Returns the agents in batches of `percent` of all agents, rounded down, at least one agent each."""
     size = max(1, len(agents) * percent // 100)
     return [list(agents[start : start + size]) for start in range(0, len(agents), size)]

@@ -40,7 +40,7 @@ class K3sVersion:
 
     @classmethod
     def parse(cls, text: str) -> K3sVersion:
-        """The version in `text`. Raises InputError for pre-releases and any other form."""
+        """Returns the version in `text`. Raises InputError for pre-releases and any other form."""
         match = re.fullmatch(r"v([0-9]+)\.([0-9]+)\.([0-9]+)(-[a-z0-9.]+)?\+k3s([0-9]+)", text)
         if not match:
             raise InputError(f"{text!r} is not a K3s version; write it as 'v1.36.3+k3s1'")
@@ -68,7 +68,7 @@ class K3sVersion:
 
 
 def check_known(version: K3sVersion) -> None:
-    """Raises InputError for a version outside the supported range."""
+    """Raise InputError for a version outside the supported range."""
     if not OLDEST_KNOWN <= version.kubernetes <= NEWEST_KNOWN:
         known = " to ".join(f"{major}.{minor}" for major, minor in (OLDEST_KNOWN, NEWEST_KNOWN))
         raise InputError(
@@ -78,12 +78,12 @@ def check_known(version: K3sVersion) -> None:
 
 
 def accepts_cgroup_v1(version: K3sVersion) -> bool:
-    """Whether the version's kubelet starts on cgroup v1, which includes the hybrid mode of stock Ubuntu 20.04."""
+    """Returns whether the version's kubelet starts on cgroup v1, such as the hybrid mode of stock Ubuntu 20.04."""
     return version.kubernetes <= NEWEST_WITH_CGROUP_V1
 
 
 def check_supports(version: K3sVersion, feature: str) -> None:
-    """Raises InputError if `version` is older than `feature`, a key or value in FIRST_RELEASES."""
+    """Raise InputError if `version` lacks `feature`, a key or value in FIRST_RELEASES. Any other feature passes."""
     firsts = [K3sVersion.parse(first) for first in FIRST_RELEASES.get(feature, ())]
     if not firsts or version.kubernetes > firsts[-1].kubernetes:
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Another apt may hold apt's locks: unattended-upgrades right after the first boot, or the shell of a killed run.
-# DPkg::Lock::Timeout waits for one of the locks only; `patiently` waits for all.
+# DPkg::Lock::Timeout waits for only one of the locks; `patiently` waits for all.
 WITH_APT_LOCK_RETRY = (
     "export LC_ALL=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a; "
     'patiently() { for attempt in $(seq 150); do said=$("$@" 2>&1) && return; case $said in '
@@ -18,10 +18,10 @@ _FRESH_MINUTES = 30
 
 
 def install(packages: str) -> str:
-    """Command that installs `packages`, given as quoted words, and keeps changed configuration files.
+    """Returns a command that installs `packages`, given as quoted words, and keeps changed configuration files.
 
-    It updates the package lists unless Skerry did so in the last half hour, and skips translated package descriptions
-    (half of the download).
+    The command first updates the package lists if Skerry last did so over half an hour ago, or if the last installation
+    failed. It skips translated package descriptions (half of the download).
     """
     return (
         f"{WITH_APT_LOCK_RETRY}"

@@ -11,7 +11,7 @@ PACKAGES = {"systemd-timesyncd": ("systemd-timesyncd",), "chrony": ("chrony",), 
 
 
 def servers_file(service: str, servers: list[str]) -> File:
-    """The drop-in that names the time servers. If `servers` is empty, the distribution's pool stays in force."""
+    """Returns the drop-in that names the time servers. If `servers` is empty, the distribution's pool is used."""
     if service == "chrony":
         lines = [f"server {server} iburst" for server in servers]
         return File("/etc/chrony/sources.d/skerry.sources", "\n".join(["# Written by Skerry.", *lines, ""]))
@@ -21,7 +21,7 @@ def servers_file(service: str, servers: list[str]) -> File:
 
 
 def digest_file(unit: str, servers: File) -> File:
-    """A systemd drop-in that puts the checksum of `servers` into the environment of the time service.
+    """Returns a systemd drop-in that puts the checksum of `servers` into the environment of the time service.
 
     The environment of the running process then shows which servers it was started with.
     """

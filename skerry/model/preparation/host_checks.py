@@ -44,7 +44,7 @@ K3S_DEVICES = {"cni0", "flannel.1", "flannel-wg"}
 def check_host(
     facts: HostFacts, settings: Settings, role: Role, clock_bounds: tuple[float, float]
 ) -> Iterator[Problem]:
-    """All problems of one host.
+    """Yield all problems of one host.
 
     `clock_bounds`: this machine's clock before and after the facts were read, in seconds since 1970.
     """

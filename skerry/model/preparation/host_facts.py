@@ -24,10 +24,11 @@ class Listener:
 class HostFacts:
     """The facts of one host. `clock`: seconds since 1970.
 
-    `arch`: by `uname --machine`. `routes`: (destination, device). `conflicting_services`: programs that conflict with
-    K3s. `firewalls`: active firewalls. `datastore`: "etcd" or "sqlite" if a server has run here, else "".
-    `server_state`: systemd's state of the server's unit. `reach`: "ok", "unknown", or why the artifact source cannot be
-    reached; "" if it was not tested. `k3s_version`: that of the running K3s, or "".
+    `arch`: by `uname --machine`. `cgroup`: its file system. `routes`: (destination, device). `conflicting_services`:
+    sentences about other Kubernetes and container software. `firewalls`: active firewalls. `datastore`: "etcd" or
+    "sqlite" if a server has run here, else "". `server_state`: systemd's state of the server's unit. `reach`: "ok",
+    "unknown", or why the artifact source cannot be reached; "" if not tested. `k3s_version`: of the running or, if K3s
+    is down, the installed K3s; "" for none.
     """
 
     hostname: str
@@ -75,7 +76,7 @@ CONTAINERS = {"systemd-nspawn", "lxc", "lxc-libvirt", "docker", "podman", "openv
 
 
 def parse(lines: Iterable[str]) -> HostFacts:
-    """The facts of one host. Raises KeyError or ValueError if the output is incomplete."""
+    """Returns the facts of one host. Raises KeyError or ValueError if the output is incomplete."""
     raw = sections(lines)
 
     def first(name: str) -> str:
@@ -118,14 +119,15 @@ def parse(lines: Iterable[str]) -> HostFacts:
 
 
 def _listener(line: str) -> Listener:
-    """A listener from a line such as "tcp 0.0.0.0:22 sshd ssh.service", in which "-" stands for unknown."""
+    """Returns a listener from a line such as "tcp 0.0.0.0:22 sshd ssh.service", in which "-" stands for unknown."""
     protocol, local, process, unit = line.split()
+    # rpartition, because IPv6 addresses contain colons.
     address, _, port = local.rpartition(":")
     return Listener(protocol, address, int(port), process.strip("-"), unit.strip("-"))
 
 
 def _route(line: str) -> tuple[str, str]:
-    """(destination, device) from "10.0.0.0/8 via 192.0.2.1 dev eth0 …" or "unreachable 10.0.0.0/8 …"."""
+    """Returns (destination, device) from "10.0.0.0/8 via 192.0.2.1 dev eth0 …" or "unreachable 10.0.0.0/8 …"."""
     words = line.split()
     device = words[words.index("dev") + 1] if "dev" in words else ""
     destination = next(word for word in words if word == "default" or word[0].isdigit())

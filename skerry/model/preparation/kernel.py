@@ -8,8 +8,8 @@ from skerry.model.files import File
 # backend; nf_conntrack: kube-proxy sizes its table at start.
 MODULES = ("br_netfilter", "nf_conntrack", "overlay", "vxlan")
 
-# K3s sets forwarding only when it starts. Anything that reloads sysctls later would undo that
-# (k3s-io/k3s#4322, #7671), so a file of its own sets it.
+# K3s sets forwarding only when it starts. Anything that reloads sysctls later would undo this
+# (k3s-io/k3s#4322, #7671), so a file in sysctl.d sets it.
 NETWORK = {
     "net.bridge.bridge-nf-call-iptables": "1",
     "net.ipv4.ip_forward": "1",
@@ -29,7 +29,7 @@ SYSCTLS = NETWORK | KUBELET
 
 
 def sysctl_file(path: str, values: dict[str, str]) -> File:
-    """A sysctl.d file that sets `values`."""
+    """Returns a sysctl.d file that sets `values`."""
     lines = [f"{key} = {value}" for key, value in values.items()]
     return File(path, "\n".join(["# Written by Skerry.", *lines, ""]))
 

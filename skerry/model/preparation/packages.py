@@ -13,7 +13,7 @@ REQUIRED = ("ca-certificates", "conntrack", "curl", "ipset", "iptables", "kmod",
 
 
 def install_script(packages: tuple[str, ...]) -> str:
-    """Shell that records the packages, so that `invoke uninstall` removes them, and then installs them.
+    """Returns shell that records the packages, so that `invoke uninstall` removes them, and then installs them.
 
     In this order, a run that is killed in between leaves a record that lists too much rather than too little.
     """

@@ -33,7 +33,7 @@ def findings(
     clock_bounds: Mapping[str, tuple[float, float]],
     networks: Mapping[str, Sequence[str]] | None = None,
 ) -> list[PreflightFinding]:
-    """All problems of all hosts, errors first. All mappings are by host.
+    """Returns all problems of all hosts, errors first. All mappings are by host.
 
     `clock_bounds`: this machine's clock before and after each host's facts were read, in seconds since 1970.
     `networks`: those by which the other hosts' firewalls know each host.
@@ -53,7 +53,7 @@ def findings(
 
 
 def _check_unique(facts: Mapping[str, HostFacts]) -> Iterator[PreflightFinding]:
-    """Two nodes with the same name or machine-id (a cloned disk) overwrite each other in the cluster."""
+    """Yield shared or empty host names and machine-ids: with the same (a cloned disk), nodes overwrite each other."""
     for field, remedy in (
         ("hostname", "give each host its own: hostnamectl set-hostname NAME"),
         ("machine_id", "rm /etc/machine-id && systemd-machine-id-setup, then reboot"),
@@ -72,7 +72,7 @@ def _check_unique(facts: Mapping[str, HostFacts]) -> Iterator[PreflightFinding]:
 def _check_first_server(
     facts: Mapping[str, HostFacts], roles: Mapping[str, Role]
 ) -> Iterator[PreflightFinding]:
-    """The first server initialises a cluster if it has no datastore. It must not if another server has one."""
+    """Yield an error if another server has a datastore but the first has none: that would start a second cluster."""
     servers = [host for host, role in roles.items() if role == "server"]
     initialised = [host for host in servers if host in facts and facts[host].datastore]
     if initialised and servers[0] in facts and servers[0] not in initialised:
@@ -88,7 +88,7 @@ def _check_addresses(
     settings: Mapping[str, Settings],
     networks: Mapping[str, Sequence[str]],
 ) -> Iterator[PreflightFinding]:
-    """The other hosts' firewalls would cut off a host with unknown addresses from etcd, flannel and kubelets."""
+    """Yield hosts of unknown addresses, which the other hosts' firewalls would cut off from etcd, flannel, kubelets."""
     for host, host_facts in facts.items():
         if host not in networks or not settings[host].harden:
             continue

@@ -1,4 +1,4 @@
-"""How swap in fstab is turned off."""
+"""The shell that turns off swap in fstab."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ COMMENT = "# Skerry: swap stays off: "
 
 
 def comment_out_script(fstab: str) -> str:
-    """Shell that comments out fstab's swap lines in a copy and replaces the original by one rename.
+    """Returns shell that comments out fstab's swap lines in a copy and replaces the original by one rename.
 
     `cp --preserve` keeps mode and owner; awk leaves every other line unchanged, byte for byte.
     """

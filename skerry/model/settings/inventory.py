@@ -23,7 +23,7 @@ _SHARED = (
 
 
 def check_inventory(servers: Sequence[str], agents: Sequence[str], settings: Mapping[str, Settings]) -> None:
-    """Raises InputError, one line for each problem, unless the hosts can form a cluster.
+    """Raise InputError, one line for each problem, unless the hosts can form a cluster.
 
     `settings`: those of every server, by host.
     """
@@ -72,7 +72,7 @@ def _differences(servers: Sequence[str], settings: Mapping[str, Settings]) -> It
 
 
 def _shared(settings: Settings) -> dict[str, object]:
-    """The values that all servers must share, by name; the order of a list does not matter."""
+    """Returns the values that all servers must share, by name. k3s_disable is sorted: its order does not matter."""
     values = {name: getattr(settings, name) for name in _SHARED}
     values["k3s_disable"] = sorted(settings.k3s_disable)
     extra = {f"k3s_config_extra[{key!r}]": settings.k3s_config_extra.get(key) for key in CRITICAL}

@@ -20,7 +20,7 @@ from skerry.model.settings.validation_messages import message
 
 
 class Settings(BaseModel):
-    """One host's settings. Their defaults stand in inventories/group_data/all.py alone."""
+    """One host's settings. Their defaults are only in inventories/group_data/all.py."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -112,7 +112,7 @@ class Settings(BaseModel):
 
     uninstall_delete_volumes: bool
 
-    # A validator sees the valid ones of the settings above its own.
+    # In a validator, info.data has those settings above the validated one that are valid.
 
     @field_validator("k3s_service_cidr")
     @classmethod
@@ -143,9 +143,9 @@ class Settings(BaseModel):
 
 
 def parse_settings(host: str, data: Mapping[str, object], *, ignored: Collection[str] = ()) -> Settings:
-    """The settings in pyinfra's data of `host`.
+    """Returns the settings in pyinfra's data of `host`.
 
-    Names that start with "_" and those in `ignored`, which belong to pyinfra's connector, are left out. Raises
+    Names that start with "_" and those in `ignored`, which belong to pyinfra's connector, are dropped. Raises
     InputError with one line for each problem, "HOST: setting NAME: what is wrong; how to correct it", unknown names
     first.
     """

@@ -21,7 +21,7 @@ _EXPECTED = {
 
 
 def message(error: ErrorDetails, known: Collection[str]) -> str:
-    """The error as "setting NAME: what is wrong; how to correct it".
+    """Returns the error as "setting NAME: what is wrong; how to correct it".
 
     For an unknown name, the message suggests the nearest of the `known` names.
     """
