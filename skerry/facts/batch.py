@@ -4,9 +4,9 @@ This module depends on how pyinfra works inside. tests/unit/facts/test_batch.py 
 and fails if a release works in another way:
 
 - `host.get_fact` runs its command each time. pyinfra caches nothing, so the cache is here.
-- `_stdin` of a fact goes to the remote shell: the script stands in no argv and is not limited by one's length.
-- An operation reads its facts at its beginning, then changes the host. Once it has ended, its
-  `operation_meta.executed` says whether it ran anything there, also if that failed.
+- `_stdin` of a fact goes to the remote shell: the script is in no argv, whose length is limited.
+- An operation reads its facts at its beginning, then changes the host. After its end, `operation_meta.executed` says
+  whether the operation ran any command there, even one that failed.
 - With `state.check_for_changes`, pyinfra evaluates every operation once before `state.is_executing`, and may prompt
   the user in between. Without it, nothing but this run happens between reading a fact and changing the host.
 """
@@ -32,7 +32,7 @@ SEPARATOR = "@@skerry-fact "
 
 
 class FactBatch(FactBase[list[list[str]]]):
-    """The output of each of the scripts that `join_scripts` has joined; the joined script comes on standard input."""
+    """The output of each script that `join_scripts` has joined. The joined script comes on standard input."""
 
     def command(self) -> str:
         return "sh"
@@ -42,9 +42,10 @@ class FactBatch(FactBase[list[list[str]]]):
 
 
 def join_scripts(scripts: Iterable[str]) -> str:
-    """One script that runs several in parallel, each in a subshell, with their common part sent once.
+    """Returns one script that runs all `scripts` in parallel, each in a subshell, with their common part sent once.
 
-    They run as one pipeline. Each stage prints its output, then copies the next stage's, so that order is kept.
+    The scripts run as one pipeline, the first as its last stage. Each stage prints its script's output, then copies
+    what the stage before it prints, so that the outputs keep the order of `scripts`.
     """
     stages = [
         f"{{\n(\nprintf '\\n%s\\n' '{SEPARATOR}'\n{script.removeprefix(COMMON)}\n) < /dev/null\ncat\n}}"
@@ -54,7 +55,7 @@ def join_scripts(scripts: Iterable[str]) -> str:
 
 
 def split_output(output: Iterable[str]) -> list[list[str]]:
-    """The output of each joined script, whether or not its last line ended with a newline."""
+    """Returns the output lines of each joined script, whether or not the last line ended with a newline."""
     outputs: list[list[str]] = []
     for line in output:
         if line == SEPARATOR:
@@ -87,28 +88,28 @@ class FactQuery(NamedTuple):
 
 
 class Unread(PyinfraError):
-    """A host's facts could not be read."""
+    """Raised if a host's facts could not be read."""
 
 
 class StateVersion(NamedTuple):
-    """Cache key of a fact: whether the user was prompted since, and how many operations have changed the host."""
+    """Cache key of a fact: whether a prompt may have come since, and how many operations have changed the host."""
 
     prompted: bool
     changes: int
 
 
 def current_version() -> StateVersion:
-    """The state version of the current host."""
+    """Returns the state version of the current host."""
     metas = [data.operation_meta for data in state.ops[ctx_host.get()].values()]
     changes = sum(meta.is_complete() and meta.executed for meta in metas)
     return StateVersion(state.is_executing and state.check_for_changes, changes)
 
 
 class BatchedFact(Generic[T_co]):
-    """A fact of the host that is current when this is made.
+    """A fact of the host that is pyinfra's current host when this object is made.
 
-    The first time one is read, all facts of its host are read in one remote execution. They are cached until an
-    operation has changed the host; after that, each is read again by itself, when it is used.
+    The first use of any fact reads all facts of its host in one remote execution. They are cached until an operation
+    has changed the host; after that, each fact is read again by itself, when it is used.
     """
 
     _of_host: ClassVar[WeakKeyDictionary[Host, list[BatchedFact[Any]]]] = WeakKeyDictionary()
@@ -123,7 +124,7 @@ class BatchedFact(Generic[T_co]):
         self._siblings.append(self)
 
     def current(self) -> T_co:
-        """The fact as it is when the calling operation begins."""
+        """Returns the fact as it is when the calling operation begins, after the changes of all earlier operations."""
         with ctx_host.use(inventory.get_host(self._host_name)):
             version = current_version()
             if self._version != version:
@@ -133,7 +134,7 @@ class BatchedFact(Generic[T_co]):
             return self._value
 
     def at_start(self) -> T_co:
-        """The fact as it was when the run first used it, before its own phase changed anything."""
+        """Returns the fact as first read in this stage, preparation or execution: before its own phase's changes."""
         if state.is_executing not in self._first:
             self.current()
         return self._first[state.is_executing]
@@ -145,19 +146,19 @@ class BatchedFact(Generic[T_co]):
             fact._value, fact._version = fact._query.fact().process(result.lines), version
 
 
-# Per host: prefetched fact output by script. Calling it waits for the prefetch.
+# Per host: a function that waits for the prefetch and returns the results by script.
 _prefetched: WeakKeyDictionary[Host, Callable[[], Mapping[str, FactResult]]] = WeakKeyDictionary()
-# Per host: what was read before anything changed there.
+# Per host: what was read before anything changed on that host.
 _queries: WeakKeyDictionary[Host, list[FactQuery]] = WeakKeyDictionary()
 
 
 def use_prefetched(results: Callable[[], Mapping[str, FactResult]]) -> None:
-    """Serve the current host's facts from these results, by script, until an operation changes the host."""
+    """Serve the current host's facts from `results()`, which is by script, until an operation changes the host."""
     _prefetched[ctx_host.get()] = results
 
 
 def queries_before_changes() -> list[FactQuery]:
-    """What has been read of the current host before anything changed there."""
+    """Returns what has been read from the current host before anything changed on it."""
     return _queries.get(ctx_host.get(), [])
 
 
@@ -189,6 +190,6 @@ def _run(scripts: Sequence[str]) -> dict[str, FactResult]:
 def results_by_script(
     scripts: Sequence[str], outputs: Sequence[list[str]], begun: float
 ) -> dict[str, FactResult]:
-    """The results of joined scripts that have just ended, by script."""
+    """Returns the results of joined scripts that have just ended, by script."""
     ended = time.time()
     return {script: FactResult(lines, begun, ended) for script, lines in zip(scripts, outputs, strict=True)}

@@ -10,7 +10,7 @@ from skerry.model.fact_output import sections
 
 @dataclass(frozen=True)
 class CgroupState:
-    """`v2`: the unified hierarchy is mounted. `in_menu`: GRUB's menu selects it at the next boot."""
+    """`v2`: the host runs cgroup v2. `files`: `File.state` by path. `in_menu`: GRUB's menu selects v2 for a boot."""
 
     v2: bool
     files: dict[str, str]
@@ -18,7 +18,7 @@ class CgroupState:
 
 
 class Cgroup(ScriptFact[CgroupState]):
-    """The running hierarchy, and our GRUB drop-in `file`."""
+    """The running cgroup version, GRUB's menu, and our GRUB drop-in `file`."""
 
     script = "cgroup"
 

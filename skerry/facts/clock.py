@@ -13,7 +13,8 @@ from skerry.model.preparation.host_facts import CONTAINERS
 class ClockState:
     """A time service and the kernel's clock.
 
-    `running`: checksum of the configuration with which the running service was started, "" if it does not run.
+    `files`: `File.state` by path. `active`, `enabled`: the service runs, and starts at boot. `running`: checksum of
+    the configuration with which the running service was started, "" if it does not run or was started without ours.
     `keeps_time`: False in a container, which uses its machine's clock.
     """
 

@@ -17,9 +17,10 @@ MISSING = json.dumps(
 
 
 class Disk(FactBase[dict[str, Any]]):
-    """The last event of the bench's engine for a plan: its result, or the reason why there is none.
+    """The last event of the bench's engine: "result" with the `result`, or another with the `reason` why there is none.
 
-    The engine is sent with the command and leaves no file on the host.
+    The engine is sent with the command and leaves no file on the host. Its exit code is ignored, because its last
+    event says what went wrong.
     """
 
     def command(self, plan: str) -> str:

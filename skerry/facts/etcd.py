@@ -7,7 +7,7 @@ from skerry.model.k3s.etcd import EtcdReport, parse
 
 
 class Etcd(ScriptFact["EtcdReport | None"]):
-    """The member, its health, the list of members, the API server and the node; None if no etcd runs."""
+    """The member, its health, the list of members, the API server and the node; None if no etcd answers."""
 
     script = "etcd"
 

@@ -12,7 +12,7 @@ from skerry.model.flux import followed_location, installed_version
 
 @dataclass(frozen=True)
 class FluxState:
-    """Flux's version, and the repository, branch and folder that it follows; empty without Flux."""
+    """Flux's version, and the repository, branch and folder that it follows; "" if one of its objects is missing."""
 
     version: str = ""
     follows: tuple[str, str, str] = ("", "", "")

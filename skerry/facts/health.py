@@ -7,7 +7,7 @@ from skerry.model.k3s.health import Health, parse
 
 
 class HostHealth(ScriptFact[Health]):
-    """Certificates, free disk space, a pending reboot or restore, etcd's latencies, and the newest of `snapshots`."""
+    """Certificates, free disk space, a pending reboot or restore, etcd's latencies, the newest file in `snapshots`."""
 
     script = "health"
 

@@ -1,4 +1,4 @@
-"""What there is to uninstall."""
+"""What `invoke uninstall` has to remove from a host."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from skerry.model.fact_output import sections
 
 @dataclass(frozen=True)
 class InstalledState:
-    """`volumes`: local volumes that hold data. `node`: the node's name if K3s runs as a server, else ""."""
+    """`files`: `File.state` by path. `uninstaller`: K3s's uninstall script exists. `packages`: from Skerry.
+
+    `volumes`: local volumes that hold data. `node`: the node's name if K3s runs as a server, else "".
+    """
 
     files: dict[str, str]
     uninstaller: bool

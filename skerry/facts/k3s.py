@@ -16,15 +16,17 @@ from skerry.model.k3s.paths import checksum_file
 class K3sState:
     """K3s on a host.
 
-    `binary`, `images`: their checksums, "" if missing. `elsewhere`: which of kubectl, crictl and ctr the host has.
+    `binary`, `images`: their checksums, "" if missing. `links`: targets by name. `elsewhere`: which of kubectl, crictl
+    and ctr are in PATH, ours included. `files`: `File.state` by path. `active`: systemd's ActiveState of the unit.
     `tokens`: sha256 of each token that the host has ("server", "agent") and, on a server, of those that other hosts
     need to join it ("join-server", "join-agent"). `cluster`: hash of the server CA with which the datastore was made.
 
-    `running`: digest with which the running process was started, "" if unknown. `started`: when, in seconds since
-    1970, 0 if unknown. `loaded`: files that were not modified, and paths that did not exist, since it started.
+    `reload_needed`: systemd has not loaded the changed unit. `running`: digest with which the running process was
+    started, "" if unknown. `started`: when, in seconds since 1970, 0 if unknown. `loaded`: paths that have been
+    unchanged, or missing, since the process started.
 
-    `node`: the Node object of the Kubernetes API, {} if there is none. `drained`: the node, if Skerry has cordoned it.
-    `restore`: the archive whose datastore waits on this host to be restored, "" for none.
+    `node`: the Node object of the Kubernetes API, {} if there is none. `drained`: the node's name if cordoned by
+    Skerry, else "". `restore`: the archive whose datastore waits on this host to be restored, "" for none.
     """
 
     binary: str
@@ -46,7 +48,7 @@ class K3sState:
 
     @property
     def ready(self) -> bool:
-        """Whether the running process, not an earlier one, has reported the node Ready."""
+        """Whether the node is Ready as reported by the running process, not by an earlier one."""
         conditions = self.node.get("status", {}).get("conditions", [])
         return any(
             condition["type"] == "Ready"

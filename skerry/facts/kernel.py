@@ -11,7 +11,7 @@ from skerry.model.preparation.host_facts import CONTAINERS
 
 @dataclass(frozen=True)
 class KernelState:
-    """`sysctls`: the values of the keys that exist. `own_kernel`: False in a container."""
+    """`files`: `File.state` by path. `sysctls`: the values of keys that exist. `own_kernel`: False in a container."""
 
     files: dict[str, str]
     missing_modules: tuple[str, ...]

@@ -10,14 +10,14 @@ from skerry.model.fact_output import sections
 
 @dataclass(frozen=True)
 class PackageState:
-    """`missing`: not installed, or not completely. `interrupted`: dpkg was killed while it changed packages."""
+    """`missing`: packages not installed, or not completely. `interrupted`: dpkg was killed during a change."""
 
     missing: tuple[str, ...]
     interrupted: bool
 
 
 class Packages(ScriptFact[PackageState]):
-    """The state of `packages` and, unlike pyinfra's `deb.DebPackages`, of a dpkg that was interrupted."""
+    """The state of `packages`, and whether dpkg was interrupted, which pyinfra's `deb.DebPackages` does not read."""
 
     script = "packages"
 

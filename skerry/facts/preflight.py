@@ -7,7 +7,7 @@ from skerry.model.preparation.host_facts import HostFacts, parse
 
 
 class PreflightFacts(ScriptFact[HostFacts]):
-    """A host's system. `reach`: a URL that the host must be able to fetch `unless` it has a file."""
+    """A host's system. `reach`: a URL that the host must be able to fetch, unless it has the file `unless`."""
 
     script = "preflight"
 

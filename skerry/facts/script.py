@@ -1,4 +1,4 @@
-"""Facts that are a shell script each: all that a phase needs, read in one remote execution."""
+"""Facts that are one shell script each, which reads all that a phase needs in one remote execution."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ScriptFact(FactBase[T]):
     script: str
 
     def run(self, *arguments: str) -> str:
-        """The remote command, with positional arguments. None may be a secret: they may stand in argv."""
+        """Returns the remote command with positional arguments. No argument may be a secret: argv may contain it."""
         # "true": a script may end with a test that is false, which is no failure.
         return f"{COMMON}\nset -- {shlex.join(arguments)}\n{_text(self.script)}\ntrue"
 
@@ -34,5 +34,5 @@ def _text(script: str) -> str:
 
 
 def file_states(lines: Iterable[str]) -> dict[str, str]:
-    """`File.state` by path, from the lines of `file_states` in common.sh: "/etc/fstab 644 root root <sha256>"."""
+    """Returns `File.state` by path, from lines of `file_states` in common.sh: "/etc/fstab 644 root root <sha256>"."""
     return dict(line.split(" ", 1) for line in lines)

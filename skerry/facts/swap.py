@@ -11,7 +11,7 @@ from skerry.model.preparation.host_facts import CONTAINERS
 
 @dataclass(frozen=True)
 class SwapState:
-    """`active`: devices and files in use. The other fields would turn swap on at the next boot."""
+    """`active`: devices and files in use. The other fields: what would turn swap on at the next boot."""
 
     active: tuple[str, ...]
     fstab: tuple[str, ...]
@@ -20,7 +20,7 @@ class SwapState:
 
 
 class Swap(ScriptFact[SwapState]):
-    """Swap in use, in fstab, in units and by zram-generator. A container has none: its swap is the machine's."""
+    """Swap in use, in fstab, in units and by zram-generator. In a container, the machine's swap is left out."""
 
     script = "swap"
 

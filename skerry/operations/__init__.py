@@ -1,4 +1,4 @@
-"""How a host is changed, where pyinfra has no operation of its own for it."""
+"""Building blocks of operations that pyinfra does not have: the decorator, refusals and commands as root."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ P = ParamSpec("P")
 
 
 def operation(commands: Callable[P, Commands]) -> PyinfraOperation[P]:
-    """pyinfra's `operation`, with consecutive shell commands sent to the host as one.
+    """Decorate as pyinfra's `operation` does, but send consecutive shell commands to the host as one.
 
     If the host's facts cannot be read, the operation fails on that host, which leaves the run. pyinfra itself would
     end the run on every host, because it takes an exception between two commands for a fault in the deploy.
@@ -42,7 +42,7 @@ def operation(commands: Callable[P, Commands]) -> PyinfraOperation[P]:
 
 
 def join_commands(commands: Iterable[PyinfraCommand]) -> Commands:
-    """Join consecutive shell commands into one, which ends at the first that fails."""
+    """Join consecutive shell commands into one that ends at the first failure. Other commands stay as they are."""
     batch: list[StringCommand] = []
     for command in commands:
         if isinstance(command, StringCommand) and set(command.connector_arguments) <= {"_stdin"}:
@@ -65,7 +65,7 @@ def _joined(batch: list[StringCommand]) -> Commands:
 
 
 def join_script(batch: Iterable[tuple[str, str]]) -> str:
-    """A script that runs (command, standard input) pairs. The braces make the shell read it all before it starts."""
+    """Returns a script that runs (command, standard input) pairs. Its braces make the shell read all of it first."""
     return "\n".join(["{", *[_subshell(command, stdin) for command, stdin in batch], "}", ""])
 
 
@@ -77,12 +77,12 @@ def _subshell(command: str, stdin: str) -> str:
 
 
 def refuse(reason: str) -> StringCommand:
-    """A command that fails the operation with one line."""
+    """Returns a command that fails the operation and prints `reason` on standard error."""
     return StringCommand(f"echo {shlex.quote(reason)} >&2; exit 1")
 
 
 def run_as_root(host: Host, command: str, **options: Any) -> tuple[bool, Any]:
-    """Run a command at once, from within a FunctionCommand. Returns whether it succeeded, and its output.
+    """Run a command at once, from within a FunctionCommand. Returns whether the command succeeded, and its output.
 
     `options` are those of pyinfra's `run_shell_command`.
     """

@@ -1,4 +1,4 @@
-"""Install artifacts: download or upload beside the final path, compare the checksum, rename."""
+"""Install artifacts: download or upload to a file beside the final path, compare the checksum, rename."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from skerry.operations import Commands, operation
 from skerry.operations.errors import BadInput
 from skerry.operations.upload import Upload
 
-# Held while a file is written: the shell of a run that was killed may still be writing on the host.
+# Held while a part is downloaded, copied or installed: the shell of a killed run may still be at work on the host.
+# Not held while an upload arrives: that shell may wait for input for a long time.
 LOCK = "exec 9> /run/lock/skerry-artifact && flock --timeout 900 9"
 # curl gives up when a download stays below 1 KiB/s for this long.
 STALL_SECONDS = 60
@@ -27,9 +28,10 @@ RETRIES = 3
 def install(
     source: ArtifactSource | None, destination: Destination, found_sha256: Callable[[], str]
 ) -> Commands:
-    """Install the artifact and write its checksum file, unless the host has it already.
+    """Install the artifact and write its checksum file, unless the host has the artifact already.
 
-    `source` is None if another operation installs it. A file whose checksum differs is deleted from the host.
+    `source` is None if another operation installs it. `found_sha256` returns the checksum of the host's artifact.
+    A downloaded or uploaded file with another checksum than the source's is deleted.
     """
     if source is None or found_sha256() == source.sha256:
         host.noop(f"{destination.path} is in place")
@@ -43,7 +45,7 @@ def install(
 
 
 def require_checksum(path: Path, sha256: str) -> None:
-    """Raises BadInput for a damaged file. Operations are evaluated before any change, so no host is changed."""
+    """Raises BadInput if a file is damaged. Operations are evaluated before any change, so no host is changed then."""
     if digest(path) != sha256:
         raise BadInput(
             f"{path} does not have the checksum {sha256}; delete it and run `invoke artifacts-fetch`"
@@ -61,7 +63,7 @@ def _curl(source: ArtifactSource, destination: Destination) -> str:
 
 
 def fetch_script(source: ArtifactSource, destination: Destination, fetch: str) -> str:
-    """Run `fetch`, which writes the part, then install the part. The part is removed on any failure."""
+    """Returns shell that runs `fetch`, which writes the part, and installs the part, or removes it on any failure."""
     part = shlex.quote(destination.part(source))
     return (
         f"{LOCK} && umask 022 && mkdir -p \"$(dirname {part})\" && trap 'rm -f '{part} EXIT && "
@@ -70,10 +72,10 @@ def fetch_script(source: ArtifactSource, destination: Destination, fetch: str) -
 
 
 def receive_script(source: ArtifactSource, destination: Destination, size: int) -> str:
-    """Print the part's size and checksum, read the resume offset, append standard input, then install the part.
+    """Returns shell that prints the part's size and checksum, reads the offset, appends its input, installs the part.
 
-    A part that was cut off stays, so that the next run resumes it. It resumes a copy: the shell of the lost
-    connection may still have the file open, and the kernel does not execute a file that is open for writing.
+    A part that was cut off stays, so that the next run can append to a copy of it. Why a copy: the shell of the lost
+    connection may still have the part open, and the kernel does not execute a file that is open for writing.
     """
     part = shlex.quote(destination.part(source))
     incomplete = shlex.quote(f"{destination.path} did not arrive completely; run it again to go on")
@@ -88,7 +90,7 @@ def receive_script(source: ArtifactSource, destination: Destination, size: int) 
 
 
 def _install_script(source: ArtifactSource, destination: Destination) -> str:
-    """Compare the part's checksum, set owner and mode, rename, write the checksum file.
+    """Returns shell that compares the part's checksum, sets owner and mode, renames, and writes the checksum file.
 
     The checksum file also holds inode, size and change time. While they match, a fact need not hash the artifact.
     """

@@ -13,9 +13,9 @@ from skerry.operations.servers import server_names
 
 
 def drain(state: State, host: Host, node: str, seconds: int, cordoned: bool) -> bool:
-    """Drain the node. Returns False, with the node uncordoned again, if that takes more than `seconds`.
+    """Drain the node. If this fails or takes more than `seconds`, uncordon the node, print why and return False.
 
-    `cordoned`: the node was already cordoned, but not by Skerry, and stays so.
+    `cordoned`: the node was cordoned before, not by Skerry, and stays cordoned in any case.
     """
     if not cordoned:
         _run(host, set_marker(node))
@@ -31,7 +31,7 @@ def drain(state: State, host: Host, node: str, seconds: int, cordoned: bool) -> 
 
 
 def uncordon(state: State, host: Host) -> bool:
-    """Uncordon the host's node if Skerry has cordoned it."""
+    """Uncordon the host's node if Skerry has cordoned it. Returns False if the node may still be cordoned."""
     _, node = _run(host, READ_MARKER)
     if not node:
         return True
@@ -43,7 +43,7 @@ def uncordon(state: State, host: Host) -> bool:
 
 
 def _run_on_ready_server(host: Host, command: str) -> tuple[bool, str]:
-    """Run the command on a server whose API is ready, preferably another one than `host`."""
+    """Run the command on a server whose API is ready, `host` last. Returns as `_run` does, or False and why."""
     names = sorted(server_names(), key=lambda name: name == host.name)
     for server in (inventory.get_host(name) for name in names):
         if server.connected and _run(server, f"timeout 15 {KUBECTL} get --raw /readyz")[0]:
@@ -52,7 +52,7 @@ def _run_on_ready_server(host: Host, command: str) -> tuple[bool, str]:
 
 
 def _run(host: Host, command: str) -> tuple[bool, str]:
-    """Whether the command succeeded, and the last line of its output or error."""
+    """Returns whether the command succeeded, and the last line of its output or error; "" if there is none."""
     succeeded, output = run_as_root(host, command)
     text = output.stdout if succeeded else output.stderr
     return succeeded, (text.strip().splitlines() or [""])[-1]

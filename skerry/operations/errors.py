@@ -1,4 +1,4 @@
-"""Errors that end a run. Importing this module starts gevent (pyinfra_cli does); tasks must not import it."""
+"""Errors that end a run. Tasks must not import this module: pyinfra_cli, which it imports, starts gevent."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class HasFiles(Protocol):
 
 @operation
 def write(file: File, fact: BatchedFact[HasFiles]) -> Commands:
-    """Write `file` unless the host has it."""
+    """Write `file` unless the host has it with this content, owner and mode."""
     if fact.at_start().files.get(file.path) == file.state:
         host.noop(f"{file.path} is as wanted")
         return
@@ -34,7 +34,7 @@ def write(file: File, fact: BatchedFact[HasFiles]) -> Commands:
 def write_all(files: Sequence[File], fact: BatchedFact[HasFiles]) -> Commands:
     """Write those of `files` that the host does not have, in their order.
 
-    pyinfra identifies an operation by its line number: a loop of `write` must be the same on every host.
+    pyinfra identifies operations by line numbers: a loop of `write` would need the same files on every host.
     """
     outdated = [file for file in files if fact.at_start().files.get(file.path) != file.state]
     if not outdated:
@@ -52,5 +52,5 @@ def remove(path: str, fact: BatchedFact[HasFiles]) -> Commands:
 
 
 def write_command(file: File) -> StringCommand:
-    """The command that writes `file`. Its content comes on standard input."""
+    """Returns the command that writes `file`. The content comes on standard input, so that it is never in argv."""
     return StringCommand(write_script(file), _stdin=file.content)

@@ -1,4 +1,4 @@
-"""Changes that could lock everyone out: rolled back by the host itself unless a new connection confirms them."""
+"""Changes that could lock everyone out. The host itself rolls them back unless a new connection confirms them."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ def guarded(
 ) -> Commands:
     """Write `files` and remove `absent` under the guard, run `check` and `follow`, then confirm the change.
 
-    The host rolls the change back after `seconds`, at its next boot, or as soon as `check` or `follow` fails.
-    `remedy` is shown if nobody can log in after the change.
+    `check` tests the new files, `follow` makes services use them. The host rolls the change back after `seconds`, at
+    its next boot, or as soon as `check` or `follow` fails. `name` contains "ssh" or "firewall", which tells the guard
+    what to reload then. `remedy` is shown if no login succeeds after the change.
     """
     paths = [*(file.path for file in files), *absent]
     yield StringCommand(f"{GUARD} arm {name} {seconds} {shlex.join(paths)}")
@@ -44,7 +45,10 @@ def guarded(
 
 
 def confirm(state: State, host: Host, seconds: int, remedy: str) -> bool:
-    """Disarm the guard over a new connection. If none can be made in half of `seconds`, roll back over the old one."""
+    """Disarm the guard over a new connection. If that fails for half of `seconds`, roll back and return False.
+
+    The other half is for a rollback over the old connection, before the host's own.
+    """
     problem = remaining_problem(lambda: _login_problem(state, host, f"{GUARD} disarm"), seconds / 2)
     if problem:
         report(
@@ -55,7 +59,7 @@ def confirm(state: State, host: Host, seconds: int, remedy: str) -> bool:
 
 
 def _login_problem(state: State, host: Host, command: str) -> str:
-    """Why `command` did not run over a new connection; "" if it did."""
+    """Returns why `command` failed, or could not run, over a new connection; "" if it succeeded."""
     connector: Any = type(host.connector)(state, host)
     try:
         connector.connect()
@@ -74,7 +78,7 @@ def _roll_back(host: Host, seconds: int) -> None:
     try:
         rolled_back, _ = run_as_root(host, f"{GUARD} rollback", _timeout=20)
     except Exception:
-        # The old connection is lost, too, for whatever reason. The host rolls back by itself.
+        # The old connection is lost, too, whatever the exception is. The host rolls back by itself.
         rolled_back = False
     outcome = "it was taken back" if rolled_back else f"the host takes it back by itself within {seconds} s"
     report(f"{host.name}: {outcome}")

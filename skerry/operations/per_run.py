@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 
 def per_run(compute: Callable[P, T]) -> Callable[P, T]:
-    """Cache the results and errors of `compute` by its arguments, for one inventory: one run has one inventory.
+    """Cache the results and errors of `compute` by its arguments, for each inventory: a run has one inventory.
 
-    pyinfra prepares all hosts at the same time. Callers that come while a value is computed wait for it.
+    pyinfra prepares all hosts at the same time. A caller that comes while a value is computed waits for the value.
     """
     results_of: WeakKeyDictionary[Inventory, dict[object, Future[T]]] = WeakKeyDictionary()
 

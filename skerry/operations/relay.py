@@ -12,22 +12,22 @@ from skerry.model.ports import RELAY_PORT
 from skerry.operations import Commands, operation
 
 UNIT = "skerry-relay"
-# The relay ends by itself after this time, also if the run that started it was killed.
+# The relay ends after this time even if the run that started it was killed.
 MAX_SECONDS = 3600
-# How long to wait until it listens, in tenths of a second.
+# How long to wait until the relay listens, in tenths of a second.
 START_TENTHS = 100
 
 
 def url(address: str, sha256: str) -> str:
-    """The URL at which a relay on the host at `address` serves the artifact with this checksum."""
+    """Returns the URL at which a relay on the host at `address` serves the artifact with this checksum."""
     return f"http://{f'[{address}]' if ':' in address else address}:{RELAY_PORT}/{sha256}"
 
 
 @operation
 def serve(path: str, sha256: str, needed: Callable[[], bool]) -> Commands:
-    """Serve the file on this host's port if another host needs it.
+    """Serve the file on port `RELAY_PORT` of this host if another host needs the file.
 
-    Python's own web server runs as an unprivileged user, and sees only this file, under its checksum as a name.
+    Python's own web server runs as an unprivileged user, and sees only this file, which it serves as /<sha256>.
     """
     if not needed():
         host.noop("no host needs it")
@@ -42,6 +42,7 @@ def serve(path: str, sha256: str, needed: Callable[[], bool]) -> Commands:
         f"--property=BindReadOnlyPaths={path}:/srv/{sha256}",
     ]
     server = ["python3", "-m", "http.server", str(RELAY_PORT), "--directory", "/srv"]
+    # The first stop ends the relay of a killed run. It fails if there is none.
     yield StringCommand(
         f"systemctl stop {UNIT} 2>/dev/null; systemd-run {shlex.join([*options, *server])} && "
         f"for tenth in $(seq {START_TENTHS}); do systemctl is-active --quiet {UNIT} || break; "

@@ -1,4 +1,4 @@
-"""What a host needs of the cluster's servers: tokens to join with, and an etcd that keeps its quorum."""
+"""Tokens from the first server, and waiting for etcd: what a host needs from the servers before and after a start."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from skerry.operations.per_run import per_run
 
 
 def server_names() -> list[str]:
-    """The servers in the inventory's order. The first one initialises the cluster."""
+    """Returns the servers' names in the inventory's order. The first server initialises the cluster."""
     return [server.name for server in inventory.get_group("servers", [])]
 
 
 def failure_before(state: State, host_name: str, earlier: Sequence[str] = ()) -> str:
-    """Name of the host whose failure stops the rollout; "" if none: another server, or one of `earlier`."""
+    """Returns the first host whose failure stops the rollout, another server or one of `earlier`; "" if none failed."""
     failures = _failures()
     for name in [] if failures else [*server_names(), *earlier]:
         if name != host_name and _has_failed(state, inventory.get_host(name)):
@@ -37,7 +37,7 @@ def failure_before(state: State, host_name: str, earlier: Sequence[str] = ()) ->
 
 @per_run
 def _failures() -> list[str]:
-    """Remembers the first failure: the hosts that are refused because of it fail as well."""
+    """Returns a list that keeps the first failed host: hosts that are refused because of that failure fail, too."""
     return []
 
 
@@ -47,7 +47,10 @@ def _has_failed(state: State, host: Host) -> bool:
 
 
 def take_tokens(state: State, host: Host, role: Role) -> bool:
-    """Copy the tokens that `host` needs to join from the first server, on standard input, never in an argument."""
+    """Copy the tokens with which `host` joins from the first server, on standard input, never in an argument.
+
+    Returns False, after printing why, if the first server has no tokens or a token cannot be written.
+    """
     first = inventory.get_host(server_names()[0])
     print_tokens = f"cat {FULL_TOKEN} {AGENT_TOKEN}" if role == "server" else "agent_join_token"
     succeeded, output = run_as_root(
@@ -65,13 +68,13 @@ def take_tokens(state: State, host: Host, role: Role) -> bool:
 
 
 def wait_for_quorum_without(state: State, host: Host, seconds: int) -> bool:
-    """Wait until etcd keeps its quorum without this host's member. Returns False after `seconds`."""
+    """Wait until etcd would keep its quorum without this host's member. Returns False as `_wait` does."""
     remedy = "K3s here was left as it was; mend the others, then run it again"
     return _wait(host, seconds, quorum_blocker, remedy)
 
 
 def wait_for_full_member(state: State, host: Host, seconds: int) -> bool:
-    """Wait until this host's API and node are Ready and its etcd member is a healthy voter. False after `seconds`."""
+    """Wait until this host's API and node are Ready and its etcd member is a healthy voter. False as `_wait`."""
     servers = server_names()
     later = servers[servers.index(host.name) + 1 :]
     untouched = f"{', '.join(later)} and the agents were left as they were; " if later else ""
@@ -80,7 +83,7 @@ def wait_for_full_member(state: State, host: Host, seconds: int) -> bool:
 
 
 def _wait(host: Host, seconds: int, problem_of: Callable[[str, EtcdReports], str], remedy: str) -> bool:
-    """Wait until the host has no problem. False after `seconds`, or at once if the host's connection is lost."""
+    """Wait until `problem_of` returns "". Print why and return False after `seconds`, or if `host` cannot be read."""
     try:
         problem = remaining_problem(lambda: problem_of(host.name, reports(host)), seconds)
     except OSError as error:
@@ -89,9 +92,9 @@ def _wait(host: Host, seconds: int, problem_of: Callable[[str, EtcdReports], str
 
 
 def reports(host: Host) -> EtcdReports:
-    """Every server's report on etcd, read at the same time; None for a server without one.
+    """Returns every server's report on etcd, all read at the same time; None if a server gave none, for any reason.
 
-    Raises OSError if the connection to `host` itself is lost: there is no use in waiting for it.
+    Raises OSError if `host` itself can no longer be read, usually a lost connection: waiting would not help.
     """
     names = server_names()
     with ThreadPoolExecutor(len(names)) as pool:
@@ -102,7 +105,7 @@ def reports(host: Host) -> EtcdReports:
 
 
 def _report(name: str) -> EtcdReport | Exception | None:
-    """A server's report, None if it has none, or the error by which it could not be read."""
+    """Returns a server's report; None if it is not connected or its etcd does not answer; the exception if one came."""
     server = inventory.get_host(name)
     if not server.connected:
         return None
@@ -115,5 +118,6 @@ def _report(name: str) -> EtcdReport | Exception | None:
 
 
 def _fail(host: Host, problem: str) -> bool:
+    """Print the problem. Returns False, with which a FunctionCommand fails its operation."""
     report(f"{host.name}: {problem}")
     return False

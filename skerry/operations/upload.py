@@ -1,4 +1,4 @@
-"""Resumable uploads over SSH. pyinfra's own upload uses SFTP, at half the speed, and always starts from zero."""
+"""Resumable uploads over SSH. pyinfra's own upload uses SFTP, at half the speed, and always starts anew."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class UploadWatcher(Protocol):
 class Upload(PyinfraCommand):
     """Sends a file to the standard input of a script on the host.
 
-    The script first prints the size and checksum of what it already has, and then reads the offset from which the
-    upload resumes (`receive_script` in artifact.py).
+    The script (`receive_script` in artifact.py) first prints the size and checksum of the part on the host, and then
+    reads the offset at which the upload resumes. `dest` only describes the upload in pyinfra's output.
     """
 
     def __init__(self, src: Path, dest: str, script: str) -> None:
@@ -40,7 +40,7 @@ class Upload(PyinfraCommand):
         return f"Upload({self.src}, {self.dest})"
 
     def execute(self, state: State, host: Host, connector_arguments: ConnectorArguments) -> bool:
-        """Whether the script succeeded. Raises OSError, which pyinfra reports, if the connection is lost."""
+        """Send the file to the script. Returns whether the script succeeded. Raises OSError on a lost connection."""
         client: Any = host.connector.client  # type: ignore[attr-defined]
         try:
             # Not client.exec_command(): its stdin writes again in __del__, where the error cannot be caught.
@@ -58,7 +58,7 @@ class Upload(PyinfraCommand):
         return bool(code == 0)
 
     def _send(self, channel: Any, report: Callable[[float], object]) -> None:
-        """Send the file. If the script ends early, its exit code and standard error say why."""
+        """Send the file. Errors of sending are ignored: if the script ends early, its exit code and errors say why."""
         size_and_checksum = channel.makefile("r").readline().split()
         if not size_and_checksum:
             return
@@ -81,7 +81,7 @@ def _report(state: State, host: Host, share: float) -> None:
 
 
 def resume_offset(file: IO[bytes], size: int, sha256: str) -> int:
-    """`size` if the file's first `size` bytes have this checksum, else 0."""
+    """Returns `size` if the file's first `size` bytes have this checksum, else 0."""
     checksum, remaining = hashlib.sha256(), size
     while remaining and (block := file.read(min(remaining, BLOCK))):
         checksum.update(block)

@@ -17,7 +17,7 @@ from skerry.phases.preflight import all_host_facts
 
 @deploy("cgroup")
 def cgroup() -> None:
-    """The host runs cgroup v2 if the K3s version refuses v1. Preflight has checked that the host can."""
+    """Make the host run cgroup v2 if its K3s version refuses v1. Preflight has checked that the host supports v2."""
     settings = this_host_spec().settings
     if accepts_cgroup_v1(K3sVersion.parse(settings.k3s_version)):
         return
@@ -42,7 +42,7 @@ def _ask_for_v2(fact: BatchedFact[CgroupState]) -> Commands:
 
 @operation
 def _reboot(fact: BatchedFact[CgroupState], seconds: int) -> Commands:
-    """Reboot the host, except a running server of a cluster, which `invoke reboot` drains first."""
+    """Reboot the host, but refuse to reboot a running server of a cluster, which `invoke reboot` drains first."""
     if fact.current().v2:
         host.noop("the host runs cgroup v2")
         return
@@ -50,7 +50,7 @@ def _reboot(fact: BatchedFact[CgroupState], seconds: int) -> Commands:
         yield refuse(
             "it runs cgroup v1 and has to boot for v2: run `invoke reboot`, one host after the other"
         )
-    # Imported here: it brings facts of every distribution, 0.06 s that only a reboot should cost.
+    # Imported here: this module imports facts of every distribution, 0.06 s that only a reboot should cost.
     from pyinfra.operations import server
 
     yield from server.reboot._inner(delay=5, reboot_timeout=seconds)

@@ -16,7 +16,7 @@ from skerry.phases.host_spec import this_host_spec
 
 @deploy("Clock")
 def clock() -> None:
-    """The chosen time service runs, starts at boot, and has synchronised the clock."""
+    """Run the chosen time service, now and after every boot, and wait until it has synchronised the clock."""
     settings = this_host_spec().settings
     if settings.time_sync == "none":
         return
@@ -32,6 +32,8 @@ def clock() -> None:
 
 @operation
 def _run_service(unit: str, digest: str, fact: BatchedFact[ClockState]) -> Commands:
+    """Enable the service, and restart it unless the running process has read the configuration with this digest."""
+    # Written files change neither the unit's state nor the running process, so the first reading is enough.
     state = fact.at_start()
     if not state.enabled:
         yield StringCommand(f"systemctl enable {unit}")
@@ -43,6 +45,7 @@ def _run_service(unit: str, digest: str, fact: BatchedFact[ClockState]) -> Comma
 
 @operation
 def _wait_synchronised(settings: Settings, fact: BatchedFact[ClockState]) -> Commands:
+    # Read again: the restarted service may have synchronised the clock by now.
     state = fact.current()
     if state.synchronised or not state.keeps_time or not settings.clock_sync_required:
         host.noop("the clock is synchronised, or need not be")

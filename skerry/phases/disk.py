@@ -23,10 +23,10 @@ PROFILE = "quick"
 
 @deploy("Disk")
 def disk() -> None:
-    """A new server's disk has been measured and is fit for its datastore.
+    """Measure a new server's disk, unless a measurement exists, and judge whether the disk is fit for the datastore.
 
-    Agents and servers that have K3s are not measured. Raises DeployError, before any change, if an earlier
-    measurement found the disk unfit and disk_gate refuses it.
+    Agents and servers that have K3s are not measured. Raises DeployError, before any change, if disk_gate refuses the
+    disk: an earlier measurement found it unfit, or there is no measurement and disk_measure is off.
     """
     spec, host_facts = this_host_spec(), this_host_facts()
     if spec.role == "agent" or host_facts.k3s_installed:
@@ -40,7 +40,7 @@ def disk() -> None:
 
 
 def _heed(decision: Decision) -> None:
-    """Print a warning. Raises DeployError for a refusal."""
+    """Print the reason of a warning. Raises DeployError with the reason of a refusal."""
     action, reason = decision
     if action == "refuse":
         raise DeployError(f"{host.name}: {reason}")
@@ -50,12 +50,12 @@ def _heed(decision: Decision) -> None:
 
 @operation
 def _measure(settings: Settings) -> Commands:
-    """Measure, record the verdict on the host, and fail if disk_gate refuses it."""
+    """Measure the disk, record the verdict on the host, and fail if disk_gate refuses the disk."""
     if not state.is_executing:
-        # pyinfra only wants to know whether this operation changes anything; measuring takes 20 s.
+        # pyinfra only checks whether this operation changes anything; a measurement takes 20 s.
         yield StringCommand("true")
         return
-    # Imported here: only a run that measures should spend the time.
+    # Imported here: only a run that measures should spend time on these imports.
     from skerry.bench.profiles import measurement_plan, phases
     from skerry.bench.verdict import disk_record, judge
 
@@ -73,7 +73,7 @@ def _measure(settings: Settings) -> Commands:
 
 
 def verdict_on(record: DiskRecord | None, reason: str, settings: Settings) -> Decision:
-    """What a measurement means for the server. `reason`: why there is no record."""
+    """Returns what to do with the server after a measurement. `reason`: why the measurement gave no record."""
     if record is None:
         return refuse_disk(f"the disk was not measured: {reason}", settings.disk_gate)
     return admit(record, record.fsid, settings.disk_gate, measure=False)

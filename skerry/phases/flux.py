@@ -25,24 +25,25 @@ HAND_OVER = (sys.executable, "-m", "skerry.commands.fleet.handoff")
 
 @deploy("Flux")
 def flux() -> None:
-    """The cluster follows its repository if flux_forge asks for it, as after `invoke flux-bootstrap`.
+    """Make the cluster follow its repository, as `invoke flux-bootstrap` does, unless flux_forge is "none".
 
-    The first server's facts decide. The hand-off itself runs on this machine, with the forge's token from the
-    environment.
+    The first server's facts show what the cluster follows now. The hand-off runs on this machine, with the forge's
+    token from the environment.
     """
     settings = this_host_spec().settings
     if settings.flux_forge != "none" and host.name == next(iter(host_specs())):
-        # Only the location is compared, so it does not matter how to reach it.
+        # Only the location is compared, so the target needs no known_hosts file to reach it.
         target = Target.from_settings(settings, known_hosts=Path())
         _hand_over(name="Hand the cluster over", location=target.location, fact=BatchedFact(Flux))
 
 
 @operation
 def _hand_over(location: tuple[str, str, str], fact: BatchedFact[FluxState]) -> Commands:
+    """Run the hand-off unless Flux has the version of this machine's flux and follows `location`."""
     try:
         version = tools.flux_version()
     except (InputError, RuntimeError):
-        # The hand-off says what is wrong with flux on this machine.
+        # The hand-off, which runs now, reports what is wrong with flux on this machine.
         version = ""
     if fact.current() == FluxState(version, location):
         host.noop("the cluster follows its repository")
@@ -51,14 +52,14 @@ def _hand_over(location: tuple[str, str, str], fact: BatchedFact[FluxState]) -> 
 
 
 def _run_hand_over(state: State, host: Host) -> bool:
-    """Run the hand-off, which prints its progress and errors on standard error."""
+    """Run the hand-off, which prints progress and errors on standard error. Returns whether the hand-off succeeded."""
     command = [*HAND_OVER, *(["--prompt"] if sys.stdin.isatty() else [])]
     text = json.dumps(inventory_data(), default=str)
     return subprocess.run(command, cwd=PROJECT, input=text, text=True, check=False).returncode == 0
 
 
 def inventory_data() -> dict[str, object]:
-    """This run's inventory as the hand-off reads it. Its file is not known here: the first server gives the name."""
+    """Returns this run's inventory for the hand-off, named after the first server: its file is not known here."""
     groups: dict[str, list[str]] = {"servers": [], "agents": []}
     for name, spec in host_specs().items():
         groups[f"{spec.role}s"].append(name)

@@ -1,4 +1,4 @@
-"""What the hardening phases share: one fact of the host, the plan made from it, and backups of the originals."""
+"""What the hardening phases share: one fact per host, the plan made from that fact, and backups of the originals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from skerry.phases.host_spec import host_specs
 
 
 def host_context() -> HostContext:
-    """The context of the current host."""
+    """Returns the context of the current host, composed once per run."""
     return _context_of(host.name)
 
 
@@ -34,7 +34,7 @@ def _context_of(name: str) -> HostContext:
 
 
 def hardening_fact() -> BatchedFact[HardeningState]:
-    """The fact that all hardening phases of the current host share."""
+    """Returns the fact that all hardening phases of the current host share."""
     return _fact_of(host.name)
 
 
@@ -44,7 +44,7 @@ def _fact_of(name: str) -> BatchedFact[HardeningState]:
 
 
 def plan_for(state: HardeningState) -> HardeningPlan:
-    """The plan for the current host in this state; composed once for each state that was read."""
+    """Returns the plan for the current host in this state, composed again only when another state is passed."""
     plans = _plans_of(host.name)
     if not plans or plans[-1].state is not state:
         plans[:] = [HardeningPlan(host_context(), state)]
@@ -53,12 +53,12 @@ def plan_for(state: HardeningState) -> HardeningPlan:
 
 @per_run
 def _plans_of(name: str) -> list[HardeningPlan]:
-    """The plan that was composed last for a host."""
+    """Returns a list, the same one for the whole run, of the plan that was composed last for a host."""
     return []
 
 
 def backup_originals(state: HardeningState, originals: Iterable[str]) -> Commands:
-    """Back up what Skerry is about to change for the first time: "file PATH", "unit NAME", ..."""
+    """Back up those `originals` that have no backup yet, each as "file PATH", "unit NAME", ..."""
     missing = sorted(set(originals) - state.backed_up)
     if missing:
         yield StringCommand(templates.text("hardening/keep.sh"), _stdin="\n".join([*missing, ""]))

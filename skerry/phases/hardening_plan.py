@@ -1,4 +1,4 @@
-"""What hardening asks of a host: which values to read, and which of them are wrong."""
+"""The values that hardening reads on a host, and which of them are wrong."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from skerry.model.host_paths import FIREWALL_RULES
 
 
 def values_to_read(context: HostContext) -> list[str]:
-    """What the fact must read, as "kind key": every check of every control, and the settings' files and users."""
+    """Returns what the fact must read, each as "kind key": all controls' checks, our files, the settings' users."""
     checks = [check for control in catalogue.controls(context) for check in control.checks]
     checked = {f"{check.kind} {_key(check)}" for check in checks if check.kind not in ("sshd", "k3s")}
     paths = {sshd.DROP_IN, FIREWALL_RULES, firewall.SERVICE.path, kernel.SYSCTL_FILE, kernel.MODULES_FILE}
@@ -28,12 +28,12 @@ def values_to_read(context: HostContext) -> list[str]:
 
 
 def keys_path(name: str) -> str:
-    """Where sshd looks for a user's keys."""
+    """Returns the path of a user's authorized_keys, for a home folder in its usual place."""
     return "/root/.ssh/authorized_keys" if name == "root" else f"/home/{name}/.ssh/authorized_keys"
 
 
 def sudoers_path(name: str) -> str:
-    """The file that lets a user of the settings run sudo."""
+    """Returns the path of the file that lets a user of the settings run sudo."""
     return f"/etc/sudoers.d/90-skerry-{name}"
 
 
@@ -43,7 +43,7 @@ def _key(check: Check) -> str:
 
 @dataclass(frozen=True)
 class HardeningPlan:
-    """What a host in this state should be, and which of its values are wrong."""
+    """The files and rules that a host in this state should have, and which of its values are wrong."""
 
     host_context: HostContext
     state: HardeningState
@@ -63,7 +63,7 @@ class HardeningPlan:
 
     @cached_property
     def values(self) -> dict[CheckId, str]:
-        """The checks' values. The firewall's rules are compared here, because they depend on the host's SSH ports."""
+        """The values of checks. Only here can the firewall's rules be compared: they depend on the host's SSH ports."""
         values = dict(self.state.values)
         if state := values.get(("file", FIREWALL_RULES)):
             values["file", FIREWALL_RULES] = "as composed" if state == self.rules.state else "differs"
@@ -71,7 +71,7 @@ class HardeningPlan:
 
     @cached_property
     def wrong(self) -> list[Check]:
-        """The checks that fail, of controls that are active and applicable to this host."""
+        """The failing checks of active controls, without checks that are inapplicable to this host."""
         return [
             check
             for control in self.active
@@ -81,14 +81,14 @@ class HardeningPlan:
 
     @cached_property
     def rules(self) -> File:
-        """The firewall's rules."""
+        """The file of the firewall's rules. They let in every port on which sshd listens, or 22 if none is known."""
         ports = firewall.Ports(self.state.ssh_ports or (22,))
         context = self.host_context
         return firewall.compose(context.settings, context.role, context.peer_networks, ports, self.active_ids)
 
     @cached_property
     def drop_in(self) -> File:
-        """sshd's configuration."""
+        """The drop-in file of sshd's configuration."""
         return sshd.drop_in(self.active, self.state.host_keys, self.host_context.settings.sshd_extra)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What the inventory asks of each host: its role and validated settings, known before any host is touched."""
+"""The role and validated settings of each host in the inventory, known before Skerry connects to any host."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class HostSpec:
 
 
 def this_host_spec() -> HostSpec:
-    """The role and settings of the current host. Raises BadInput as `host_specs` does."""
+    """Returns the role and settings of the current host. Raises BadInput as `host_specs` does."""
     return host_specs()[host.name]
 
 
 @per_run
 def host_specs() -> dict[str, HostSpec]:
-    """Every host's role and settings, servers first. Raises BadInput with one line for each mistake."""
+    """Returns every host's role and settings, servers first. Raises BadInput with one line for each mistake."""
     try:
         return _read_inventory()
     except InputError as error:

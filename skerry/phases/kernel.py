@@ -16,7 +16,7 @@ from skerry.operations.files import write
 
 @deploy("Kernel")
 def kernel() -> None:
-    """`MODULES` are loaded and `SYSCTLS` are set, in the running kernel and in the files read at boot."""
+    """Load `MODULES` and set `SYSCTLS`, in the running kernel and in the files that are read at boot."""
     fact = BatchedFact(Kernel, modules=list(MODULES), keys=list(SYSCTLS), files=[file.path for file in FILES])
     for file in FILES:
         write(name=f"Write {file.path}", file=file, fact=fact)

@@ -1,4 +1,4 @@
-"""Packages: what the later phases and K3s need from the distribution."""
+"""Packages: the distribution's packages that the later phases and K3s need."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from skerry.phases.host_spec import this_host_spec
 
 @deploy("Packages")
 def packages() -> None:
-    """The packages in `REQUIRED`, the time service's and those in `packages_extra` are installed."""
+    """Install what is missing of `REQUIRED`, the time service's packages and `packages_extra`."""
     settings = this_host_spec().settings
     names = sorted({*REQUIRED, *clock.PACKAGES[settings.time_sync], *settings.packages_extra})
     _install(name="Install missing packages", fact=BatchedFact(Packages, packages=names))
@@ -25,6 +25,7 @@ def packages() -> None:
 @operation
 def _install(fact: BatchedFact[PackageState]) -> Commands:
     state = fact.current()
+    # First: apt refuses to install anything while dpkg is interrupted.
     if state.interrupted:
         yield StringCommand(f"{WITH_APT_LOCK_RETRY}patiently dpkg --force-confold --configure -a")
     if state.missing:

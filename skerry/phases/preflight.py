@@ -25,18 +25,18 @@ from skerry.phases.host_spec import host_specs
 
 @deploy("Preflight")
 def preflight() -> None:
-    """Every host of the run meets the requirements. Raises DeployError with all problems before any change."""
+    """Check that every host meets the requirements. Raises DeployError with all problems before any change."""
     this_host_facts()
 
 
 def this_host_facts() -> HostFacts:
-    """The facts of the current host, after every host has passed."""
+    """Returns the facts of the current host. Raises DeployError unless every host passes."""
     return all_host_facts()[host.name]
 
 
 @per_run
 def all_host_facts() -> dict[str, HostFacts]:
-    """The facts of all hosts of the run by name. Raises DeployError unless every host passes."""
+    """Returns the facts of all hosts of the run by name. Raises DeployError unless every host passes."""
     hosts = inventory.get_active_hosts()
     # Threads of our own: pyinfra's pool may be exhausted by hosts that wait for this result.
     with ThreadPoolExecutor(len(hosts)) as pool:
@@ -48,7 +48,7 @@ def all_host_facts() -> dict[str, HostFacts]:
 
 
 def _read(member: Host) -> tuple[HostFacts, tuple[float, float]]:
-    """A host's facts, and the time on this machine before and after they were read."""
+    """Returns a host's facts, and this machine's clock before and after. Raises DeployError if they cannot be read."""
     settings = host_specs()[member.name].settings
     query = FactQuery(PreflightFacts, {"reach": reach(settings), "unless": binary(settings.k3s_version)})
     with ctx_host.use(member):
@@ -62,7 +62,7 @@ def _read(member: Host) -> tuple[HostFacts, tuple[float, float]]:
 
 
 def _report_findings(facts: dict[str, HostFacts], times: dict[str, tuple[float, float]]) -> None:
-    """Print warnings. Raises DeployError with all errors."""
+    """Print all warnings. Raises DeployError with all errors if there are any."""
     roles = {name: spec.role for name, spec in host_specs().items()}
     settings = {name: spec.settings for name, spec in host_specs().items()}
     networks = {
@@ -80,7 +80,8 @@ def _report_findings(facts: dict[str, HostFacts], times: dict[str, tuple[float, 
 
 
 def reach(settings: Settings) -> str:
-    """The URL that a host must be able to fetch: the artifact source's checksum file, or "" if files are pushed."""
+    """Returns the URL that a host must be able to fetch, a checksum file; "" if this machine uploads the artifacts."""
+    # Only whether the server answers matters, so the files of any architecture will do.
     artifact = k3s_artifacts(settings.k3s_version, "amd64", images=False)[0]
     folder = PROJECT / settings.artifact_folder
     pushed = settings.artifact_delivery == "push" or Path(locations(artifact, folder, "")[0]).is_file()

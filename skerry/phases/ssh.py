@@ -27,7 +27,7 @@ REMEDY = "see users, sshd_extra, sshd_root_login and harden_exceptions"
 
 @deploy("SSH")
 def ssh() -> None:
-    """sshd, users, keys and sudo are as the settings say, and a new connection has shown that they let us in."""
+    """Set up sshd, users, keys and sudo as the settings say, and prove with a new connection that they let us in."""
     settings = host_context().settings
     if not settings.harden:
         return
@@ -68,6 +68,7 @@ def _create_users(users: list[str], fact: BatchedFact[HardeningState]) -> Comman
 
 @operation
 def _harden(fact: BatchedFact[HardeningState]) -> Commands:
+    """Write and remove files under the guard. Refuse if they have no effect or another file overrides them."""
     plan = plan_for(fact.at_start())
     state, settings = plan.state, plan.host_context.settings
     if state.armed:
@@ -77,6 +78,7 @@ def _harden(fact: BatchedFact[HardeningState]) -> Commands:
         return
     # An armed change has just been rolled back: files that the fact shows may be gone.
     files = [file for file in wanted_files(plan) if state.armed or state.files.get(file.path) != file.state]
+    # Of the unwanted paths only host keys are in /etc/ssh. They exist, but `state.files` does not include them.
     absent = [path for path in unwanted_paths(plan) if path in state.files or path.startswith("/etc/ssh/")]
     if files or absent or state.armed:
         yield from backup_originals(
@@ -91,7 +93,7 @@ def _harden(fact: BatchedFact[HardeningState]) -> Commands:
 
 
 def unavailable_because(state: HardeningState, users: Iterable[str]) -> str:
-    """Why a drop-in cannot harden this host's SSH; "" if it can."""
+    """Returns why a drop-in and our files of keys cannot harden this host's SSH; "" if they can."""
     if state.openssh < (8, 2):
         return f"OpenSSH {'.'.join(map(str, state.openssh))} knows no drop-ins; 8.2 (Ubuntu 20.04) does"
     if not state.include:
@@ -107,7 +109,7 @@ def unavailable_because(state: HardeningState, users: Iterable[str]) -> str:
 
 
 def wanted_files(plan: HardeningPlan) -> list[File]:
-    """sshd's drop-in, sudo's defaults, and each user's keys and right to use sudo."""
+    """Returns sshd's drop-in, sudo's defaults unless waived, and each user's keys and right to use sudo."""
     files = [plan.drop_in, *([SUDO] if "SYS-11" in plan.active_ids else [])]
     for name, user in plan.host_context.settings.users.items():
         lines = ["# Written by Skerry: users in the settings.", *user["keys"], ""]
@@ -118,7 +120,7 @@ def wanted_files(plan: HardeningPlan) -> list[File]:
 
 
 def unwanted_paths(plan: HardeningPlan) -> list[str]:
-    """Weak host keys, if the host has a strong one, and the sudoers files of users who may no longer use sudo."""
+    """Returns weak host keys, if the host has a strong one, and sudoers files of users who may no longer use sudo."""
     state, paths = plan.state, []
     if "SSH-11" in plan.active_ids and any(key.strong for key in state.host_keys):
         weak = [key for key in state.host_keys if not key.strong]

@@ -15,7 +15,7 @@ from skerry.operations import Commands, operation
 
 @deploy("Swap")
 def swap() -> None:
-    """No swap is active, and nothing turns it on again. Lines in fstab are commented out, not deleted."""
+    """Turn swap off, now and at every boot. Lines in fstab are commented out, not deleted."""
     fact = BatchedFact(Swap)
     _keep_off(name="Keep swap off at boot", fact=fact)
     _turn_off(name="Turn swap off", fact=fact)
@@ -27,7 +27,7 @@ def _keep_off(fact: BatchedFact[SwapState]) -> Commands:
     if state.fstab:
         yield StringCommand(comment_out_script("/etc/fstab"))
     for unit in map(shlex.quote, state.units):
-        # A static unit can only be masked, a unit whose file is in /etc only disabled: one of the two succeeds.
+        # A static unit can only be masked, a unit whose file is in /etc only disabled: one of the two may fail.
         yield StringCommand(f"systemctl disable {unit}; systemctl mask {unit}; true")
     if state.zram_generator:
         yield StringCommand(": > /etc/systemd/zram-generator.conf")

@@ -1,4 +1,4 @@
-"""System: kernel, updates, logs, accounts, services and permissions, as the controls require."""
+"""System: set kernel, updates, logs, accounts, services and permissions as the controls require."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RELOAD = {
 
 @deploy("System")
 def system() -> None:
-    """Every control holds, apart from those of SSH, the firewall and K3s."""
+    """Make all controls hold, except those of SSH, the firewall and K3s, which have phases of their own."""
     if not host_context().settings.harden:
         return
     fact = hardening_fact()
@@ -40,7 +40,7 @@ def system() -> None:
 
 
 def _wrong(state: HardeningState, kind: str) -> list[Check]:
-    """The failing checks of this kind that belong to this phase's controls."""
+    """Returns the failing checks of this kind that belong to this phase's controls."""
     plan = plan_for(state)
     controls = [control for control in plan.active if control.id.startswith(("KRN", "SYS"))]
     own = {check for control in controls for check in control.checks}
@@ -71,7 +71,7 @@ def _purge(fact: BatchedFact[HardeningState]) -> Commands:
 
 @operation
 def _write(fact: BatchedFact[HardeningState]) -> Commands:
-    """Write our own files, and single lines in files of the distribution."""
+    """Write our own files, and single lines in files of the distribution, which new packages may have added."""
     state = fact.current()
     plan = plan_for(state)
     files = [
@@ -98,7 +98,7 @@ def _write(fact: BatchedFact[HardeningState]) -> Commands:
 
 
 def set_line_script(path: str, key: str, value: str) -> str:
-    """Shell that sets `key` in a file of "KEY value" lines, or appends the line if it is missing."""
+    """Returns shell that sets `key` in a file of "KEY value" lines, or appends the line if `key` is missing."""
     copy = path + TEMPORARY
     return (
         f"cp --preserve {path} {copy} && "
@@ -110,7 +110,7 @@ def set_line_script(path: str, key: str, value: str) -> str:
 
 @operation
 def _set_kernel(fact: BatchedFact[HardeningState]) -> Commands:
-    """Set sysctls and unload modules. Some sysctls, kexec_load_disabled for one, cannot be reset before a reboot."""
+    """Set sysctls and unload modules. Some sysctls, such as kexec_load_disabled, cannot be set back before a reboot."""
     state = fact.current()
     wrong = [check for check in _wrong(state, "sysctl") if check.id in state.values]
     loaded = [check.key for check in _wrong(state, "module") if state.values.get(check.id) == "loaded"]
@@ -128,6 +128,7 @@ def _set_kernel(fact: BatchedFact[HardeningState]) -> Commands:
 
 @operation
 def _close(fact: BatchedFact[HardeningState]) -> Commands:
+    """Set owners and modes of existing paths. Of several values that a check accepts, the first is set."""
     state = fact.current()
     wrong = [check for check in _wrong(state, "mode") if check.id in state.values]
     if not wrong:
@@ -141,7 +142,7 @@ def _close(fact: BatchedFact[HardeningState]) -> Commands:
 
 @operation
 def _switch(fact: BatchedFact[HardeningState]) -> Commands:
-    """Start wanted services, stop and mask unwanted ones. No socket or other unit can start a masked service."""
+    """Start required services; stop and mask unwanted ones, so that no socket or other unit can start them."""
     state = fact.current()
     wrong = _wrong(state, "unit")
     if not wrong:
@@ -157,6 +158,7 @@ def _switch(fact: BatchedFact[HardeningState]) -> Commands:
             f"systemctl unmask --quiet {names}; systemctl enable --quiet {names} && systemctl start {names}"
         )
     for unit in off:
+        # Most units have no socket, and disabling one that is missing fails. `mask` reports what matters.
         yield StringCommand(
             f"systemctl disable --quiet --now {unit} {unit.replace('.service', '.socket')} 2>/dev/null; "
             f"systemctl mask --quiet --now {unit}"
@@ -164,4 +166,5 @@ def _switch(fact: BatchedFact[HardeningState]) -> Commands:
 
 
 def _unit(name: str) -> str:
+    """Returns a unit's full name; a name without a suffix is a service's."""
     return name if "." in name else f"{name}.service"

@@ -1,4 +1,4 @@
-"""Unharden: the host is again as it was before Skerry hardened it."""
+"""Unharden: return the host to its state before Skerry hardened it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOGIN_PATHS = ("/etc/ssh", "/etc/sudoers", "/etc/skerry", "/root/.ssh", "/home/"
 
 @deploy("Unharden")
 def unharden() -> None:
-    """Files, permissions, services, packages and kernel settings are as before; users remain, and swap stays off.
+    """Restore files, permissions, services, packages and kernel settings; users remain, and swap stays off.
 
     The guard watches over SSH and the firewall: if their former state locks us out, the hardened state returns.
     """

@@ -1,4 +1,4 @@
-"""Uninstall: what Skerry brought is removed, everything else stays."""
+"""Uninstall: remove K3s and what Skerry installed for K3s, and nothing else."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ DRAIN_SECONDS = 120
 
 @deploy("Uninstall")
 def uninstall() -> None:
-    """K3s, its data, our kernel configuration and the packages that we installed are gone.
+    """Remove K3s, its data, our kernel configuration and the packages that we installed.
 
-    Swap stays off; the clock, cgroup v2 and packages that other packages need stay. Raises DeployError, before any
+    Swap stays off; the time service, cgroup v2 and packages that others need stay. Raises DeployError, before any
     change, if local volumes hold data and uninstall_delete_volumes is off.
     """
     fact = BatchedFact(Installed, files=[file.path for file in FILES])
@@ -45,7 +45,7 @@ def uninstall() -> None:
 
 @operation
 def _drain(fact: BatchedFact[InstalledState]) -> Commands:
-    """Let pods end properly. A pod that does not end in time does not stop the removal."""
+    """Drain the node, so that pods end properly. A pod that does not end in time does not stop the removal."""
     node = fact.current().node
     if not node:
         host.noop("no node runs here")
@@ -64,7 +64,7 @@ def _remove_k3s(fact: BatchedFact[InstalledState]) -> Commands:
 
 @operation
 def _remove_packages(fact: BatchedFact[InstalledState]) -> Commands:
-    """Remove the packages that we installed and nothing else needs, and then the record of them."""
+    """Remove the packages that we installed and that no other package needs, then the record of our packages."""
     packages = fact.current().packages
     if not packages:
         host.noop("no packages of ours")

@@ -1,4 +1,4 @@
-"""Connections to the hosts, and what to do about one that fails."""
+"""Connections to the hosts, and what the user can do if a connection fails."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ConnectionHelp(BaseStateCallback):
 
 
 def connect(state: State, inventory: Path) -> list[str]:
-    """Connect to every host. Returns a line for each problem: what is wrong, and what to do."""
+    """Connect to every host. Returns a line for each problem, what is wrong and what to do; [] if none."""
     failures = _Failures()
     state.add_callback_handler(failures)
     # pyinfra would report the same errors without a remedy.
@@ -55,7 +55,7 @@ def connect(state: State, inventory: Path) -> list[str]:
 
 
 def explain(reason: str, data: Any, inventory: Path) -> str:
-    """pyinfra's reason for a failed connection in plain words, with the remedy."""
+    """Returns pyinfra's reason for a failed connection in plain words, with the remedy."""
     endpoint = f"{data.get('ssh_hostname') or 'the host'} port {data.get('ssh_port') or 22}"
     known_hosts = data.get("ssh_known_hosts_file")
     if "StrictPolicy" in reason:
@@ -69,7 +69,7 @@ def explain(reason: str, data: Any, inventory: Path) -> str:
 
 
 def _sudo_problems(state: State) -> list[str]:
-    """A line for each host where sudo asks for a password, for which pyinfra would wait at the terminal."""
+    """Returns a line for each host whose sudo asks for a password: pyinfra would wait for one at the terminal."""
 
     def sudo_works(host: Any) -> bool:
         _, stdout, _ = host.connector.client.exec_command("sudo -n true")

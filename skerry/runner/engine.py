@@ -19,10 +19,11 @@ from skerry.runner.interrupt import end_when_interrupted
 
 
 def main() -> int:
-    """Returns one of skerry.local.exit_codes."""
+    """Do what the command line asks for. Returns one of skerry.local.exit_codes."""
     end_when_interrupted()
     arguments = _arguments()
     patches.before_imports()
+    # Imported here: this import brings gevent and pyinfra, for which the patches come first.
     from skerry.runner.run import start
 
     return start(arguments)

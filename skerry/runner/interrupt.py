@@ -11,7 +11,7 @@ from skerry.local.exit_codes import INTERRUPTED
 
 
 def end_when_interrupted(before: Callable[[], None] = lambda: None) -> None:
-    """End this process at once on Ctrl-C, after `before`.
+    """End this process at once on Ctrl-C, after a call of `before`, with exit code INTERRUPTED.
 
     Hosts finish the command that they are running, as if this machine had lost power.
     """

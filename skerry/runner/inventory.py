@@ -17,7 +17,7 @@ from skerry.model.errors import InputError
 
 
 def load(path: Path, override: dict[str, Any]) -> Any:
-    """Load an inventory, with settings that override its own. Raises InputError with file and line of a mistake."""
+    """Load an inventory, with settings that override its own. Raises InputError, with file and line where known."""
     if not path.is_file():
         raise InputError(f"{path}: no such inventory; the worked example is inventories/oslo.py")
     try:
@@ -40,7 +40,7 @@ def load(path: Path, override: dict[str, Any]) -> Any:
 
 
 def as_plain_values(inventory: Any) -> dict[str, Any]:
-    """The groups, and the data of each host."""
+    """Returns the names of the hosts in each group, and the data of each host."""
     return {
         "groups": {
             name: [host.name for host in inventory.get_group(name, [])] for name in ("servers", "agents")
@@ -50,12 +50,12 @@ def as_plain_values(inventory: Any) -> dict[str, Any]:
 
 
 def settings_by_host(inventory: Any) -> dict[str, dict[str, Any]]:
-    """The data of each host."""
+    """Returns the data of each host."""
     return {host.name: host.data.dict() for host in inventory}
 
 
 def _check_groups(names: dict[str, Any]) -> None:
-    """Raises InputError for a host listed twice in a group: pyinfra would silently drop one of them."""
+    """Raises InputError if a host is listed twice in a group: pyinfra would silently drop one entry."""
     for group in ("servers", "agents"):
         hosts = [entry[0] if isinstance(entry, tuple) else entry for entry in names.get(group, [])]
         for host, count in Counter(hosts).items():
@@ -64,7 +64,7 @@ def _check_groups(names: dict[str, Any]) -> None:
 
 
 def _describe(error: BaseException) -> str:
-    """An exception with the line of the user's file that raised it: "file:line: what"."""
+    """Returns an exception as text, with the line outside pyinfra that raised it if there is one: "file:line: what"."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "pyinfra" not in frame.filename]
     line = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else ""
     return f"{line}{type(error).__name__}: {error}"

@@ -1,6 +1,6 @@
-"""SSH connections that notice within `SILENCE_SECONDS` that the other end is gone.
+"""Keepalive: SSH connections notice within `SILENCE_SECONDS` that the other end is gone.
 
-By itself the kernel waits a quarter of an hour while data is in flight, and for ever while a run waits for output.
+Otherwise the kernel waits a quarter of an hour while data is in flight, and for ever while a run waits for output.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from pyinfra.api.state import BaseStateCallback
 
 SILENCE_SECONDS = 30
-# Those that this machine's TCP does not have are skipped.
+# Options that this machine's TCP does not have are skipped.
 OPTIONS = {
     "TCP_KEEPIDLE": 10,
     "TCP_KEEPINTVL": 5,
@@ -22,12 +22,12 @@ OPTIONS = {
 
 
 class KeepAlive(BaseStateCallback):
-    """Sets these options on each connection, also on those made after a reboot."""
+    """Sets `OPTIONS` on each connection, including those made after a reboot."""
 
     def host_connect(self, state: Any, host: Any) -> None:  # type: ignore[override]
         client = getattr(host.connector, "client", None)
         connection = client.get_transport().sock if client else None
-        # Through a jump host it is a channel of the jump host's connection, and through @local there is none.
+        # With a jump host `sock` is a channel of the jump host's connection; @local has no client.
         if not isinstance(connection, socket.socket):
             return
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -37,7 +37,7 @@ class KeepAlive(BaseStateCallback):
 
 
 def is_lost(host: Any) -> bool:
-    """Whether the SSH connection to a host is gone; never with @local, which has none."""
+    """Returns whether the SSH connection to a host is lost; False with @local, which has no connection."""
     if not hasattr(host.connector, "client"):
         return False
     client = host.connector.client

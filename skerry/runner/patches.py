@@ -20,8 +20,8 @@ from typing import Any
 def before_imports() -> None:
     """Make the imports of gevent and pyinfra cheaper. Call it before them.
 
-    - 0.14 s: nothing that is imported becomes garbage, but the collector searches for some all the while. Nothing to
-      report upstream.
+    - 0.14 s: imports leave no garbage, but Python searches for garbage again and again meanwhile. Nothing to report
+      upstream.
     - 0.09 s: gevent.monkey and pyinfra.api.connectors ask for entry points a dozen times, and each time
       importlib.metadata reads the metadata of every installed package. Not reported; on what importing pyinfra costs
       see github.com/pyinfra-dev/pyinfra/issues/1605.
@@ -31,7 +31,7 @@ def before_imports() -> None:
 
 
 def after_imports() -> None:
-    """Collect garbage again, except in what has been imported."""
+    """Turn garbage collection on again, but never search what has been imported."""
     gc.freeze()
     gc.enable()
 
@@ -53,7 +53,7 @@ def patch_pyinfra() -> None:
 
 
 def operation_order(state: Any) -> list[int]:
-    """What pyinfra.api.util.get_operation_order_from_stack returns: the lines that led to the operation."""
+    """Returns what pyinfra.api.util.get_operation_order_from_stack does: the lines that led to the operation."""
     import pyinfra
 
     frames: list[FrameType] = []
@@ -87,7 +87,7 @@ def enter_cli_mode() -> None:
     set_formatter(click.style)
     set_echo(click.echo)
     setup_logging("WARNING")
-    # A host that reboots closes its connection: paramiko logs that, and gevent prints every exception of a greenlet.
+    # A rebooting host closes its connection: paramiko would log the error, and gevent would print it.
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)
     gevent.get_hub().exception_stream = None
 

@@ -1,6 +1,6 @@
-"""Runs that the `pyinfra` command starts keep the promises of `invoke up`: lock, journal and helpful errors.
+"""Give runs that the `pyinfra` command starts what `invoke up` has: lock, journal and helpful errors.
 
-pyinfra executes config.py in its working directory first of all, and that calls `prepare`.
+pyinfra first of all executes config.py in its working directory, which calls `prepare`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NOT_A_DEPLOY = ("exec", "fact", "debug-inventory")
 
 
 def prepare() -> None:
-    """Take the cluster's lock, if this run may change it, and let pyinfra write a journal.
+    """Take the cluster's lock and write a journal, if this run may change hosts. Explain errors in any run.
 
     Ends the process with exit code 1 if another run holds the lock.
     """
@@ -48,7 +48,7 @@ def prepare() -> None:
 
 
 def _changes_hosts(parameters: Mapping[str, Any]) -> bool:
-    """Whether this command runs deploys, and not only to show what they would do."""
+    """Returns whether this command runs deploys or operations, and not only to show what they would do."""
     only_shows = parameters["dry"] or parameters["debug_facts"] or parameters["debug_operations"]
     return not only_shows and parameters["operations"][0] not in NOT_A_DEPLOY
 

@@ -37,7 +37,7 @@ from skerry.operations import run_as_root
 
 FACTS = "skerry.facts."
 Queries = dict[str, list[dict[str, Any]]]
-"""Facts and arguments by host, as they stand in the file."""
+"""Facts and their arguments by host, in the form of the saved file."""
 
 
 class Prefetch:
@@ -48,14 +48,14 @@ class Prefetch:
         self._queries = _load(self._file)
 
     def begin(self, hosts: Iterable[Host]) -> None:
-        """Start reading the listed facts of these hosts; returns at once."""
+        """Start reading the listed facts of these hosts. Does not wait for the results."""
         for host in hosts:
             if scripts := list(_scripts(self._queries.get(host.name, []))):
                 with ctx_host.use(host):
                     use_prefetched(gevent.spawn(_read, host, scripts).get)
 
     def save(self, hosts: Iterable[Host]) -> None:
-        """Save what this run has read of these hosts so far as the list for the next run."""
+        """Save the list for the next run: what this run has read from these hosts so far."""
         new: Queries = {}
         for host in hosts:
             with ctx_host.use(host):
@@ -68,7 +68,7 @@ class Prefetch:
 
 
 def _load(file: Path) -> Queries:
-    """The saved list, or {} if the file is missing or malformed."""
+    """Returns the saved list; {} if the file is missing or malformed."""
     with suppress(OSError, ValueError):
         queries = json.loads(file.read_text())
         if isinstance(queries, dict):
@@ -77,12 +77,12 @@ def _load(file: Path) -> Queries:
 
 
 def _fact_name(fact: type[ScriptFact[Any]]) -> str:
-    """The module in skerry/facts and the class: "k3s.K3s"."""
+    """Returns the module in skerry/facts and the class: "k3s.K3s"."""
     return f"{fact.__module__.removeprefix(FACTS)}.{fact.__name__}"
 
 
 def _scripts(queries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Their scripts, without those whose fact or arguments this release does not know."""
+    """Returns the scripts of these queries, without queries whose fact or arguments this release does not know."""
     for query in queries:
         with suppress(AttributeError, ImportError, KeyError, TypeError, ValueError):
             module, name = query["fact"].split(".")
@@ -92,7 +92,7 @@ def _scripts(queries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _read(host: Host, scripts: list[str]) -> Mapping[str, FactResult]:
-    """Their results, or {} if the host does not answer: a phase that reads them then reports why."""
+    """Returns the results by script; {} if the host does not answer, which the phase that reads a fact then reports."""
     begun = time.time()
     with ctx_host.use(host), suppress(OSError, EOFError, SSHException, PyinfraError):
         succeeded, output = run_as_root(host, "sh", _stdin=join_scripts(scripts))

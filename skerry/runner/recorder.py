@@ -27,7 +27,7 @@ class Recorder(BaseStateCallback):
         self._succeeded: dict[str, float] = {}
 
     def interrupted(self) -> None:
-        """Write that the run ends now."""
+        """Write to the journal that the user has interrupted the run."""
         self.journal.write("interrupted")
 
     def operation_start(self, state: Any, op_hash: str) -> None:  # type: ignore[override]
@@ -51,7 +51,7 @@ class Recorder(BaseStateCallback):
         self.record(host.name, name(state, op_hash), "failed", time.monotonic() - self._started[host.name])
 
     def operation_end(self, state: Any, op_hash: str) -> None:  # type: ignore[override]
-        """Record the hosts on which it succeeded: only now does pyinfra know which of them it changed."""
+        """Record success on each host. Not earlier: only now does pyinfra know which hosts the operation changed."""
         for host in state.inventory:
             if host.name in self._succeeded and op_hash in state.ops[host]:
                 changed = state.ops[host][op_hash].operation_meta.did_change()
@@ -59,12 +59,12 @@ class Recorder(BaseStateCallback):
                 self.record(host.name, name(state, op_hash), "changed" if changed else "unchanged", seconds)
 
     def record(self, host: str, operation: str, result: Result, seconds: float) -> None:
-        """Write an operation's result on a host."""
+        """Write an operation's result on a host to the journal."""
         self.journal.write("end", host=host, operation=operation, result=result, seconds=round(seconds, 3))
 
 
 class ConsoleRecorder(Recorder):
-    """Also shows what happens on standard error."""
+    """Shows progress and results on standard error, too."""
 
     def __init__(self, journal: Journal) -> None:
         super().__init__(journal)
@@ -79,7 +79,7 @@ class ConsoleRecorder(Recorder):
 
     @contextmanager
     def preparing(self) -> Iterator[None]:
-        """The time before the first change, in which preflight reads every host."""
+        """Show and record the time before the first change, in which preflight reads every host."""
         operation, started, result = "Preflight | Look at every host", time.monotonic(), "failed"
         try:
             with self._console.status(operation):
@@ -90,7 +90,7 @@ class ConsoleRecorder(Recorder):
             self.journal.write("end", host="", operation=operation, result=result, seconds=seconds)
 
     def plan(self, changes: Mapping[str, Sequence[str]]) -> None:
-        """Record what the run is about to change on each host, as far as is known: "lab-1: Packages 1, Clock 3"."""
+        """Record and print what the run will change on each host, as far as is known: "lab-1: Packages 1, Clock 3"."""
         for host, operations in changes.items():
             self.journal.write("plan", host=host, operations=operations)
             counts = Counter(operation.partition(" | ")[0] for operation in operations)
@@ -131,5 +131,5 @@ class ConsoleRecorder(Recorder):
 
 
 def name(state: Any, op_hash: str) -> str:
-    """Phase and operation: "K3s | Link the version"."""
+    """Returns phase and operation: "K3s | Link the version"."""
     return ", ".join(sorted(state.op_meta[op_hash].names))

@@ -1,4 +1,4 @@
-"""What the engine does once pyinfra is imported: show an inventory, run a deploy script, or look what it would do."""
+"""The engine's actions, once pyinfra is imported: show an inventory, run a deploy script, or print its changes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def start(arguments: argparse.Namespace) -> int:
     """Do what the command line asks for. Returns the exit code."""
     patches.enter_cli_mode()
     patches.patch_pyinfra()
-    # Not here: Run._changes checks all hosts and operations at once, after they have been prepared.
+    # pyinfra's own check stays off: Run._changes checks all hosts at the same time, after all operations are prepared.
     state = State(check_for_changes=False)
     state.cwd = str(PROJECT)
     ctx_state.set(state)
@@ -49,6 +49,7 @@ def start(arguments: argparse.Namespace) -> int:
     try:
         inventory = load(arguments.inventory, arguments.data)
         ctx_inventory.set(inventory)
+        # Called for its checks of the settings.
         host_specs()
         if arguments.deploy and not arguments.deploy.is_file():
             raise InputError(f"{arguments.deploy}: no such deploy script; deploy/k3s.py sets up everything")
@@ -88,8 +89,8 @@ class Run:
     def look(self) -> int:
         """Connect and prepare, then print {host: [operations that would change it]}. Returns the exit code.
 
-        Each phase decides from what it reads now. What it would decide only after an earlier phase has changed the
-        host, such as a restart, is missing.
+        Each phase decides from what it reads now. A change that only follows from an earlier phase's changes, such as
+        a restart, is missing.
         """
         return self._with_hosts(self._print_changes)
 
@@ -105,13 +106,13 @@ class Run:
         print(json.dumps(self._prepare()))
 
     def _prepare(self) -> dict[str, list[str]]:
-        """Run the deploy script, which adds its operations. Returns the changes that they would make now."""
+        """Run the deploy script, which adds its operations to the state. Returns as `_changes` does."""
         load_deploy_file(self._state, str(self._deploy))
         patches.after_imports()
         return self._changes()
 
     def _with_hosts(self, work: Callable[[], None]) -> int:
-        """Connect to all hosts, then do the work. Returns the exit code."""
+        """Connect to all hosts, start the prefetch, then do the work. Returns the exit code."""
         state = self._state
         state.add_callback_handler(self._recorder)
         state.add_callback_handler(KeepAlive())
@@ -127,16 +128,16 @@ class Run:
             print(error, file=sys.stderr)
             return BAD_INPUT
         except PyinfraError as error:
-            # With failed hosts the error is "No hosts remaining!", and what failed has been reported.
+            # If hosts have failed, this error is "No hosts remaining!", and each failure has been reported.
             if not state.failed_hosts:
                 print(error, file=sys.stderr)
             return FAILED
         return FAILED if state.failed_hosts else DONE
 
     def _changes(self) -> dict[str, list[str]]:
-        """The operations that would change each host as it is now, in order: "K3s | Write config.yaml".
+        """Returns the operations that would change each host as it is now, in order: "K3s | Write config.yaml".
 
-        The facts that they read are cached until the host changes, so a run pays nothing for this.
+        The facts that operations read here are cached until the host changes, so a run need not read them again.
         """
         state, order = self._state, self._state.get_op_order()
 

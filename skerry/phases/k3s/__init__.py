@@ -1,4 +1,4 @@
-"""K3s: pinned, checksummed, configured, started, and its reservations read back from the node."""
+"""K3s: install the pinned version, configure and start it, and compare the node with its reservations."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from skerry.phases.k3s.rollout import roll_out
 
 @deploy("K3s")
 def k3s() -> None:
-    """The pinned K3s runs with the wanted configuration and its node is Ready.
+    """Run the pinned K3s with the configuration that the settings ask for, until its node is Ready.
 
-    K3s is restarted only if the running process was started with something else: the servers one at a time, then the
-    agents.
+    K3s is restarted only if the running process was started with another version or configuration: the servers one at
+    a time, then the agents.
     """
     node, fact = node_of(host.name), k3s_fact(host.name)
     for filename in node.sources:

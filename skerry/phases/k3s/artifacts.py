@@ -17,7 +17,7 @@ from skerry.phases.preflight import all_host_facts
 
 
 def install_artifact(node: Node, filename: str) -> None:
-    """Install an artifact on the current host, and serve it to other hosts that take it from this one."""
+    """Install an artifact on the current host, and serve it to the other hosts for which this host is the seed host."""
     source, destination = node.sources[filename], node.destination(filename)
     seeds = seed_hosts()
     is_seed = seeds[host.name] == host.name
@@ -31,7 +31,7 @@ def install_artifact(node: Node, filename: str) -> None:
     if all(seed == name for name, seed in seeds.items()):
         return
     peers = [name for name, seed in seeds.items() if seed == host.name != name]
-    # Cached: if any peer needs the relay at first, it stays up until every peer has had its turn.
+    # Cached: `stop` must decide as `serve` did, even if peers have failed in between.
     needed = cache(partial(any_lacks, peers, filename, source.sha256))
     relay.serve(name=f"Give {filename}", path=destination.path, sha256=source.sha256, needed=needed)
     relay_url = relay.url(address(seeds[host.name]), source.sha256)
@@ -45,9 +45,9 @@ def install_artifact(node: Node, filename: str) -> None:
 
 
 def seed_hosts() -> dict[str, str]:
-    """Map each host of the run to the host that gets its artifacts from their source.
+    """Returns, for each host of the run, its seed host: the host that gets its artifacts from their source.
 
-    That is the host itself, or with artifact_relay the first host of the same region, architecture and version.
+    A seed host is the host itself, or with artifact_relay the first of the same region, architecture and version.
     """
     facts, seeds = all_host_facts(), {}
     first: dict[tuple[str, ...], str] = {}
@@ -59,12 +59,12 @@ def seed_hosts() -> dict[str, str]:
 
 
 def installed_sha256(name: str, filename: str) -> str:
-    """The checksum of the artifact that host `name` had when the run began; "" for none."""
+    """Returns the checksum of the artifact that host `name` had before this phase; "" if it had none."""
     k3s = k3s_fact(name).at_start()
     return k3s.images if "images" in filename else k3s.binary
 
 
 def any_lacks(names: Sequence[str], filename: str, sha256: str) -> bool:
-    """Whether any of these hosts lacks the artifact. Hosts that have failed are ignored."""
+    """Returns whether any of these hosts lacks the artifact. Hosts that have failed are ignored."""
     active = [name for name in names if inventory.get_host(name) not in state.failed_hosts]
     return any(installed_sha256(name, filename) != sha256 for name in active)

@@ -1,4 +1,4 @@
-"""Read the node back from the API server and compare what pods may use with the reservations."""
+"""Comparison of what the node lets pods use, read from the API server, with the reservations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from skerry.phases.k3s.restart import action_needed
 def compare_allocatable(node: Node, fact: BatchedFact[K3sState]) -> Commands:
     """Fail if the node lets pods use more or less than the reservations say."""
     if action_needed(node, fact.at_start()) and not run.is_executing:
-        # K3s is still to be started: there is no node to compare yet.
+        # This run has not started K3s yet: there is no node to compare.
         return
     problem = allocatable_problem(node, fact.current())
     if problem:
@@ -29,8 +29,9 @@ def compare_allocatable(node: Node, fact: BatchedFact[K3sState]) -> Commands:
 
 
 def allocatable_problem(node: Node, state: K3sState) -> str:
-    """How the node's allocatable differs from the reservations, in one line; "" if it does not.
+    """Returns in one line how the node's allocatable differs from the reservations, or that the API gave no node.
 
+    Returns "" if they agree; memory may differ by less than 1 KiB.
     https://kubernetes.io/docs/tasks/administer-cluster/reserve-compute-resources/#node-allocatable
     """
     status = state.node.get("status", {})

@@ -1,4 +1,4 @@
-"""What K3s needs on a host besides its artifacts and written files: tokens, folders, links, a datastore to restore."""
+"""Operations for what K3s needs besides artifacts and configuration: tokens, folders, links, a restored datastore."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from skerry.model.k3s.paths import AGENT_TOKEN, FULL_TOKEN, KUBECTL, SERVER, TOK
 from skerry.operations import Commands, operation
 
 RANDOM = "od -An -N 32 -t x1 /dev/urandom | tr -d ' \\n' && echo"
-# A datastore that exists keeps the password with which it was made.
+# An existing datastore accepts only the password with which it was created.
 EXISTING_OR_RANDOM = f"if [ -s {FULL_TOKEN} ]; then sed 's/.*::server://' {FULL_TOKEN}; else {RANDOM}; fi"
 
 
 @operation
 def create_tokens(fact: BatchedFact[K3sState]) -> Commands:
-    """Create the passwords with which servers and agents join, on the first server, where they stay."""
+    """Create the passwords with which servers and agents join. Called on the first server only; others copy them."""
     for name, path, print_token in (
         ("server", TOKEN, EXISTING_OR_RANDOM),
         ("agent", AGENT_TOKEN, RANDOM),
@@ -39,7 +39,7 @@ def create_tokens(fact: BatchedFact[K3sState]) -> Commands:
 
 @operation
 def follow_profile(node: Node, fact: BatchedFact[K3sState]) -> Commands:
-    """Create K3s's directories with mode 700 before it does; delete what a previous k3s_profile had K3s apply."""
+    """Create K3s's directories with mode 700, before K3s does; delete policies and drop-in of a former k3s_profile."""
     found, wanted = fact.at_start().files, {file.path for file in node.files}
     missing = [path for path in wanted if path.startswith(SERVER) and path not in found]
     obsolete = k3s_cis.POLICIES in found and k3s_cis.POLICIES not in wanted
@@ -56,7 +56,7 @@ def follow_profile(node: Node, fact: BatchedFact[K3sState]) -> Commands:
 
 @operation
 def link_version(node: Node, fact: BatchedFact[K3sState]) -> Commands:
-    """Link /usr/local/bin/k3s to the version, and kubectl, crictl and ctr to k3s unless the host has its own."""
+    """Link /usr/local/bin/k3s to the version, and kubectl, crictl and ctr to k3s unless they are in PATH already."""
     state = fact.at_start()
     links = {"k3s": node.binary}
     links |= {name: "k3s" for name in ("kubectl", "crictl", "ctr") if name not in state.elsewhere}
@@ -68,7 +68,7 @@ def link_version(node: Node, fact: BatchedFact[K3sState]) -> Commands:
 
 @operation
 def restore_datastore(node: Node, fact: BatchedFact[K3sState]) -> Commands:
-    """Put the datastore that `invoke restore` has left on the first server in place, before K3s starts."""
+    """Restore, before K3s starts, the datastore that `invoke restore` has left on the first server."""
     if node.server_url is not None or not fact.at_start().restore:
         host.noop("there is nothing to restore")
         return

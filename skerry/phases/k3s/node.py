@@ -1,4 +1,4 @@
-"""The K3s node of each host of the run, as the settings define it and as the host has it."""
+"""The K3s node of each host of the run: as the settings define it, and as the fact finds it on the host."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from skerry.phases.preflight import all_host_facts
 
 @per_run
 def node_of(name: str) -> Node:
-    """The node that the settings make of host `name`.
+    """Returns the node that the settings define for host `name`.
 
-    Raises BadInput for a mistake in settings or artifacts, and for a host that is needed and not part of this run;
-    DeployError if a checksum cannot be downloaded.
+    Raises BadInput for a mistake in settings or artifacts, or if the host is not part of this run; DeployError if a
+    checksum cannot be downloaded, or from preflight.
     """
     if name not in all_host_facts():
         raise BadInput(f"{name}: is not part of this run, and the others need it; run it without --limit")
@@ -48,7 +48,7 @@ def node_of(name: str) -> Node:
 
 @per_run
 def k3s_fact(name: str) -> BatchedFact[K3sState]:
-    """The K3s fact of host `name`, which need not be the current host."""
+    """Returns the K3s fact of host `name`, which need not be the current host. Raises as `node_of` does."""
     node = node_of(name)
     files = [*(file.path for file in node.files), POLICIES, CREDENTIALS]
     with ctx_host.use(inventory.get_host(name)):
@@ -74,16 +74,17 @@ def _compose_node(name: str, host_facts: HostFacts) -> Node:
 
 
 def _with_own_addresses(name: str) -> Settings:
-    """The host's settings, with every address by which operators and nodes reach its API in `k3s_tls_sans`."""
+    """Returns the settings with `k3s_tls_sans` extended by all addresses at which operators and nodes reach the API."""
     settings = host_specs()[name].settings
     endpoints = (settings.k3s_api_endpoint, settings.k3s_registration_endpoint)
+    # The port follows the last colon: an IPv6 address contains others.
     names = [url.rpartition(":")[0].strip("[]") for url in endpoints]
     names += [inventory.get_host(name).data.get("ssh_hostname") or name, *settings.k3s_tls_sans]
     return settings.model_copy(update={"k3s_tls_sans": sorted({name for name in names if name})})
 
 
 def server_url(name: str) -> str | None:
-    """The URL that host `name` joins: the registration endpoint or the first server. None for the first server."""
+    """Returns the URL, of registration endpoint or first server, that host `name` joins; None for the first server."""
     first = server_names()[0]
     if name == first:
         return None
@@ -91,7 +92,7 @@ def server_url(name: str) -> str | None:
 
 
 def address(name: str) -> str:
-    """The address by which other hosts of the cluster reach host `name`."""
+    """Returns the address at which other hosts of the cluster reach host `name`."""
     return (
         host_specs()[name].settings.k3s_node_ip or inventory.get_host(name).data.get("ssh_hostname") or name
     )

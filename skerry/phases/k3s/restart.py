@@ -12,9 +12,10 @@ Action = Literal["restart", "wait", ""]
 
 
 def action_needed(node: Node, state: K3sState) -> Action:
-    """One of "restart" (the running process is not the wanted one), "wait" (it is, but its node is not Ready), or "".
+    """Returns "restart", "wait" if the running process is the right one but its node is not Ready, or "" if Ready.
 
-    A node that is not Ready is also restarted if its unit was changed since it started: that may mend it.
+    "restart": K3s does not run, is not enabled, or runs with other files than the settings ask for; or the node is
+    not Ready and systemd has not loaded its changed unit, in which case the new unit may help.
     """
     if state.running != node.digest or state.active not in ("active", "activating"):
         return "restart"
@@ -26,7 +27,7 @@ def action_needed(node: Node, state: K3sState) -> Action:
 
 
 def started_with_other_files(node: Node, state: K3sState) -> bool:
-    """Whether the process was started with files that had been changed by hand: its digest does not show that."""
+    """Returns whether the process was started with files changed by hand, which the digest it reports does not show."""
     wrong = {file.path for file in node.files_read_at_start if state.files.get(file.path) != file.state}
     if state.binary != node.binary_sha256:
         wrong.add(node.binary)
@@ -36,13 +37,13 @@ def started_with_other_files(node: Node, state: K3sState) -> bool:
 
 
 def needs_drain(node: Node, state: K3sState, hosts: int) -> bool:
-    """Whether the node's pods move away while K3s restarts: for another version, if there are other hosts."""
+    """Returns whether to drain the node before the restart: it is Ready, changes version, and has other `hosts`."""
     version = state.node.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", "")
     return hosts > 1 and state.ready and version not in ("", node.settings.k3s_version)
 
 
 def join_conflict(role: Role, state: K3sState, first_server: K3sState) -> Literal["cluster", "tokens", ""]:
-    """Why a host cannot join: "cluster" if it holds another cluster's datastore, "tokens" if it lacks the tokens."""
+    """Returns "cluster" if the host holds another cluster's datastore, "tokens" if its tokens do not match, or ""."""
     if state.cluster and first_server.cluster and state.cluster != first_server.cluster:
         return "cluster"
     if role == "agent":

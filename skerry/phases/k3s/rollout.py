@@ -21,8 +21,8 @@ START = "Start K3s and wait for a Ready node"
 
 
 def roll_out(node: Node, fact: BatchedFact[K3sState]) -> None:
-    """Start K3s on the current host when it is its turn."""
-    # Called on every host, even as a no-op: pyinfra orders operations by their depth in each host's list.
+    """Start K3s on the current host when that host's turn comes."""
+    # Called on every host, even where it changes nothing: pyinfra orders operations by their depth in each host's list.
     start_if_down(name="Start the servers that are down, all at once", node=node)
     # Not pyinfra's _serial and _parallel: they go through a set, in any order, and take a server and an agent for one
     # batch (State.active_hosts, pyinfra 3.10). tests/lab/cluster showed the second server restarted before the first.
@@ -36,7 +36,7 @@ def roll_out(node: Node, fact: BatchedFact[K3sState]) -> None:
 
 
 def server_order(names: Sequence[str], facts: Mapping[str, HostFacts]) -> list[str]:
-    """The servers of the run: first those that are not up, then those that run, then new ones.
+    """Returns the servers of the run: first those that are not up, then those that run, then new ones.
 
     etcd may need the servers that are not up before it can spare one that runs, and a server with a new version must
     not join a cluster whose servers still have the old one.
@@ -49,7 +49,10 @@ def server_order(names: Sequence[str], facts: Mapping[str, HostFacts]) -> list[s
 
 
 def agent_batches(facts: Mapping[str, HostFacts]) -> list[list[str]]:
-    """All agents of the run at once, but those that change version in batches, so that the others carry the pods."""
+    """Returns the run's agents: those that keep their version or are new as one batch, then the others in batches.
+
+    While one batch changes version, the other agents run its pods.
+    """
     specs = host_specs()
     agents = [agent.name for agent in inventory.get_group("agents", []) if agent.name in facts]
     changing = [

@@ -21,7 +21,7 @@ from skerry.phases.preflight import all_host_facts, this_host_facts
 
 
 def is_down() -> bool:
-    """Whether this host is one of several servers and its K3s, which has a datastore, does not run."""
+    """Returns whether this host is one of several servers, has a datastore, and its K3s does not run."""
     host_facts = this_host_facts()
     has_stopped = host_facts.server_state in ("inactive", "failed")
     return len(servers.server_names()) > 1 and bool(host_facts.datastore) and has_stopped
@@ -29,7 +29,7 @@ def is_down() -> bool:
 
 @operation
 def start_if_down(node: Node) -> Commands:
-    """Start a stopped server without waiting. Started one by one, each would wait in vain for a majority."""
+    """Start a stopped server without waiting: servers started one by one would each wait in vain for a majority."""
     if not is_down():
         host.noop("no server here is down")
         return
@@ -41,11 +41,11 @@ def start_if_down(node: Node) -> Commands:
 
 @operation
 def start(node: Node, fact: BatchedFact[K3sState], earlier: Sequence[str] = ()) -> Commands:
-    """Start or restart K3s if the running process is not the wanted one, and wait until its node is Ready.
+    """Start or restart K3s if `action_needed` or `join_conflict` says so, and wait until its node is Ready.
 
     A server is restarted only while etcd keeps quorum without it. The rollout stops at the first failure of a server
-    or of one of the `earlier` hosts. What to do is decided by the state at the start of the run: this phase has
-    corrected the files since, but not the process.
+    or of one of the `earlier` hosts. The state before this phase decides: the phase has corrected the files since, so
+    that only the earlier reading shows with which files the process was started.
     """
     state = fact.at_start()
     action = action_needed(node, state)
@@ -66,6 +66,7 @@ def start(node: Node, fact: BatchedFact[K3sState], earlier: Sequence[str] = ()) 
 
 
 def _join_conflict(node: Node, state: K3sState) -> str:
+    # Read again: a new cluster's first server has created its tokens since the start.
     first_server = k3s_fact(servers.server_names()[0]).current()
     return join_conflict(node.role, state, first_server)
 
@@ -74,7 +75,7 @@ def _start(node: Node, state: K3sState, action: Action) -> Commands:
     seconds = node.settings.k3s_ready_timeout_seconds
     has_etcd = node.role == "server" and node.settings.k3s_datastore == "etcd"
     if action == "restart" and node.role == "server" and is_down():
-        # `start_if_down` has started it with all others that were down.
+        # `start_if_down` has started this server with all others that were down.
         action = "wait"
     if has_etcd and action == "restart" and state.active in ("active", "activating"):
         yield FunctionCommand(servers.wait_for_quorum_without, (seconds,), {})
